@@ -1,0 +1,5 @@
+"""`python -m fkp`."""
+
+from fkp.cli.main import main
+
+main()

@@ -1,0 +1,85 @@
+"""Which pictures a run is about, in which order."""
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fkp.errors import DataError
+from fkp.vision.images import is_image_name
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """paths: as they were given, or as found below a given folder, in the order of rows.
+
+    passed_over: files in folders that are not pictures by their names.
+    root: the folder that holds them all; result pictures mirror the tree below it.
+    """
+
+    paths: tuple[str, ...]
+    passed_over: int
+    root: str
+
+    def relative(self, path: str) -> str:
+        """A path below the root, without `..`."""
+        return os.path.relpath(os.path.abspath(path), self.root)
+
+
+def find_inputs(given: Sequence[str], exclude: Path | None = None) -> Inputs:
+    """Expand files, folders (recursive, sorted) and globs; what lies in `exclude` is left out.
+
+    A file given by name is an input whatever it is called, also if it cannot be read.
+    """
+    paths: list[str] = []
+    passed_over = 0
+    barred = os.path.abspath(exclude) if exclude is not None else None
+    for item in given:
+        if os.path.isdir(item):
+            found, others = _walk(item, barred)
+            paths += found
+            passed_over += others
+        elif os.path.lexists(item) or not glob.has_magic(item):
+            paths.append(item)
+        else:
+            matches = sorted(glob.glob(item, recursive=True))
+            if not matches:
+                raise DataError(f"{item}: no file matches")
+            inner = find_inputs(matches, exclude)
+            paths += inner.paths
+            passed_over += inner.passed_over
+    if not paths:
+        where = ", ".join(given[:3]) or "the list of inputs"
+        raise DataError(f"{where}: no pictures ({passed_over} other files)")
+    folders = {os.path.dirname(os.path.abspath(path)) for path in paths}
+    return Inputs(tuple(paths), passed_over, os.path.commonpath(folders))
+
+
+def _walk(folder: str, barred: str | None) -> tuple[list[str], int]:
+    found: list[str] = []
+    others = 0
+    # Links to folders are not followed: a link to a folder above would never end.
+    for parent, folders, files in os.walk(folder, onerror=_refuse):
+        folders[:] = sorted(
+            name for name in folders
+            if not name.startswith(".") and os.path.abspath(os.path.join(parent, name)) != barred
+        )  # fmt: skip
+        for name in sorted(files):
+            if is_image_name(name) and not name.startswith("."):
+                found.append(os.path.join(parent, name))
+            else:
+                others += 1
+    return found, others
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename}: {(error.strerror or 'cannot be listed').lower()}")
+
+
+def read_list(data: bytes, separator: bytes) -> Iterable[str]:
+    """Paths from a stream, one a line or NUL-terminated; bytes that are not UTF-8 survive."""
+    for item in data.split(separator):
+        item = item.rstrip(b"\r") if separator == b"\n" else item
+        if item:
+            yield os.fsdecode(item)

@@ -1,0 +1,1 @@
+"""The commands: parse, build a configuration, one library call, print. The only room with click."""

@@ -1,0 +1,167 @@
+"""`fkp annotate`."""
+
+import os
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from fkp import __version__
+from fkp.annotate.inputs import Inputs, find_inputs, read_list
+from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
+from fkp.annotate.results import OVERLAYS, RUN, TABLE, claim_folder, write_run
+from fkp.cli import console
+from fkp.cli.models import BUNDLED, find_model
+from fkp.errors import FkpError
+from fkp.keypoints import SCHEMES
+from fkp.learn.checkpoint import load_model
+from fkp.learn.train import pick_device
+from fkp.vision.detect import HaarDetector
+
+SHOWN = 10
+
+
+@click.command("annotate")
+@click.argument("inputs", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="The folder for the results.",
+)
+@click.option("--model", default=BUNDLED, show_default=True, help="A checkpoint of fkp train.")
+@click.option(
+    "--scheme",
+    type=click.Choice(sorted(SCHEMES)),
+    help="The points wanted, where the network's can be converted.",
+)
+@click.option(
+    "--detector",
+    type=click.Choice(["haar", "none"]),
+    default="haar",
+    show_default=True,
+    help="none: each picture is one face crop already.",
+)
+@click.option(
+    "--det-size",
+    type=click.IntRange(64),
+    default=640,
+    show_default=True,
+    help="Long side of the picture that the detector looks at, pixels.",
+)
+@click.option(
+    "--min-face",
+    type=click.IntRange(20),
+    default=24,
+    show_default=True,
+    help="Smallest side of a face in that picture, pixels.",
+)
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes; else one a processor.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Faces in a batch of the network.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
+@click.option("--no-overlays", is_flag=True, help="Draw no pictures.")
+@click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
+@click.option("-0", "--null", is_flag=True, help="Paths on stdin end with NUL, not a newline.")
+def annotate_command(
+    inputs: tuple[str, ...],
+    out: Path,
+    model: str,
+    scheme: str | None,
+    detector: str,
+    det_size: int,
+    min_face: int,
+    jobs: int | None,
+    batch: int,
+    device: str,
+    no_overlays: bool,
+    overwrite: bool,
+    null: bool,
+) -> int:
+    """Find the faces and their keypoints in pictures: files, folders, globs, or - for stdin.
+
+    Writes keypoints.csv (a row a face, and one for each input without), overlays/ and run.json.
+
+    \b
+    fkp annotate photos/ --out results/
+    fkp annotate faces/ --detector none --model runs/data-lecture/best.safetensors
+    """
+    started, when = time.perf_counter(), datetime.now(UTC)
+    network = load_model(find_model(model), str(pick_device(device)))
+    finder = None if detector == "none" else HaarDetector(det_size=det_size, min_face=min_face)
+    found = find_inputs(_expand(inputs, null), exclude=out)
+    config = AnnotateConfig(
+        out=out,
+        scheme=SCHEMES[scheme] if scheme else None,
+        jobs=min(jobs or os.cpu_count() or 1, len(found.paths)),
+        batch=batch,
+        overlays=not no_overlays,
+    )
+    claim_folder(out, overwrite)
+    try:
+        with console.progress("annotate") as progress:
+            summary = annotate(found, network, finder, config, progress)
+    except KeyboardInterrupt:
+        console.warn(f"interrupted: the rows so far are in {out / TABLE}.part")
+        raise
+    except OSError as error:
+        raise FkpError(f"{error.filename or out}: {error.strerror or error}") from error
+    seconds = time.perf_counter() - started
+    write_run(
+        out / RUN,
+        {
+            "fkp": __version__,
+            "python": platform.python_version(),
+            "started": when.isoformat(timespec="seconds"),
+            "arguments": sys.argv[1:],
+            "folder": os.getcwd(),
+            "model": model,
+            "inputs": len(found.paths),
+            "statuses": dict(summary.statuses),
+            "faces": summary.faces,
+            "passed_over": found.passed_over,
+            "seconds": {k: round(v, 3) for k, v in {**summary.seconds, "total": seconds}.items()},
+            "images_per_second": round(len(found.paths) / seconds, 2),
+        },
+    )
+    _print(found, summary, config, seconds)
+    return 3 if summary.failures else 0
+
+
+def _expand(inputs: tuple[str, ...], null: bool) -> list[str]:
+    expanded: list[str] = []
+    for item in inputs:
+        if item == "-":
+            expanded += read_list(sys.stdin.buffer.read(), b"\0" if null else b"\n")
+        else:
+            expanded.append(item)
+    return expanded
+
+
+def _print(found: Inputs, summary: Summary, config: AnnotateConfig, seconds: float) -> None:
+    n = len(found.paths)
+    counts = summary.statuses
+    console.say(
+        f"{n} pictures in {seconds:.1f} s ({n / seconds:.1f} a second): {summary.faces} faces in "
+        f"{counts['ok']}, {counts['no_face']} without a face, {counts['unreadable']} unreadable"
+    )
+    if found.passed_over:
+        console.say(f"{found.passed_over} files in folders are not pictures by name: passed over")
+    for path, reason in summary.failures[:SHOWN]:
+        console.warn(f"unreadable: {path}: {reason}")
+    if len(summary.failures) > SHOWN:
+        console.warn(
+            f"... and {len(summary.failures) - SHOWN} more (status unreadable in the table)"
+        )
+    pictures = f" and {config.out / OVERLAYS}/" if config.overlays else ""
+    console.say(f"look at {config.out / TABLE}{pictures}")

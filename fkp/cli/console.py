@@ -1,0 +1,61 @@
+"""Progress and tables on the terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr while it is a terminal; yields the function to call with (done, total)."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+
+        def update(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield update
+
+
+def say(text: str = "") -> None:
+    """A line on stdout, as it is: no markup, no wrapping."""
+    out.print(text, markup=False, soft_wrap=True)
+    out.file.flush()  # a log that somebody follows
+
+
+def warn(text: str) -> None:
+    """A line on stderr."""
+    err.print(text, markup=False, soft_wrap=True)
+
+
+def table(columns: list[str], rows: list[list[str]]) -> None:
+    """A plain table; the first column to the left, the others to the right."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for i, name in enumerate(columns):
+        grid.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
+    for row in rows:
+        grid.add_row(*row)
+    out.print(grid)
+
+
+def parse_pairs(text: str | None) -> tuple[tuple[str, str], ...] | None:
+    """`a:b,c:d` as pairs of names."""
+    if text is None:
+        return None
+    pairs = [item.split(":") for item in text.split(",")]
+    if any(len(pair) != 2 for pair in pairs):
+        raise click.BadParameter("expected pairs of names: a:b,c:d", param_hint="--flip-pairs")
+    return tuple((a.strip(), b.strip()) for a, b in pairs)

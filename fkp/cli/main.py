@@ -1,0 +1,62 @@
+"""`fkp`: the group of commands, and what becomes of errors."""
+
+import importlib
+import sys
+
+import click
+
+from fkp import __version__
+from fkp.errors import FkpError
+
+COMMANDS = ("prepare", "train", "evaluate", "annotate")
+_SUMMARIES = {
+    "prepare": "Turn labelled tables into one checked data set.",
+    "train": "Train a keypoint network on a data set.",
+    "evaluate": "Measure a network's errors on a data set.",
+    "annotate": "Find faces and keypoints in pictures.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called, so that `fkp --help` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"fkp.cli.{cmd_name}"), f"{cmd_name}_command")
+        if not isinstance(command, click.Command):
+            raise TypeError(f"fkp.cli.{cmd_name} has no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _SUMMARIES[name]) for name in COMMANDS])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fkp")
+def cli() -> None:
+    """Facial keypoints: labelled faces in, a network out; photos in, keypoints out."""
+
+
+def main() -> None:
+    """Run the command line; exit 0 all well, 1 failed, 2 wrong usage, 3 some inputs unreadable."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("fkp: interrupted", err=True)
+        sys.exit(130)
+    except FkpError as error:
+        click.echo(f"fkp: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of the output has gone (`| head`); there is nobody left to tell.
+        sys.stdout = None
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

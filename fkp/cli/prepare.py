@@ -1,0 +1,200 @@
+"""`fkp prepare`."""
+
+from pathlib import Path
+
+import click
+
+from fkp.cli import console
+from fkp.keypoints import SCHEMES
+from fkp.labels.prepare import FORMATS, PrepareConfig, PrepareReport, prepare
+from fkp.labels.preview import write_preview
+from fkp.labels.store import SPLITS
+from fkp.labels.table import ReadOptions
+
+SHOWN = 10
+
+
+@click.command("prepare")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The data set to write: FILE.csv, with FILE.npy and FILE.json beside it.",
+)
+@click.option(
+    "--from",
+    "format_",
+    type=click.Choice(FORMATS),
+    help="The form of the sources; else it is seen from the file.",
+)
+@click.option(
+    "--crop",
+    type=click.Choice(["face", "none"]),
+    help="face: cut an upright square around the labelled face (for pictures); "
+    "none: the whole picture (for ready-made crops).",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(32, 1024),
+    default=96,
+    show_default=True,
+    help="Side of the crops in pixels.",
+)
+@click.option("--val", type=float, default=0.1, show_default=True, help="Share for validation.")
+@click.option("--test", type=float, default=0.1, show_default=True, help="Share for the test.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
+@click.option(
+    "--group-pattern",
+    metavar="REGEX",
+    help="Finds the person in a picture's path (the first group, or the whole match).",
+)
+@click.option(
+    "--images",
+    type=click.Path(exists=True, path_type=Path),
+    help="The folder that the picture paths start from, or an array of pictures.",
+)
+@click.option(
+    "--origin",
+    type=click.IntRange(0, 1),
+    default=0,
+    show_default=True,
+    help="Coordinate of the first pixel's centre in the source.",
+)
+@click.option(
+    "--units",
+    type=click.Choice(["auto", "pixels", "fraction"]),
+    default="auto",
+    show_default=True,
+    help="Of the labels; fraction: of the picture's side.",
+)
+@click.option(
+    "--scheme",
+    type=click.Choice(sorted(SCHEMES)),
+    help="The points behind columns that have numbers for names.",
+)
+@click.option("--flip-pairs", metavar="A:B,...", help="Points that a mirror swaps, by name.")
+@click.option(
+    "--max",
+    "limits",
+    metavar="COLUMN=VALUE",
+    multiple=True,
+    help="Leave out rows in which a column of the source is above a value.",
+)
+@click.option("--drop-suspicious", is_flag=True, help="Leave out the rows that look wrong.")
+@click.option(
+    "--preview",
+    type=click.Path(path_type=Path),
+    metavar="SHEET.png",
+    help="Draw the labels of some rows, the suspicious ones first.",
+)
+def prepare_command(
+    sources: tuple[Path, ...],
+    output: Path,
+    format_: str | None,
+    crop: str | None,
+    size: int,
+    val: float,
+    test: float,
+    seed: int,
+    group_pattern: str | None,
+    images: Path | None,
+    origin: int,
+    units: str,
+    scheme: str | None,
+    flip_pairs: str | None,
+    limits: tuple[str, ...],
+    drop_suspicious: bool,
+    preview: Path | None,
+) -> int:
+    """Turn labelled tables into one checked data set.
+
+    SOURCES are Kaggle's training.csv or test.csv, a CSV of labels with an array of pictures
+    (labels.csv faces.npy), a CSV with a column of picture paths, MTFL's training.txt, or the
+    keypoints.csv of fkp annotate.
+
+    \b
+    fkp prepare training.csv -o data.csv
+    fkp prepare labels.csv faces.npy -o data.csv --preview sheet.png
+    """
+    if output.suffix != ".csv":
+        raise click.BadParameter("expected a name that ends in .csv", param_hint="--output")
+    read = ReadOptions(
+        scheme=SCHEMES[scheme] if scheme else None,
+        flip_pairs=console.parse_pairs(flip_pairs),
+        origin=origin,
+        units=units,
+        limits=tuple(_limit(text) for text in limits),
+        images=images,
+    )
+    config = PrepareConfig(
+        sources, output, format_, crop, size, val, test, seed, group_pattern, drop_suspicious, read
+    )
+    with console.progress("prepare") as progress:
+        report = prepare(config, progress)
+    if preview is not None:
+        write_preview(preview, report.samples)
+    print_report(report, output)
+    return 3 if any(r.malformed for r in report.rejected) else 0
+
+
+def _print_points(report: PrepareReport) -> None:
+    """A line for each point, or one for all where there are many."""
+    names, missing, outside = report.samples.scheme.names, report.missing, report.outside
+    if len(names) <= 30:
+        rows = [
+            [name, f"{100 * share:.1f} %", str(n)]
+            for name, share, n in zip(names, missing, outside, strict=True)
+        ]
+        console.table(["point", "missing", "outside the picture"], rows)
+        return
+    most, far = int(missing.argmax()), int(outside.argmax())
+    console.say(
+        f"missing: {100 * missing.mean():.1f} % of all points"
+        + (f", most {names[most]} ({100 * missing[most]:.1f} %)" if missing.any() else "")
+    )
+    console.say(
+        f"outside the picture: {outside.sum()} points"
+        + (f", most {names[far]} ({outside[far]})" if outside.any() else "")
+    )
+
+
+def _limit(text: str) -> tuple[str, float]:
+    column, _, value = text.rpartition("=")
+    try:
+        return column, float(value)
+    except ValueError as error:
+        raise click.BadParameter(f"expected COLUMN=NUMBER, got {text}", param_hint="--max") from (
+            error
+        )
+
+
+def print_report(report: PrepareReport, output: Path) -> None:
+    """What was found, what was left out, and how the rest was split."""
+    samples = report.samples
+    for note in report.notes:
+        console.say(note)
+    console.say(
+        f"{report.rows_read} rows read, {len(report.rejected)} left out, {len(samples)} written: "
+        f"{len(samples.scheme)} points ({samples.scheme.name}), crops of {samples.size} px"
+    )
+    _print_points(report)
+    console.say(f"identical pictures: {report.duplicates}")
+    console.say(
+        "suspicious rows: " + (", ".join(f"{n} {k}" for k, n in report.flags.items()) or "none")
+    )
+    odd = [int(row) for row in samples.source_row[samples.flags != ""][:SHOWN]]
+    if odd:
+        console.say(f"  such as rows {', '.join(map(str, odd))} (column flags of {output})")
+    console.say(f"persons: {len(set(samples.group))}, {report.persons}")
+    for name in SPLITS:
+        part = samples.split == name
+        console.say(f"  {name}: {part.sum()} rows of {len(set(samples.group[part]))} persons")
+    for rejected in report.rejected[:SHOWN]:
+        console.warn(f"left out: {rejected}")
+    if report.rejected:
+        more = len(report.rejected) - SHOWN
+        also = f"... and {more} more; " if more > 0 else ""
+        console.warn(f"{also}all are in {output.with_suffix('.rejected.csv')}")
+    console.say(f"wrote {output} and {output.with_suffix('.npy')}")

@@ -1,0 +1,21 @@
+"""The errors that users meet. Anything else that escapes is a bug and tracebacks."""
+
+
+class FkpError(Exception):
+    """A problem the user can act on: what was expected, what came, where, and what to do."""
+
+
+class LabelError(FkpError):
+    """A label table that cannot be read."""
+
+
+class ImageError(FkpError):
+    """A picture that cannot be read or written."""
+
+
+class ModelError(FkpError):
+    """A checkpoint that cannot be read, or that does not fit the data."""
+
+
+class DataError(FkpError):
+    """A data set that cannot be used for what was asked."""

@@ -1,0 +1,291 @@
+"""What a set of facial keypoints is (`Scheme`), and the faces found in a picture (`Faces`).
+
+Coordinates are pixels: x right, y down, pixel centres at integers. Left and right are the
+subject's own. NaN means missing, and nothing else does.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.errors import DataError
+
+FloatArray = npt.NDArray[np.floating]
+
+ANCHOR_NAMES = ("right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left")
+"""The five points that face detectors give and that crops are framed by, in this order."""
+
+Groups = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """The points of a face: their names, and what is known about them.
+
+    names: K unique names, in column order.
+    flip_order: index permutation under a mirror (an involution), None when not known.
+    edges: pairs of indices joined by a line in drawings.
+    anchors: for each of `ANCHOR_NAMES` the indices whose mean is that point, () when absent.
+    outer_eyes: indices of the outer eye corners (subject's right, left), for normalising errors.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    flip_order: tuple[int, ...] | None = None
+    edges: tuple[tuple[int, int], ...] = ()
+    anchors: Groups = field(default=((), (), (), (), ()))
+    outer_eyes: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        k = len(self.names)
+        if k == 0 or len(set(self.names)) != k:
+            raise DataError(f"scheme {self.name}: needs at least one point, and unique names")
+        flip = self.flip_order
+        if flip is not None and (
+            sorted(flip) != list(range(k)) or any(flip[flip[i]] != i for i in range(k))
+        ):
+            raise DataError(f"scheme {self.name}: flip_order must swap points in pairs")
+        if len(self.anchors) != len(ANCHOR_NAMES):
+            raise DataError(f"scheme {self.name}: needs {len(ANCHOR_NAMES)} anchor groups")
+        used = [i for pair in self.edges for i in pair]
+        used += [i for group in self.anchors for i in group]
+        used += list(self.outer_eyes or ())
+        if any(not 0 <= i < k for i in used):
+            raise DataError(f"scheme {self.name}: an index is outside 0..{k - 1}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def eyes(self) -> Groups:
+        """Index groups whose means are the eye centres: subject's right, left."""
+        return self.anchors[:2]
+
+    @property
+    def columns(self) -> list[str]:
+        """Table columns in order: `<name>_x, <name>_y` for each point."""
+        return [f"{name}_{axis}" for name in self.names for axis in "xy"]
+
+    def anchor_points(self, points: FloatArray) -> npt.NDArray[np.float64]:
+        """Five anchor points of each face: (..., K, 2) -> (..., 5, 2), NaN where not known."""
+        return group_means(points, self.anchors)
+
+    def convert(self, points: FloatArray, to: "Scheme") -> npt.NDArray[np.float64]:
+        """Points of this scheme as points of another: (..., K, 2) -> (..., len(to), 2).
+
+        Possible where every point of `to` is a point, or a fixed average of points, of this
+        scheme; raises DataError otherwise.
+        """
+        groups: list[tuple[int, ...]] = []
+        for name in to.names:
+            if name in self.names:
+                groups.append((self.names.index(name),))
+            elif self.names == IBUG68.names and name in FROM_IBUG68:
+                groups.append(FROM_IBUG68[name])
+            else:
+                raise DataError(f"scheme {self.name} has no point for {name} of scheme {to.name}")
+        return group_means(points, tuple(groups))
+
+    def can_convert(self, to: "Scheme") -> bool:
+        """Whether `convert` to that scheme is possible."""
+        try:
+            self.convert(np.zeros((len(self), 2)), to)
+        except DataError:
+            return False
+        return True
+
+    @classmethod
+    def from_names(
+        cls, names: Sequence[str], flip_pairs: Iterable[tuple[str, str]] | None = None
+    ) -> "Scheme":
+        """The built-in scheme with exactly these names, or one worked out from the names.
+
+        Mirror pairs come from `left`/`right` in the names, or from `flip_pairs` (pairs of
+        names). Without either, `flip_order` is None.
+        """
+        pairs = None if flip_pairs is None else list(flip_pairs)
+        for scheme in SCHEMES.values():
+            if scheme.names == tuple(names) and pairs is None:
+                return scheme
+        return cls(
+            name="custom",
+            names=tuple(names),
+            flip_order=_flip_order(list(names), pairs),
+            anchors=tuple(_anchor_group(list(names), anchor) for anchor in ANCHOR_NAMES),
+        )
+
+
+def group_means(points: FloatArray, groups: Groups) -> npt.NDArray[np.float64]:
+    """Mean of each index group: (..., K, 2) -> (..., G, 2); NaN for an empty group."""
+    values = np.asarray(points, np.float64)
+    empty = np.full((*values.shape[:-2], 2), np.nan)
+    means = [values[..., list(g), :].mean(-2) if g else empty for g in groups]
+    return np.stack(means, axis=-2)
+
+
+def _swap_side(name: str) -> str:
+    swapped = {"left": "right", "right": "left", "l": "r", "r": "l"}
+
+    def swap(match: re.Match[str]) -> str:
+        word = match.group(0)
+        other = swapped[word.lower()]
+        return other.upper() if word.isupper() else other.title() if word[0].isupper() else other
+
+    return re.sub(r"left|right|(?<![a-z])[lr](?![a-z])", swap, name, flags=re.IGNORECASE)
+
+
+def _flip_order(names: list[str], pairs: list[tuple[str, str]] | None) -> tuple[int, ...] | None:
+    order = list(range(len(names)))
+    if pairs is None:
+        pairs = [(n, _swap_side(n)) for n in names if n != _swap_side(n) in names]
+        if not pairs:
+            return None
+    for a, b in pairs:
+        missing = [name for name in (a, b) if name not in names]
+        if missing:
+            raise DataError(f"flip pair {a}:{b}: there is no point named {missing[0]}")
+        order[names.index(a)], order[names.index(b)] = names.index(b), names.index(a)
+    return tuple(order)
+
+
+def _anchor_group(names: list[str], anchor: str) -> tuple[int, ...]:
+    """Indices of the names that make an anchor: `left_eye_center` alone, or all of an eye."""
+    words = [n.lower() for n in names]
+    if anchor == "nose_tip":
+        exact = [i for i, n in enumerate(words) if re.fullmatch(r"nose([_ -]?tip)?", n)]
+        return tuple(exact[:1])
+    side = "right" if "right" in anchor else "left"
+    if anchor.startswith("mouth"):
+        pattern = rf"(?=.*mouth|.*lips?)(?=.*{side})(?!.*(top|upper|lower|bottom|cent))"
+        return tuple(i for i, n in enumerate(words) if re.match(pattern, n))[:1]
+    centre = rf"({side}[_ -]?(eye|pupil)|(eye|pupil)[_ -]?{side})([_ -]?cent(er|re))?"
+    exact = [i for i, n in enumerate(words) if re.fullmatch(centre, n)]
+    part = rf"(?=.*{side})(?=.*eye)(?!.*brow|.*lid|.*lash)"
+    return tuple(exact[:1] or (i for i, n in enumerate(words) if re.match(part, n)))
+
+
+def _chain(first: int, last: int, closed: bool = False) -> list[tuple[int, int]]:
+    return [(i, i + 1) for i in range(first, last)] + ([(last, first)] if closed else [])
+
+
+def _mirror_68() -> tuple[int, ...]:
+    order = list(range(68))
+    pairs = [(i, 16 - i) for i in range(8)] + [(17 + i, 26 - i) for i in range(5)]
+    pairs += [(31, 35), (32, 34)]
+    pairs += [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)]
+    pairs += [(48, 54), (49, 53), (50, 52), (55, 59), (56, 58)]
+    pairs += [(60, 64), (61, 63), (65, 67)]
+    for a, b in pairs:
+        order[a], order[b] = b, a
+    return tuple(order)
+
+
+IBUG68 = Scheme(
+    name="ibug68",
+    names=tuple(f"p{i}" for i in range(68)),
+    flip_order=_mirror_68(),
+    edges=tuple(
+        _chain(0, 16) + _chain(17, 21) + _chain(22, 26) + _chain(27, 30) + _chain(31, 35)
+        + _chain(36, 41, True) + _chain(42, 47, True) + _chain(48, 59, True) + _chain(60, 67, True)
+    ),
+    anchors=(tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,)),
+    outer_eyes=(36, 45),
+)  # fmt: skip
+
+_KAGGLE_NAMES = (
+    "left_eye_center", "right_eye_center",
+    "left_eye_inner_corner", "left_eye_outer_corner",
+    "right_eye_inner_corner", "right_eye_outer_corner",
+    "left_eyebrow_inner_end", "left_eyebrow_outer_end",
+    "right_eyebrow_inner_end", "right_eyebrow_outer_end",
+    "nose_tip", "mouth_left_corner", "mouth_right_corner",
+    "mouth_center_top_lip", "mouth_center_bottom_lip",
+)  # fmt: skip
+
+KAGGLE15 = Scheme(
+    name="kaggle15",
+    names=_KAGGLE_NAMES,
+    flip_order=(1, 0, 4, 5, 2, 3, 8, 9, 6, 7, 10, 12, 11, 13, 14),
+    edges=((2, 3), (4, 5), (6, 7), (8, 9), (11, 13), (13, 12), (12, 14), (14, 11)),
+    anchors=((1,), (0,), (10,), (12,), (11,)),
+    outer_eyes=(5, 3),
+)
+
+MTFL5 = Scheme(
+    name="mtfl5",
+    names=(
+        "right_eye_center", "left_eye_center", "nose_tip",
+        "mouth_right_corner", "mouth_left_corner",
+    ),
+    flip_order=(1, 0, 2, 4, 3),
+    edges=((3, 4),),
+    anchors=((0,), (1,), (2,), (3,), (4,)),
+)  # fmt: skip
+
+FKP4 = Scheme(
+    name="fkp4",
+    names=("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip"),
+    flip_order=(1, 0, 2, 3),
+    anchors=((1,), (0,), (2,), (), ()),
+)
+
+SCHEMES: dict[str, Scheme] = {s.name: s for s in (FKP4, MTFL5, KAGGLE15, IBUG68)}
+
+FROM_IBUG68: dict[str, tuple[int, ...]] = {
+    "left_eye_center": tuple(range(42, 48)),
+    "right_eye_center": tuple(range(36, 42)),
+    "left_eye_inner_corner": (42,),
+    "left_eye_outer_corner": (45,),
+    "right_eye_inner_corner": (39,),
+    "right_eye_outer_corner": (36,),
+    "left_eyebrow_inner_end": (22,),
+    "left_eyebrow_outer_end": (26,),
+    "right_eyebrow_inner_end": (21,),
+    "right_eyebrow_outer_end": (17,),
+    "nose_tip": (30,),
+    "mouth_left_corner": (54,),
+    "mouth_right_corner": (48,),
+    "mouth_center_top_lip": (51,),
+    "mouth_center_bottom_lip": (57,),
+}
+"""Points of the other built-in schemes as averages of iBUG points."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """The F faces of one picture, in original-image pixels.
+
+    boxes: (F, 4) float32, x, y, width, height.
+    scores: (F,) float32, the detector's; NaN where the detector has none.
+    points: (F, K, 2) float32, NaN = missing.
+    confidence: (F, K) float32, NaN where the network gives none.
+    """
+
+    scheme: Scheme
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    points: npt.NDArray[np.float32]
+    confidence: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        f, k = len(self.boxes), len(self.scheme)
+        expected = {"boxes": (f, 4), "scores": (f,), "points": (f, k, 2), "confidence": (f, k)}
+        for name, shape in expected.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != np.float32:
+                raise ValueError(
+                    f"Faces.{name}: expected float32 {shape}, got {array.dtype} {array.shape}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @classmethod
+    def empty(cls, scheme: Scheme) -> "Faces":
+        """No faces."""
+        k = len(scheme)
+        shapes = ((0, 4), (0,), (0, k, 2), (0, k))
+        return cls(scheme, *(np.zeros(shape, np.float32) for shape in shapes))

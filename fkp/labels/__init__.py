@@ -1,0 +1,1 @@
+"""Tables of labelled faces: foreign formats in, checks, split, the prepared data set."""

@@ -1,0 +1,252 @@
+"""From foreign label tables to one checked data set."""
+
+import hashlib
+import os
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fkp.errors import DataError, LabelError
+from fkp.keypoints import Scheme
+from fkp.labels import check
+from fkp.labels.course import find_array, read_array_csv
+from fkp.labels.cut import Crops, Progress, cut_crops
+from fkp.labels.mtfl import looks_like_mtfl, read_mtfl
+from fkp.labels.pathcsv import path_column, read_frame, read_path_csv
+from fkp.labels.pixels import looks_like_pixel_csv, read_pixel_csv
+from fkp.labels.split import merge_groups, persons_from_names, split_groups
+from fkp.labels.store import Samples, is_prepared, write_samples
+from fkp.labels.table import LabelTable, ReadOptions, Rejected
+
+FORMATS = ("kaggle", "course", "paths", "mtfl")
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareConfig:
+    """How sources become a data set."""
+
+    sources: tuple[Path, ...]
+    output: Path
+    format: str | None = None  # one of FORMATS; None: by looking at the file
+    crop: str | None = None  # face | none; None: none for ready-made crops, else face
+    size: int = 96
+    val: float = 0.1
+    test: float = 0.1
+    seed: int = 0
+    group_pattern: str | None = None
+    drop_suspicious: bool = False
+    read: ReadOptions = field(default_factory=ReadOptions)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrepareReport:
+    """What was found; `samples` is what was written."""
+
+    samples: Samples
+    rows_read: int
+    rejected: list[Rejected]
+    notes: list[str]
+    flags: Counter[str]
+    missing: npt.NDArray[np.float64]  # (K,) share of rows
+    outside: npt.NDArray[np.int64]  # (K,) points outside their picture
+    persons: str
+    duplicates: int  # rows whose crop is identical to an earlier row's
+
+
+def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
+    """Read, check, crop and split the sources, and write the data set.
+
+    Writes `output` (.csv), .npy and .json beside it, and .rejected.csv where rows were left out.
+    """
+    tables = _same_scheme(
+        [read_source(path, options, config.format) for path, options in _label_files(config)]
+    )
+    parts = [_cut(table, config, progress) for table in tables]
+    persons = [_persons(t, c, config) for t, c in zip(tables, parts, strict=True)]
+    hashes = [hashlib.blake2b(image.tobytes()).hexdigest() for c in parts for image in c.images]
+    groups = merge_groups([name for names, _ in persons for name in names], hashes)
+    pairs = list(zip(tables, parts, strict=True))
+    flags = [f for t, c in pairs for f in check.suspicious(t.points[c.kept], t.scheme)]
+    outside = sum(check.outside(t.points[c.kept], c.sizes_wh).sum(0) for t, c in pairs)
+    samples = _samples(tables, parts, groups, flags, config)
+    rejected = [r for t in tables for r in t.rejected] + [r for c in parts for r in c.rejected]
+    if config.drop_suspicious:
+        samples, dropped = _drop(samples)
+        rejected += dropped
+    report = PrepareReport(
+        samples=samples,
+        rows_read=sum(len(t.rows) + len(t.rejected) for t in tables),
+        rejected=rejected,
+        notes=[f"{t.source}: {note}" for t in tables for note in t.notes],
+        flags=Counter(flag for row in flags for flag in row),
+        missing=1 - np.isfinite(samples.points).all(-1).mean(0),
+        outside=np.asarray(outside, np.int64),
+        persons="; ".join(dict.fromkeys(how for _, how in persons)),
+        duplicates=len(hashes) - len(set(hashes)),
+    )
+    _write(config, report)
+    return report
+
+
+def read_source(path: Path, options: ReadOptions, kind: str | None = None) -> LabelTable:
+    """Read one label file in the format (one of FORMATS) that it is seen, or said, to have."""
+    if path.is_dir():
+        raise LabelError(f"{path}: expected a label file, got a folder")
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+        if not head.strip():
+            raise LabelError(f"{path}: the file is empty; expected a header and labelled rows")
+        if is_prepared(path):
+            raise LabelError(f"{path}: is prepared already; give it to fkp train or fkp evaluate")
+        kind = kind or _look(path, head, options)
+        if kind == "kaggle":
+            return read_pixel_csv(path, options)
+        if kind == "mtfl":
+            return read_mtfl(path, options)
+        if kind == "course":
+            array = find_array(path, options)
+            if array is None:
+                raise LabelError(
+                    f"{path}: no picture column, and no single array of pictures beside it; "
+                    f"give it too: fkp prepare {path.name} faces.npy"
+                )
+            return read_array_csv(path, array, options)
+        return read_path_csv(path, options)
+    except OSError as error:
+        raise LabelError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _look(path: Path, head: bytes, options: ReadOptions) -> str:
+    if looks_like_pixel_csv(head):
+        return "kaggle"
+    if looks_like_mtfl(head):
+        return "mtfl"
+    if options.images is not None and options.images.suffix in (".npy", ".npz"):
+        return "course"
+    frame, _, _ = read_frame(path)
+    return "course" if path_column(frame) is None else "paths"
+
+
+def _label_files(config: PrepareConfig) -> list[tuple[Path, ReadOptions]]:
+    """The label files among the sources; an array belongs to the label file before it."""
+    files: list[tuple[Path, ReadOptions]] = []
+    for path in config.sources:
+        if not path.exists():
+            raise LabelError(f"{path}: no such file")
+        if path.suffix not in (".npy", ".npz"):
+            files.append((path, config.read))
+        elif files:
+            files[-1] = (files[-1][0], replace(config.read, images=path))
+        else:
+            raise LabelError(f"{path}: give the label file first: fkp prepare labels.csv {path}")
+    return files
+
+
+def _same_scheme(tables: list[LabelTable]) -> list[LabelTable]:
+    """All tables in one scheme: the one that every other can be converted to."""
+    for target in sorted((t.scheme for t in tables), key=len):
+        if all(t.scheme.can_convert(target) for t in tables):
+            return [_convert(t, target) for t in tables]
+    names = ", ".join(f"{t.source} ({t.scheme.name}, {len(t.scheme)} points)" for t in tables)
+    raise LabelError(f"these sources have no points in common: {names}; prepare them one by one")
+
+
+def _convert(table: LabelTable, target: Scheme) -> LabelTable:
+    if table.scheme == target:
+        return table
+    note = f"converted from scheme {table.scheme.name} to {target.name}"
+    return LabelTable(
+        table.source, target, table.scheme.convert(table.points, target), table.rows,
+        table.images, table.pixels, table.persons, table.folders, table.rejected,
+        [*table.notes, note],
+    )  # fmt: skip
+
+
+def _framing(table: LabelTable, config: PrepareConfig) -> str:
+    return config.crop or ("face" if table.pixels is None else "none")
+
+
+def _cut(table: LabelTable, config: PrepareConfig, progress: Progress) -> Crops:
+    return cut_crops(table, _framing(table, config), config.size, progress)
+
+
+def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[list[str], str]:
+    """Who is in each kept row, and how that is known."""
+    if table.images is None:
+        names = [f"{table.source}:{table.rows[i]}" for i in crops.kept]
+        return names, "not known: each picture is taken for another person"
+    images = [table.images[i] for i in crops.kept]
+    if config.group_pattern is None and table.persons is not None:
+        return [table.persons[i] for i in crops.kept], "by the table's own column"
+    found, how = persons_from_names(images, config.group_pattern)
+    if found is None:
+        return images, "not known: each picture is taken for another person (--group-pattern)"
+    return found, how
+
+
+def _samples(
+    tables: list[LabelTable],
+    parts: list[Crops],
+    groups: list[str],
+    flags: list[list[str]],
+    config: PrepareConfig,
+) -> Samples:
+    framings = {_framing(t, config) for t in tables}
+    if len(framings) > 1:
+        raise DataError("ready-made crops and pictures in one call: say --crop face or --crop none")
+    pairs = list(zip(tables, parts, strict=True))
+    return Samples(
+        scheme=tables[0].scheme,
+        images=parts[0].images if len(parts) == 1 else np.concatenate([c.images for c in parts]),
+        points=np.concatenate([c.points for c in parts]).astype(np.float32),
+        group=np.array(groups, str),
+        split=np.array(split_groups(groups, config.val, config.test, config.seed), str),
+        image=np.array([t.images[i] if t.images else "" for t, c in pairs for i in c.kept], str),
+        source=np.array([t.source for t, c in pairs for _ in c.kept], str),
+        source_row=np.array([t.rows[i] for t, c in pairs for i in c.kept], np.int64),
+        flags=np.array(["; ".join(row) for row in flags], str),
+        crops=np.array([[t.a, t.b, t.tx, t.ty] for c in parts for t in c.transforms]),
+        framing=framings.pop(),
+    )
+
+
+def _drop(samples: Samples) -> tuple[Samples, list[Rejected]]:
+    odd = samples.flags != ""
+    if odd.all():
+        raise DataError("every row looks suspicious; look at --preview before dropping them")
+    dropped = samples.take(odd)
+    rejected = [
+        Rejected(str(source), int(row), "", str(why), malformed=False)
+        for source, row, why in zip(dropped.source, dropped.source_row, dropped.flags, strict=True)
+    ]
+    return samples.take(~odd), rejected
+
+
+def _write(config: PrepareConfig, report: PrepareReport) -> None:
+    counts = {name: int((report.samples.split == name).sum()) for name in ("train", "val", "test")}
+    write_samples(
+        config.output,
+        report.samples,
+        {
+            "scheme": report.samples.scheme.name,
+            "sources": [str(path) for path in config.sources],
+            "rows_read": report.rows_read,
+            "rows_rejected": len(report.rejected),
+            "splits": counts,
+            "persons": report.persons,
+            "seed": config.seed,
+        },
+    )
+    path = config.output.with_suffix(".rejected.csv")
+    if not report.rejected:
+        path.unlink(missing_ok=True)  # of an earlier run with the same output
+        return
+    rows = [(r.source, r.row, r.column, r.reason) for r in report.rejected]
+    part = path.with_suffix(".csv.part")
+    pd.DataFrame(rows, columns=["source", "row", "column", "reason"]).to_csv(part, index=False)
+    os.replace(part, path)

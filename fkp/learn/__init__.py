@@ -1,0 +1,1 @@
+"""Networks, training, metrics, checkpoints. The only room with torch."""

@@ -1,0 +1,157 @@
+"""A network in one `.safetensors` file that says what it is: safe to open from a stranger."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from fkp.errors import FkpError, ModelError
+from fkp.keypoints import SCHEMES, Scheme
+from fkp.learn.framing import Framing
+from fkp.learn.networks import build
+
+FORMAT = 1
+_KEY = "fkp"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A trained network and all that is needed to use it.
+
+    size: side of its crops; crop: `face` or `none`, as its data was prepared.
+    training: the configuration it was trained with; scores: on its validation persons.
+    """
+
+    network: nn.Module
+    architecture: str
+    scheme: Scheme
+    size: int
+    crop: str
+    framing: Framing
+    training: dict[str, object] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> npt.NDArray[np.float64]:
+        """Where the five anchor points lie in its crops, (5, 2) fractions of the side."""
+        return self.framing.layout
+
+    def predict(self, crops: npt.NDArray[np.uint8], batch: int = 64) -> npt.NDArray[np.float32]:
+        """Points (N, K, 2) in crop pixels of crops (N, S, S) uint8."""
+        if crops.shape[1:] != (self.size, self.size):
+            raise ModelError(f"expected crops of {self.size} pixels, got shape {crops.shape}")
+        device = next(self.network.parameters()).device
+        self.network.eval()
+        points = [np.zeros((0, len(self.scheme), 2), np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(crops), batch):
+                part = torch.from_numpy(np.array(crops[start : start + batch])).to(device)
+                inputs = (part[:, None].float() / 255).contiguous(memory_format=torch.channels_last)
+                points.append((self.network(inputs).float() * self.size).cpu().numpy())
+        return np.concatenate(points)
+
+
+def save_model(path: Path, model: Model) -> None:
+    """Write the checkpoint whole or not at all; weights are stored as they are."""
+    scheme = model.scheme
+    meta = {
+        "format": FORMAT,
+        "architecture": model.architecture,
+        "scheme": {
+            "name": scheme.name,
+            "names": scheme.names,
+            "flip_order": scheme.flip_order,
+            "edges": scheme.edges,
+            "anchors": scheme.anchors,
+            "outer_eyes": scheme.outer_eyes,
+        },
+        "size": model.size,
+        "crop": model.crop,
+        "layout": [[None if np.isnan(v) else v for v in p] for p in model.framing.layout.tolist()],
+        "layout_from": model.framing.measured,
+        "training": model.training,
+        "scores": model.scores,
+    }
+    tensors = {
+        k: v.detach().cpu().contiguous()  # safetensors refuses channels_last
+        for k, v in model.network.state_dict().items()
+        if not k.endswith("num_batches_tracked")
+    }
+    data = save(tensors, metadata={_KEY: json.dumps(meta)})
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as error:
+        raise FkpError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load_model(path: Path, device: str = "cpu") -> Model:
+    """Read a checkpoint, checking that its header and weights fit each other."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file") from error
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: not a .safetensors checkpoint: {error}") from error
+    if _KEY not in header:
+        raise ModelError(f"{path}: a .safetensors file, but not one that fkp train wrote")
+    try:
+        meta = json.loads(header[_KEY])
+        if meta["format"] != FORMAT:
+            raise ModelError(f"{path}: format {meta['format']}; this fkp reads format {FORMAT}")
+        scheme = _scheme(meta["scheme"])
+        size = int(meta["size"])
+        if not 16 <= size <= 1024:
+            raise ModelError(f"{path}: a crop side of {size} is not sensible")
+        layout = np.array(meta["layout"], np.float64)
+        framing = Framing(layout, str(meta["layout_from"]))
+        network = build(meta["architecture"], len(scheme), size)
+        _load_weights(network, tensors)
+        return Model(
+            network.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
+            meta["architecture"], scheme, size, str(meta["crop"]), framing,
+            dict(meta["training"]), dict(meta["scores"]),
+        )  # fmt: skip
+    except ModelError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError, FkpError) as error:
+        raise ModelError(f"{path}: the header or the weights do not fit: {error}") from error
+
+
+def _scheme(meta: dict[str, object]) -> Scheme:
+    known = SCHEMES.get(str(meta["name"]))
+    names = tuple(str(n) for n in meta["names"])  # type: ignore[attr-defined]
+    if known is not None and known.names == names:
+        return known
+    flip = meta["flip_order"]
+    outer = meta["outer_eyes"]
+    return Scheme(
+        str(meta["name"]),
+        names,
+        tuple(flip) if flip is not None else None,  # type: ignore[arg-type]
+        tuple((int(a), int(b)) for a, b in meta["edges"]),  # type: ignore[attr-defined]
+        tuple(tuple(int(i) for i in g) for g in meta["anchors"]),  # type: ignore[attr-defined]
+        tuple(outer) if outer is not None else None,  # type: ignore[arg-type]
+    )
+
+
+def _load_weights(network: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    wanted = {k for k in network.state_dict() if not k.endswith("num_batches_tracked")}
+    if wanted != set(tensors):
+        raise ValueError(f"weights differ: {', '.join(sorted(wanted ^ set(tensors))[:3])}")
+    tensors = {k: v.float() for k, v in tensors.items()}
+    if not all(bool(torch.isfinite(v).all()) for v in tensors.values()):
+        raise ValueError("weights are not finite")
+    network.load_state_dict(tensors, strict=False)

@@ -1,0 +1,70 @@
+"""How to train: one frozen object, with the defaults of each architecture."""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+
+from fkp.errors import DataError
+from fkp.learn.augment import Augmentation
+from fkp.learn.losses import LOSSES
+from fkp.learn.networks import ARCHITECTURES, DEFAULT
+
+OPTIMIZERS = ("adamw", "sgd")
+SCHEDULES = ("onecycle", "constant")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """A training run. `recipe(architecture)` has the defaults that suit a network."""
+
+    architecture: str = DEFAULT
+    epochs: int = 30
+    batch: int = 64
+    optimizer: str = "adamw"
+    lr: float = 2e-3  # the peak, under onecycle
+    schedule: str = "onecycle"
+    momentum: float = 0.0  # of sgd
+    weight_decay: float = 0.02
+    loss: str = "wing"
+    ema: float = 0.999  # decay of the averaged weights, 0 for none
+    patience: int = 0  # epochs without a better validation before stopping, 0: never
+    augmentation: Augmentation | None = field(default_factory=Augmentation)
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 0  # of the CPU, 0: as torch finds
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        choices = {
+            "architecture": tuple(ARCHITECTURES), "optimizer": OPTIMIZERS, "schedule": SCHEDULES,
+            "loss": tuple(LOSSES), "precision": PRECISIONS,
+        }  # fmt: skip
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise DataError(f"{name}: expected one of {', '.join(known)}")
+        for name in ("epochs", "batch", "lr"):
+            if not getattr(self, name) > 0:
+                raise DataError(f"{name}: expected more than 0, got {getattr(self, name)}")
+        if not 0 <= self.ema < 1:
+            raise DataError(f"ema: expected a decay in 0..1, got {self.ema}")
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values, for config.json and the checkpoint."""
+        return asdict(self)
+
+
+def recipe(architecture: str, **changes: object) -> TrainConfig:
+    """The defaults for a network, with what the user said (None: nothing) on top.
+
+    `lecture` is trained as in the course: mini-batch SGD at a constant rate, MSE, no augmentation.
+    """
+    base = TrainConfig(architecture=architecture)
+    if architecture == "lecture":
+        base = replace(
+            base, epochs=100, batch=32, optimizer="sgd", lr=0.1, momentum=0.9, schedule="constant",
+            weight_decay=0.0, loss="mse", ema=0.0, patience=20, augmentation=None,
+        )  # fmt: skip
+    known = {f.name for f in fields(base)}
+    unknown = set(changes) - known
+    if unknown:
+        raise DataError(f"unknown training settings: {', '.join(sorted(unknown))}")
+    return replace(base, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]

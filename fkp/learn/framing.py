@@ -1,0 +1,68 @@
+"""How a network's training crops are framed: where eyes, nose and mouth lie in them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.errors import DataError
+from fkp.labels.store import Samples
+from fkp.vision.crop import CropTransform
+from fkp.vision.detect import FaceDetector
+
+ENOUGH = 0.05
+"""Share of the training crops in which the detector must find a face to tell how they lie."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Framing:
+    """The mean anchor points of the training crops, from which new crops are cut alike.
+
+    layout: (5, 2) fractions of the crop side, NaN where not known; at least two are.
+    measured: by whom: `labels`, or the name of a detector.
+    """
+
+    layout: npt.NDArray[np.float64]
+    measured: str
+
+    def __post_init__(self) -> None:
+        if self.layout.shape != (5, 2) or np.isfinite(self.layout).all(1).sum() < 2:
+            raise DataError("a framing needs the mean place of at least two of the five points")
+
+    def between(self, other: "Framing", size: int, other_size: int) -> CropTransform:
+        """The mean similarity from crops framed so to crops framed as other, of `other_size`."""
+        return CropTransform.framed(self.layout * size - 0.5, other.layout, other_size)
+
+
+def measure_framing(samples: Samples, detector: FaceDetector | None) -> Framing:
+    """The framing of a data set, from its labels, else with a detector on up to 500 crops."""
+    anchors = samples.scheme.anchor_points(samples.points)  # (N, 5, 2)
+    layout = _layout(anchors, samples.size)
+    if np.isfinite(layout).all(1).sum() >= 2 and np.isfinite(layout[:2]).any():
+        return Framing(layout, "labels")
+    if detector is None:
+        raise DataError(
+            f"the points {', '.join(samples.scheme.names[:4])}, ... name no eyes, and there is no "
+            "face detector to find out how the crops are framed"
+        )
+    rows = np.linspace(0, len(samples) - 1, min(500, len(samples))).astype(int)
+    found = []
+    for image in samples.images[rows]:
+        faces = detector.detect(np.repeat(np.asarray(image)[:, :, None], 3, axis=2))
+        if len(faces.boxes):
+            found.append(faces.anchors[int(np.argmax(faces.boxes[:, 2]))])
+    if len(found) < max(1, ENOUGH * len(rows)):
+        raise DataError(
+            f"the points {', '.join(samples.scheme.names[:4])}, ... name no eyes, and a face was "
+            f"found in only {len(found)} of {len(rows)} crops: how they are framed is not known; "
+            "name the eye points left_eye and right_eye"
+        )
+    return Framing(_layout(np.stack(found), samples.size), detector.name)
+
+
+def _layout(anchors: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:
+    known = np.isfinite(anchors)
+    mean = np.where(known, anchors, 0).sum(0) / np.maximum(known.sum(0), 1)
+    # A point labelled in few crops would say little about the others.
+    often = known.sum(0) >= 0.1 * len(anchors)
+    return np.where(often & (known.sum(0) > 0), (mean + 0.5) / size, np.nan)

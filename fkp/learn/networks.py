@@ -1,0 +1,109 @@
+"""The networks: gray crops (B, 1, S, S) in 0..1 to points (B, K, 2) as fractions of the side."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fkp.errors import ModelError
+
+
+class Lecture(nn.Module):
+    """The course's network: convolutions 1-6-16-32 with ReLU and pooling, flatten, one linear."""
+
+    def __init__(self, points: int, size: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3), nn.ReLU(), nn.MaxPool2d(2),
+        )  # fmt: skip
+        side = (((size - 4) // 2 - 4) // 2 - 2) // 2
+        if side < 1:
+            raise ModelError(f"the lecture network needs crops of at least 30 pixels, got {size}")
+        self.head = nn.Linear(32 * side * side, 2 * points)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        features = self.features(crops).flatten(1)
+        points: Tensor = self.head(features).unflatten(1, (-1, 2))
+        return points
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions with batch norm around a shortcut (He et al., CVPR 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs),
+        )  # fmt: skip
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.body(x) + self.shortcut(x))
+
+
+class Integral(nn.Module):
+    """A small residual encoder, a top-down path to a quarter of the size, and a heat map a point.
+
+    The point is the mean of its map's softmax (integral regression, Sun et al., ECCV 2018), so
+    that it is sub-pixel and follows the face. The maps reach a tenth of the side beyond each
+    border, for points outside the crop.
+    """
+
+    REACH = 1.2
+
+    def __init__(self, points: int, size: int, width: int = 24) -> None:
+        super().__init__()
+        if size < 32:
+            raise ModelError(f"the default network needs crops of at least 32 pixels, got {size}")
+        w1, w2, w3, w4 = width, width * 3 // 2, width * 3, width * 6
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, w1, 3, 2, 1, bias=False), nn.BatchNorm2d(w1), nn.ReLU(inplace=True)
+        )
+        self.stage1 = Residual(w1, w2, 2)
+        self.stage2 = nn.Sequential(Residual(w2, w3, 2), Residual(w3, w3))
+        self.stage3 = nn.Sequential(Residual(w3, w4, 2), Residual(w4, w4))
+        self.down = nn.ModuleList(nn.Conv2d(w, w3, 1) for w in (w2, w3, w4))
+        self.smooth = nn.Sequential(
+            nn.Conv2d(w3, w3, 3, padding=1, bias=False), nn.BatchNorm2d(w3), nn.ReLU(inplace=True)
+        )
+        self.maps = nn.Conv2d(w3, points, 1)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        a = self.stage1(self.stem(crops))  # (B, w2, S/4, S/4)
+        b = self.stage2(a)  # (B, w3, S/8, S/8)
+        c = self.stage3(b)  # (B, w4, S/16, S/16)
+        top: Tensor = self.down[2](c)
+        top = functional.interpolate(top, size=b.shape[-2:], mode="nearest") + self.down[1](b)
+        top = functional.interpolate(top, size=a.shape[-2:], mode="nearest") + self.down[0](a)
+        maps = self.maps(self.smooth(top)).float()  # (B, K, S/4, S/4)
+        side = maps.shape[-1]
+        weights = maps.flatten(2).softmax(-1).unflatten(2, (side, side))
+        grid = (torch.arange(side, device=maps.device) + 0.5) / side
+        grid = 0.5 + (grid - 0.5) * self.REACH
+        return torch.stack([weights.sum(2) @ grid, weights.sum(3) @ grid], dim=-1)
+
+
+ARCHITECTURES: dict[str, Callable[[int, int], nn.Module]] = {
+    "integral": Integral,
+    "lecture": Lecture,
+}
+"""By name: (number of points, crop side) -> network."""
+
+DEFAULT = "integral"
+
+
+def build(architecture: str, points: int, size: int) -> nn.Module:
+    """A new network with random weights."""
+    if architecture not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise ModelError(f"unknown architecture {architecture}; expected one of {known}")
+    return ARCHITECTURES[architecture](points, size)

@@ -1,0 +1,125 @@
+"""The geometry of face crops: which square of a picture a network sees, and the way back."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fkp.errors import DataError
+from fkp.keypoints import FloatArray
+from fkp.vision.images import Image
+
+UPRIGHT_LAYOUT = np.array(
+    [[0.3575, 0.37], [0.6425, 0.37], [0.5, 0.545], [0.385, 0.6825], [0.615, 0.6825]]
+)
+"""Where `--crop face` puts the five anchor points, as fractions of the crop side: the frontal
+mean face, with brows, chin and jaw inside and room to turn."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropTransform:
+    """The similarity that takes picture pixels to the pixels of a square crop.
+
+    (x, y) -> (a x - b y + tx, b x + a y + ty), pixel centres at integers on both sides.
+    """
+
+    a: float
+    b: float
+    tx: float
+    ty: float
+    size: int  # side of the crop in pixels
+
+    def __post_init__(self) -> None:
+        if not np.isfinite([self.a, self.b, self.tx, self.ty]).all() or self.scale <= 0:
+            raise DataError("a crop needs a finite similarity with a positive scale")
+
+    @property
+    def scale(self) -> float:
+        """Crop pixels per picture pixel."""
+        return float(np.hypot(self.a, self.b))
+
+    @property
+    def matrix(self) -> npt.NDArray[np.float64]:  # (2, 3)
+        return np.array([[self.a, -self.b, self.tx], [self.b, self.a, self.ty]])
+
+    def apply(self, points: FloatArray) -> npt.NDArray[np.float64]:
+        """Picture pixels (..., 2) to crop pixels."""
+        return np.asarray(points, np.float64) @ self.matrix[:, :2].T + self.matrix[:, 2]
+
+    def invert(self, points: FloatArray) -> npt.NDArray[np.float64]:
+        """Crop pixels (..., 2) back to picture pixels, exactly."""
+        inverse = np.linalg.inv(self.matrix[:, :2])
+        return (np.asarray(points, np.float64) - self.matrix[:, 2]) @ inverse.T
+
+    def cut(self, image: Image) -> Image:
+        """The crop itself: uint8 (size, size) or (size, size, 3); borders are replicated.
+
+        A picture larger than the crop is first averaged down to the crop's scale, so that the
+        crop does not alias.
+        """
+        matrix = self.matrix
+        if self.scale < 0.8:
+            image, to_small = self._shrink(image)
+            matrix = (np.vstack([matrix, [0, 0, 1]]) @ np.linalg.inv(to_small))[:2]
+        crop = cv2.warpAffine(
+            image, matrix, (self.size, self.size),
+            flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        return np.asarray(crop, np.uint8)
+
+    def _shrink(self, image: Image) -> tuple[Image, npt.NDArray[np.float64]]:
+        """The part of the picture under the crop at the crop's scale, and the (3, 3) way there."""
+        corners = self.invert(np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (self.size - 1.0))
+        margin = 2 / self.scale
+        limit = np.array(image.shape[1::-1])
+        low = np.clip(np.floor(corners.min(0) - margin), 0, limit - 1).astype(int)
+        high = np.clip(np.ceil(corners.max(0) + margin) + 1, low + 1, limit).astype(int)
+        part = image[low[1] : high[1], low[0] : high[0]]
+        width, height = (max(1, round(float(v))) for v in (high - low) * self.scale)
+        small = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+        fx, fy = width / part.shape[1], height / part.shape[0]
+        to_small = np.array(
+            [[fx, 0, (0.5 - low[0]) * fx - 0.5], [0, fy, (0.5 - low[1]) * fy - 0.5], [0, 0, 1]]
+        )
+        return np.asarray(small, np.uint8), to_small
+
+    @classmethod
+    def fit(cls, points: FloatArray, targets: FloatArray, size: int) -> "CropTransform":
+        """The least-squares similarity that takes points (P, 2) to targets (P, 2) in the crop.
+
+        Pairs with a NaN are left out; at least two must remain, else DataError.
+        Umeyama, IEEE PAMI 13(4), 1991, in the plane (as complex numbers).
+        """
+        usable = np.isfinite(points).all(1) & np.isfinite(targets).all(1)
+        p = np.asarray(points, np.float64)[usable] @ np.array([1, 1j])
+        q = np.asarray(targets, np.float64)[usable] @ np.array([1, 1j])
+        spread = np.sum(np.abs(p - p.mean()) ** 2) if len(p) >= 2 else 0.0
+        if spread == 0:
+            raise DataError("framing a face needs at least two points apart from each other")
+        turn = np.sum(np.conj(p - p.mean()) * (q - q.mean())) / spread
+        shift = q.mean() - turn * p.mean()
+        return cls(float(turn.real), float(turn.imag), float(shift.real), float(shift.imag), size)
+
+    @classmethod
+    def framed(cls, anchors: FloatArray, layout: FloatArray, size: int) -> "CropTransform":
+        """The crop in which the anchors (5, 2) lie as in `layout` (5, 2), crop fractions."""
+        return cls.fit(anchors, np.asarray(layout, np.float64) * size - 0.5, size)
+
+    @classmethod
+    def around(cls, points: FloatArray, size: int, margin: float = 0.5) -> "CropTransform":
+        """An upright square around the points (P, 2), with `margin` of their extent about them."""
+        known = np.asarray(points, np.float64)[np.isfinite(points).all(-1)]
+        if len(known) < 2 or np.ptp(known, axis=0).max() == 0:
+            raise DataError("cutting a face needs at least two points apart from each other")
+        centre = (known.min(0) + known.max(0)) / 2
+        scale = size / (float(np.ptp(known, axis=0).max()) * (1 + 2 * margin))
+        shift = (size - 1) / 2 - scale * centre
+        return cls(scale, 0.0, float(shift[0]), float(shift[1]), size)
+
+    @classmethod
+    def whole(cls, width: int, height: int, size: int) -> "CropTransform":
+        """The whole picture, centred in the square crop."""
+        scale = size / max(width, height)
+        tx, ty = ((size - 1) / 2 - scale * (side - 1) / 2 for side in (width, height))
+        return cls(scale, 0.0, tx, ty, size)

@@ -1,0 +1,91 @@
+"""Drawing keypoints on pictures, and contact sheets of crops."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fkp.keypoints import Faces, FloatArray, Scheme
+from fkp.vision.images import Image
+
+Colour = tuple[int, int, int]  # BGR
+
+GREEN: Colour = (80, 220, 60)
+ORANGE: Colour = (40, 150, 255)
+WHITE: Colour = (255, 255, 255)
+_SHIFT = 4  # cv2 draws at 1/16 pixel
+
+
+@dataclass(frozen=True, slots=True)
+class KeypointAnnotator:
+    """Draws the points of faces, the lines between them, and the face boxes."""
+
+    colour: Colour = GREEN
+    box_colour: Colour = WHITE
+    boxes: bool = True
+
+    def draw(self, image: Image, faces: Faces) -> Image:
+        """A copy of a BGR picture (H, W, 3) with the faces drawn; missing points are left out."""
+        image = image.copy()
+        for box, points in zip(faces.boxes, faces.points, strict=True):
+            face = float(np.hypot(box[2], box[3])) / 1.4
+            if self.boxes:
+                corner, opposite = box[:2] - 0.5, box[:2] + box[2:] - 0.5
+                width = max(1, round(face / 150))
+                cv2.rectangle(
+                    image, _fixed(corner), _fixed(opposite), self.box_colour, width,
+                    cv2.LINE_AA, _SHIFT,
+                )  # fmt: skip
+            draw_points(image, points, faces.scheme, self.colour, face / 110)
+        return image
+
+
+def draw_points(
+    image: Image, points: FloatArray, scheme: Scheme, colour: Colour, radius: float
+) -> None:
+    """Draw points (K, 2) and the scheme's edges into a BGR picture, in place."""
+    known = np.asarray((np.abs(points) < 1e5).all(-1))  # False for NaN
+    for a, b in scheme.edges:
+        if known[a] and known[b]:
+            cv2.line(
+                image, _fixed(points[a]), _fixed(points[b]), colour,
+                max(1, round(radius / 2)), cv2.LINE_AA, _SHIFT,
+            )  # fmt: skip
+    for point in points[known]:
+        size = round(max(radius, 0.8) * 2**_SHIFT)
+        cv2.circle(image, _fixed(point), size, colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+
+
+def tile(
+    crop: Image, layers: Sequence[tuple[FloatArray, Colour]], scheme: Scheme, side: int, text: str
+) -> Image:
+    """A crop (S, S) enlarged to `side`, with layers of points (K, 2) and a caption: BGR."""
+    picture = cv2.cvtColor(np.asarray(crop), cv2.COLOR_GRAY2BGR)
+    picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC)
+    factor = side / crop.shape[0]
+    image = np.asarray(picture, np.uint8)
+    for points, colour in layers:
+        draw_points(image, (np.asarray(points) + 0.5) * factor - 0.5, scheme, colour, side / 130)
+    if text:
+        cv2.rectangle(image, (0, side - 14), (side, side), (0, 0, 0), cv2.FILLED)
+        cv2.putText(
+            image, text, (3, side - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.36, WHITE, 1, cv2.LINE_AA
+        )
+    return image
+
+
+def sheet(tiles: Sequence[Image], columns: int) -> Image:
+    """Tiles of one size in a grid, row by row, 4 pixels apart."""
+    height, width = tiles[0].shape[:2]
+    rows = -(-len(tiles) // columns)
+    image = np.full((rows * (height + 4) + 4, columns * (width + 4) + 4, 3), 32, np.uint8)
+    for i, one in enumerate(tiles):
+        y, x = 4 + (i // columns) * (height + 4), 4 + (i % columns) * (width + 4)
+        image[y : y + height, x : x + width] = one
+    return image
+
+
+def _fixed(point: FloatArray) -> tuple[int, int]:
+    x, y = (round(float(v) * 2**_SHIFT) for v in point)
+    return x, y

@@ -1,0 +1,124 @@
+"""Reading and writing pictures, with every failure turned into a reason."""
+
+import os
+import stat
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fkp.errors import ImageError
+
+Image = npt.NDArray[np.uint8]
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif"}
+    | {".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".avif"}
+)
+"""What counts as a picture by its name when a folder is listed."""
+
+# The decoders print their own complaints to stderr; each of them becomes a reason here.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name is taken for a picture."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def single_thread() -> None:
+    """Keep OpenCV to one thread in this process: the workers are the parallelism."""
+    cv2.setNumThreads(1)
+
+
+def overlay_name(name: str) -> str:
+    """The name for a drawn copy of a picture: its own, where its format can be written."""
+    writable = name.lower().endswith((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
+    return name if writable else f"{name}.png"
+
+
+def read_image(path: str | Path, gray: bool = False) -> Image:
+    """Read a picture as uint8 (H, W, 3) BGR, or (H, W) gray, upright by its EXIF tag.
+
+    16-bit pictures are brought to 8 bits, alpha is dropped, CMYK becomes BGR.
+    Raises ImageError with the reason alone (the caller knows the path).
+    """
+    data = _read_bytes(path)
+    problem = _truncation(data)
+    if problem:
+        raise ImageError(problem)
+    flags = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise ImageError(f"cannot be decoded: {error.err}") from error
+    if image is None:
+        raise ImageError("not a picture that can be decoded")
+    return np.asarray(image, np.uint8)
+
+
+def write_image(path: Path, image: Image, quality: int = 90) -> None:
+    """Write a picture whole or not at all; the suffix chooses the format."""
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix.lower() in (".jpg", ".jpeg") else []
+    try:
+        written, data = cv2.imencode(path.suffix, image, flags)
+    except cv2.error as error:
+        raise ImageError(f"{path}: cannot be encoded: {error.err}") from error
+    if not written:
+        raise ImageError(f"{path}: cannot be encoded as {path.suffix}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(data.tobytes())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read_bytes(path: str | Path) -> bytes:
+    try:
+        # Opening a pipe would wait for a writer for ever.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ImageError("not a regular file")
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError((error.strerror or str(error)).lower()) from error
+    if not data:
+        raise ImageError("empty file (0 bytes)")
+    return data
+
+
+def _truncation(data: bytes) -> str | None:
+    """Why a JPEG or PNG is incomplete; the decoders would fill what is missing with gray."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return None if _jpeg_ends(data) else "truncated JPEG: the end of the picture is missing"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return None if _png_ends(data) else "truncated PNG: the end of the picture is missing"
+    return None
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Walk the segments to the start of the scan, then look for the end marker behind it."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        position += 2 + length
+        if marker == 0xDA:
+            return data.rfind(b"\xff\xd9", position) >= 0
+    return False
+
+
+def _png_ends(data: bytes) -> bool:
+    position: int = 8
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        position += 12 + length
+        if kind == b"IEND":
+            return bool(position <= len(data))
+    return False
