@@ -18,7 +18,6 @@ from fkp.cli.models import BUNDLED, find_model
 from fkp.errors import FkpError
 from fkp.keypoints import SCHEMES
 from fkp.learn.checkpoint import load_model
-from fkp.learn.train import pick_device
 from fkp.vision.detect import HaarDetector
 
 SHOWN = 10
@@ -97,7 +96,7 @@ def annotate_command(
     fkp annotate faces/ --detector none --model runs/data-lecture/best.safetensors
     """
     started, when = time.perf_counter(), datetime.now(UTC)
-    network = load_model(find_model(model), str(pick_device(device)))
+    network = load_model(find_model(model), device)
     finder = None if detector == "none" else HaarDetector(det_size=det_size, min_face=min_face)
     found = find_inputs(_expand(inputs, null), exclude=out)
     config = AnnotateConfig(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import LabelError
-from fkp.labels.pathcsv import read_frame
+from fkp.labels.pathcsv import persons_column, read_frame
 from fkp.labels.pixels import read_point_cells
 from fkp.labels.table import LabelTable, ReadOptions, Rejected, find_points, scaled
 
@@ -31,7 +31,14 @@ def read_array_csv(path: Path, array_path: Path, options: ReadOptions) -> LabelT
     points, more = scaled(points, sizes, options)
     notes = [f"pictures from {array_path}", *notes, *more]
     return LabelTable(
-        source, scheme, points, rows[keep], pixels=pixels[keep], rejected=bad, notes=notes
+        source,
+        scheme,
+        points,
+        rows[keep],
+        pixels=pixels[keep],
+        persons=persons_column(frame, keep),
+        rejected=bad,
+        notes=notes,
     )
 
 

@@ -40,6 +40,10 @@ def cut_crops(table: LabelTable, framing: str, size: int, progress: Progress) ->
     framing `face`: an upright face from the labels; `none`: the whole picture.
     """
     n = len(table.rows)
+    if table.pixels is not None and framing == "none" and table.pixels.shape[1:] == (size, size):
+        same = [CropTransform.whole(size, size, size)] * n
+        sizes_wh = np.full((n, 2), float(size))
+        return Crops(np.arange(n), table.pixels, table.points, same, sizes_wh, [])
     done = 0
     finder = PictureFinder(table.folders)
     kept: list[int] = []
@@ -64,8 +68,7 @@ def cut_crops(table: LabelTable, framing: str, size: int, progress: Progress) ->
             known = bool(np.isfinite(table.points[i]).any())
             reason = str(error) if known else "no point is labelled"
             return Rejected(table.source, int(table.rows[i]), "", reason, malformed=False)
-        untouched = framing == "none" and width == height == size
-        return picture if untouched else transform.cut(picture), transform, (width, height)
+        return transform.cut(picture), transform, (width, height)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for i, result in enumerate(pool.map(cut, range(n))):

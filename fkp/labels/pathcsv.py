@@ -89,11 +89,10 @@ def read_path_csv(path: Path, options: ReadOptions) -> LabelTable:
     points, keep = read_point_cells(frame, columns, source, rows, rejected)
     if options.origin:
         points -= options.origin
-    persons = [i for i, name in enumerate(header) if name.lower() in _PERSON_COLUMNS]
     return LabelTable(
         source, scheme, points, rows[keep],
         images=images[keep].tolist(),
-        persons=frame.iloc[:, persons[0]][keep].tolist() if persons else None,
+        persons=persons_column(frame, keep),
         folders=picture_folders(path, options),
         rejected=rejected,
         notes=[f"{options.origin} subtracted from every coordinate (--origin)"]
@@ -138,6 +137,14 @@ def _within(
     for row, value in zip(rows[above], values[above], strict=True):
         rejected.append(Rejected(source, int(row), column, f"{value:g} is over {limit:g}", False))
     return ~above
+
+
+def persons_column(frame: pd.DataFrame, keep: npt.NDArray[np.bool_]) -> list[str] | None:
+    """Who is in the kept rows, where a column says so."""
+    for i, name in enumerate(frame.columns):
+        if str(name).lower() in _PERSON_COLUMNS:
+            return [str(person) for person in frame.iloc[:, i][keep]]
+    return None
 
 
 def path_column(frame: pd.DataFrame) -> int | None:

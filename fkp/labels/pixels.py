@@ -3,10 +3,7 @@
 import io
 import math
 import mmap
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -42,32 +39,25 @@ def read_pixel_csv(path: Path, options: ReadOptions) -> LabelTable:
         column = header.index(PIXEL_COLUMN)
         rejected: list[Rejected] = []
         numbers: list[int] = []
-        cells: list[list[str]] = []
+        cells: list[bytes] = []
         pixels: list[npt.NDArray[np.uint8]] = []
         side = 0
-
-        def parse(item: tuple[int, bytes]) -> tuple[int, list[bytes], npt.NDArray[np.uint8] | str]:
-            number, line = item
+        for number, line in lines:
             fields = line.split(b",")
             if len(fields) != len(header):
-                return number, fields, f"expected {len(header)} fields, got {len(fields)}"
-            text = fields.pop(column).strip(b'" \t')
-            return number, fields, parse_pixels(text)
-
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            # In slices, so that no more than a few hundred rows of text are held at once.
-            while batch := list(islice(lines, 256)):
-                for number, fields, result in pool.map(parse, batch):
-                    if not isinstance(result, str) and side == 0:
-                        side = math.isqrt(len(result))
-                    problem = result if isinstance(result, str) else _wrong_count(result, side)
-                    if problem is not None or isinstance(result, str):
-                        where = "" if "fields" in str(problem) else PIXEL_COLUMN
-                        rejected.append(Rejected(source, number, where, str(problem)))
-                        continue
-                    numbers.append(number)
-                    cells.append([decode_text(f, source).strip('"') for f in fields])
-                    pixels.append(result.reshape(side, side))
+                reason = f"expected {len(header)} fields, got {len(fields)}"
+                rejected.append(Rejected(source, number, "", reason))
+                continue
+            result = parse_pixels(fields.pop(column).strip(b'" \t'))
+            if not isinstance(result, str):
+                side = side or math.isqrt(len(result))
+                result = _wrong_count(result, side) or result
+            if isinstance(result, str):
+                rejected.append(Rejected(source, number, PIXEL_COLUMN, result))
+                continue
+            numbers.append(number)
+            cells.append(b",".join(fields))
+            pixels.append(result.reshape(side, side))
     rows = np.array(numbers, np.int64)
     labels = [name for i, name in enumerate(header) if i != column]
     return _table(source, labels, cells, rows, pixels, rejected, options)
@@ -76,7 +66,7 @@ def read_pixel_csv(path: Path, options: ReadOptions) -> LabelTable:
 def _table(
     source: str,
     labels: list[str],
-    cells: list[list[str]],
+    cells: list[bytes],
     rows: npt.NDArray[np.int64],
     pixels: list[npt.NDArray[np.uint8]],
     rejected: list[Rejected],
@@ -97,7 +87,7 @@ def _table(
             source, scheme, points, rows, pixels=stack, rejected=rejected, notes=notes
         )
     scheme, columns = found.scheme(options)
-    frame = pd.DataFrame(cells, columns=labels, dtype=str)
+    frame = _label_frame(cells, labels, source)
     points, keep = read_point_cells(frame, columns, source, rows, rejected)
     sizes = np.full((len(points), 2), float(stack.shape[1]))
     points, more = scaled(points, sizes, options)
@@ -106,6 +96,21 @@ def _table(
     return LabelTable(
         source, scheme, points, rows[keep], pixels=stack, rejected=rejected, notes=notes + more
     )
+
+
+def _label_frame(cells: list[bytes], labels: list[str], source: str) -> pd.DataFrame:
+    """The label cells as numbers where all of them are, else as text for the exact check."""
+    data = b"\n".join(cells)
+    try:
+        frame = pd.read_csv(
+            io.BytesIO(data), names=labels, dtype=np.float64, skip_blank_lines=False
+        )
+        if not np.isinf(frame.to_numpy()).any():
+            return frame
+    except ValueError:
+        pass  # some cell is not a number; the exact check says which
+    decoded = [decode_text(line, source).replace('"', "").split(",") for line in cells]
+    return pd.DataFrame(decoded, columns=labels, dtype=str)
 
 
 def read_point_cells(
@@ -144,24 +149,25 @@ def _wrong_count(pixels: npt.NDArray[np.uint8], side: int) -> str | None:
 def parse_pixels(text: bytes) -> npt.NDArray[np.uint8] | str:
     """Space-separated integers 0..255 as uint8, or what is wrong with them.
 
-    Decimal digits are added up by their distance from the next space, for all numbers at once;
-    text that is not plain digits and single spaces goes to the slower, exact check.
+    Every byte is taken for the last digit of a number and given that number's value, all at
+    once; then the true last digits are kept. Text that is not plain digits and single spaces
+    goes to the slower, exact check.
     """
-    codes = np.frombuffer(text, np.uint8)
-    spaces = np.flatnonzero(codes == _SPACE)
-    digits = codes - np.uint8(_ZERO)
-    if np.count_nonzero(digits > 9) != len(spaces):
+    padded = np.frombuffer(b"   " + text + b" ", np.uint8)
+    digits = padded - np.uint8(_ZERO)
+    is_digit = digits < 10
+    digits *= is_digit
+    one, ten, hundred = digits[3:-1], digits[2:-2], digits[1:-3] * is_digit[2:-2]
+    here, left = is_digit[3:-1], is_digit[2:-2]
+    four = here & left & is_digit[1:-3] & is_digit[:-4]
+    rest = 10 * ten + one  # at most 99
+    over = (hundred > 2) | ((hundred == 2) & (rest > 55))
+    spaces = np.count_nonzero(padded == _SPACE) - 4
+    single = np.count_nonzero(here & ~left) == spaces + 1  # as many numbers as spaces allow
+    if not single or spaces + np.count_nonzero(here) != len(here) or (four | (here & over)).any():
         return _check_pixels(text)
-    ends = np.append(spaces, len(codes)) - 1
-    lengths = np.diff(ends, prepend=-2) - 1
-    if lengths.min() < 1 or lengths.max() > 3:
-        return _check_pixels(text)
-    values = digits[ends].astype(np.uint16)
-    values += (lengths > 1) * (10 * digits[ends - 1].astype(np.uint16))
-    values += (lengths > 2) * (100 * digits[ends - 2].astype(np.uint16))
-    if values.max() > 255:
-        return _check_pixels(text)
-    return np.asarray(values, np.uint8)
+    values = 100 * hundred + rest
+    return values.compress(here & ~is_digit[4:])
 
 
 def _check_pixels(text: bytes) -> npt.NDArray[np.uint8] | str:

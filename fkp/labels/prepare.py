@@ -177,12 +177,12 @@ def _cut(table: LabelTable, config: PrepareConfig, progress: Progress) -> Crops:
 
 def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[list[str], str]:
     """Who is in each kept row, and how that is known."""
-    if table.images is None:
+    if table.images is None and table.persons is None:
         names = [f"{table.source}:{table.rows[i]}" for i in crops.kept]
         return names, "not known: each picture is taken for another person"
-    images = [table.images[i] for i in crops.kept]
-    if config.group_pattern is None and table.persons is not None:
+    if table.persons is not None and (config.group_pattern is None or table.images is None):
         return [table.persons[i] for i in crops.kept], "by the table's own column"
+    images = [(table.images or [])[i] for i in crops.kept]
     found, how = persons_from_names(images, config.group_pattern)
     if found is None:
         return images, "not known: each picture is taken for another person (--group-pattern)"

@@ -159,7 +159,12 @@ def parse_numbers(
     rows: npt.NDArray[np.int64],
     complain: Callable[[Rejected], None],
 ) -> npt.NDArray[np.float64]:
-    """Text cells (N, C) as float64, empty cells as NaN; the first bad cell of a row is told."""
+    """Cells (N, C), text or numbers, as float64; empty cells are NaN.
+
+    The first bad cell of each row is told to `complain`.
+    """
+    if all(dtype.kind == "f" for dtype in cells.dtypes):
+        return cells.to_numpy(np.float64)
     values = np.full(cells.shape, np.nan)
     told: set[int] = set()
     for j, name in enumerate(cells.columns):

@@ -14,6 +14,7 @@ from torch import nn
 
 from fkp.errors import FkpError, ModelError
 from fkp.keypoints import SCHEMES, Scheme
+from fkp.learn.devices import pick_device
 from fkp.learn.framing import Framing
 from fkp.learn.networks import build
 
@@ -96,7 +97,8 @@ def save_model(path: Path, model: Model) -> None:
 
 
 def load_model(path: Path, device: str = "cpu") -> Model:
-    """Read a checkpoint, checking that its header and weights fit each other."""
+    """Read a checkpoint, checking that its header and weights fit each other; device or `auto`."""
+    place = pick_device(device)
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -120,7 +122,7 @@ def load_model(path: Path, device: str = "cpu") -> Model:
         network = build(meta["architecture"], len(scheme), size)
         _load_weights(network, tensors)
         return Model(
-            network.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
+            network.to(place, memory_format=torch.channels_last),  # type: ignore[call-overload]
             meta["architecture"], scheme, size, str(meta["crop"]), framing,
             dict(meta["training"]), dict(meta["scores"]),
         )  # fmt: skip

@@ -17,6 +17,7 @@ from fkp.learn import metrics
 from fkp.learn.augment import augment
 from fkp.learn.checkpoint import Model
 from fkp.learn.config import TrainConfig
+from fkp.learn.devices import pick_device, pick_precision
 from fkp.learn.framing import Framing
 from fkp.learn.losses import LOSSES, masked_mean
 from fkp.learn.networks import build
@@ -44,32 +45,6 @@ class Listener:
 
     def epoch(self, result: Epoch, model: Model) -> None:
         """After each epoch; `model` holds the weights that were validated, until the next."""
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of this name; `auto` is CUDA, else Apple's GPU, else the CPU."""
-    if name == "auto":
-        name = "cpu"
-        if torch.cuda.is_available():
-            name = "cuda"
-        elif torch.backends.mps.is_available():
-            name = "mps"
-    missing = (name.startswith("cuda") and not torch.cuda.is_available()) or (
-        name == "mps" and not torch.backends.mps.is_available()
-    )
-    if missing:
-        raise DataError(f"--device {name}: not available on this machine; use cpu or auto")
-    return torch.device(name)
-
-
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The arithmetic for this device: bf16 where it has instructions for it, else float32."""
-    if name != "auto":
-        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
-    fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if fast else torch.float32
 
 
 def train(config: TrainConfig, samples: Samples, framing: Framing, listener: Listener) -> Model:

@@ -1,0 +1,31 @@
+"""Where a network runs, and in which arithmetic."""
+
+import torch
+
+from fkp.errors import DataError
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of this name; `auto` is CUDA, else Apple's GPU, else the CPU."""
+    if name == "auto":
+        name = "cpu"
+        if torch.cuda.is_available():
+            name = "cuda"
+        elif torch.backends.mps.is_available():
+            name = "mps"
+    missing = (name.startswith("cuda") and not torch.cuda.is_available()) or (
+        name == "mps" and not torch.backends.mps.is_available()
+    )
+    if missing:
+        raise DataError(f"--device {name}: not available on this machine; use cpu or auto")
+    return torch.device(name)
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """The arithmetic for this device: bf16 where it has instructions for it, else float32."""
+    if name != "auto":
+        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
+    fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if fast else torch.float32
