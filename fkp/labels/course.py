@@ -8,6 +8,7 @@ import numpy.typing as npt
 from fkp.errors import LabelError
 from fkp.labels.pathcsv import persons_column, read_frame
 from fkp.labels.pixels import read_point_cells
+from fkp.labels.store import is_prepared
 from fkp.labels.table import LabelTable, ReadOptions, Rejected, find_points, scaled
 
 
@@ -47,6 +48,7 @@ def find_array(path: Path, options: ReadOptions) -> Path | None:
     if options.images is not None:
         return options.images if options.images.suffix in (".npy", ".npz") else None
     beside = sorted([*path.parent.glob("*.npy"), *path.parent.glob("*.npz")])
+    beside = [p for p in beside if not is_prepared(p.with_suffix(".csv"))]
     same = [p for p in beside if p.stem == path.stem]
     return (same or beside)[0] if len(same or beside) == 1 else None
 

@@ -3,6 +3,7 @@
 import io
 import math
 import mmap
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,6 @@ def read_pixel_csv(path: Path, options: ReadOptions) -> LabelTable:
         numbers: list[int] = []
         cells: list[bytes] = []
         pixels: list[npt.NDArray[np.uint8]] = []
-        side = 0
         for number, line in lines:
             fields = line.split(b",")
             if len(fields) != len(header):
@@ -49,15 +49,12 @@ def read_pixel_csv(path: Path, options: ReadOptions) -> LabelTable:
                 rejected.append(Rejected(source, number, "", reason))
                 continue
             result = parse_pixels(fields.pop(column).strip(b'" \t'))
-            if not isinstance(result, str):
-                side = side or math.isqrt(len(result))
-                result = _wrong_count(result, side) or result
             if isinstance(result, str):
                 rejected.append(Rejected(source, number, PIXEL_COLUMN, result))
                 continue
             numbers.append(number)
             cells.append(b",".join(fields))
-            pixels.append(result.reshape(side, side))
+            pixels.append(result)
     rows = np.array(numbers, np.int64)
     labels = [name for i, name in enumerate(header) if i != column]
     return _table(source, labels, cells, rows, pixels, rejected, options)
@@ -72,10 +69,17 @@ def _table(
     rejected: list[Rejected],
     options: ReadOptions,
 ) -> LabelTable:
-    if not pixels:
-        reason = str(rejected[0]) if rejected else f"{source}: the table has no rows"
-        raise LabelError(reason)
-    stack = np.stack(pixels)
+    side = _common_side(pixels)
+    for i in (i for i, p in enumerate(pixels) if len(p) != side * side):
+        shape = f"{side}x{side} = {side * side}" if side else "a square number of"
+        reason = f"expected {shape} pixels, got {len(pixels[i])}"
+        rejected.append(Rejected(source, int(rows[i]), PIXEL_COLUMN, reason))
+    rejected.sort(key=lambda r: r.row)
+    square = [i for i, p in enumerate(pixels) if len(p) == side * side and side]
+    if not square:
+        raise LabelError(str(rejected[0]) if rejected else f"{source}: the table has no rows")
+    stack = np.stack([pixels[i] for i in square]).reshape(-1, side, side)
+    cells, rows = [cells[i] for i in square], rows[square]
     pixels.clear()
     found = find_points(labels)
     notes = []
@@ -139,11 +143,10 @@ def _lines(data: mmap.mmap) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _wrong_count(pixels: npt.NDArray[np.uint8], side: int) -> str | None:
-    if len(pixels) == side * side and side > 0:
-        return None
-    shape = f"{side}x{side} = {side * side}" if side else "a square number of"
-    return f"expected {shape} pixels, got {len(pixels)}"
+def _common_side(pixels: list[npt.NDArray[np.uint8]]) -> int:
+    """Side of the pictures: the one that most rows have, 0 where no row is a square."""
+    counts = Counter(len(p) for p in pixels if math.isqrt(len(p)) ** 2 == len(p))
+    return math.isqrt(counts.most_common(1)[0][0]) if counts else 0
 
 
 def parse_pixels(text: bytes) -> npt.NDArray[np.uint8] | str:

@@ -137,9 +137,9 @@ def find_points(header: Sequence[str]) -> PointColumns | None:
             tuple(n for n, _, _ in named), tuple((x, y) for _, x, y in named), False
         )
     numbered = [
-        (int(m.group(2)), i, index[f"{'yY'[m.group(1) == 'X']}{m.group(2)}"])
+        (int(m.group(1)), i, index[f"y{n[1:]}"])
         for n, i in index.items()
-        if (m := re.fullmatch(r"([xX]_?)(\d+)", n)) and f"y{n[1:]}" in index
+        if (m := re.fullmatch(r"x_?(\d+)", n)) and f"y{n[1:]}" in index
     ]
     if numbered:
         numbered.sort()

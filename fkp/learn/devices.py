@@ -18,7 +18,10 @@ def pick_device(name: str) -> torch.device:
     )
     if missing:
         raise DataError(f"--device {name}: not available on this machine; use cpu or auto")
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise DataError(f"--device {name}: expected auto, cpu, cuda, cuda:1 or mps") from error
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:

@@ -132,7 +132,10 @@ class _Run:
         self.scheduler = None
         if config.schedule == "onecycle":
             self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
-                self.optimizer, config.lr, total_steps=config.epochs * steps, pct_start=0.15
+                self.optimizer,
+                config.lr,
+                total_steps=max(config.epochs * steps, 10),
+                pct_start=0.15,
             )
         self.scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
         self.average = None

@@ -72,7 +72,9 @@ def main() -> None:
     ours = statistics.median(p[0] for _, p in pairs)
     ratio = statistics.median(b[0] / p[0] for b, p in pairs)
     memory = max(p[1] for _, p in pairs)
-    print(f"pandas and split: {baseline:.2f} s; fkp prepare: {ours:.2f} s; {ratio:.1f} times faster")
+    print(
+        f"pandas and split: {baseline:.2f} s; fkp prepare: {ours:.2f} s; {ratio:.1f} times faster"
+    )
     print(f"peak memory of fkp prepare: {memory:.2f} GB")
 
 

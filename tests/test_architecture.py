@@ -1,0 +1,51 @@
+"""The rooms: who may import what."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "fkp"
+RANK = {"cli": 5, "annotate": 4, "learn": 4, "labels": 3, "vision": 2, "keypoints": 1, "errors": 0}
+ONLY = {
+    "click": {"cli"}, "rich": {"cli"}, "joblib": {"annotate"}, "torch": {"learn"},
+    "safetensors": {"learn"}, "matplotlib": {"learn"}, "cv2": {"vision"}, "av": {"vision"},
+}  # fmt: skip
+
+
+def imports() -> Iterator[tuple[str, str, str]]:
+    """(file, its room, imported module) of every import in the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        room = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((path.name, room, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: relative import"
+                yield path.name, room, node.module or ""
+
+
+def test_imports_go_one_way() -> None:
+    seen = 0
+    for file, room, module in imports():
+        parts = module.split(".")
+        if parts[0] == "fkp" and len(parts) > 1 and room in RANK:
+            seen += 1
+            same = parts[1] == room
+            assert same or RANK[parts[1]] < RANK[room], f"{room}/{file} imports {module}"
+    assert seen > 50
+
+
+def test_each_library_has_its_room() -> None:
+    for file, room, module in imports():
+        allowed = ONLY.get(module.split(".")[0])
+        assert allowed is None or room in allowed, f"{room}/{file} imports {module}"
+
+
+@pytest.mark.parametrize("module", ["fkp.annotate.pipeline", "fkp.labels.prepare", "fkp.cli.main"])
+def test_torch_stays_out(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

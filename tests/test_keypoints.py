@@ -1,0 +1,98 @@
+"""Schemes and faces."""
+
+import numpy as np
+import pytest
+
+from fkp.errors import DataError
+from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, SCHEMES, Faces, Scheme
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda s: s.name)
+def test_double_flip_is_identity(scheme: Scheme) -> None:
+    assert scheme.flip_order is not None
+    order = np.array(scheme.flip_order)
+    assert (order[order] == np.arange(len(scheme))).all()
+
+
+@pytest.mark.parametrize("scheme", [FKP4, MTFL5, KAGGLE15], ids=lambda s: s.name)
+def test_flip_swaps_left_and_right_in_the_names(scheme: Scheme) -> None:
+    assert scheme.flip_order is not None
+    for i, j in enumerate(scheme.flip_order):
+        swapped = (
+            scheme.names[i].replace("left", "#").replace("right", "left").replace("#", "right")
+        )
+        assert scheme.names[j] == swapped
+
+
+def test_flip_of_68_points_mirrors_their_groups() -> None:
+    flip = IBUG68.flip_order
+    assert flip is not None
+    right, left = IBUG68.eyes
+    assert {flip[i] for i in right} == set(left)
+    assert IBUG68.outer_eyes is not None
+    assert flip[IBUG68.outer_eyes[0]] == IBUG68.outer_eyes[1]
+    assert [flip[i] for i in (8, 27, 30, 33, 51, 57, 62, 66)] == [8, 27, 30, 33, 51, 57, 62, 66]
+    edges = {frozenset(e) for e in IBUG68.edges}
+    assert {frozenset((flip[a], flip[b])) for a, b in IBUG68.edges} == edges
+
+
+@pytest.mark.parametrize("target", [FKP4, MTFL5, KAGGLE15], ids=lambda s: s.name)
+def test_68_points_give_the_others(target: Scheme) -> None:
+    points = np.random.default_rng(0).normal(size=(3, 68, 2))
+    converted = IBUG68.convert(points, target)
+    assert converted.shape == (3, len(target), 2)
+    eye = target.names.index("left_eye_center")
+    assert np.allclose(converted[:, eye], points[:, 42:48].mean(1))
+    # Mirroring before or after converting is the same.
+    assert IBUG68.flip_order is not None
+    assert target.flip_order is not None
+    flipped = IBUG68.convert(points[:, list(IBUG68.flip_order)], target)
+    assert np.allclose(flipped, converted[:, list(target.flip_order)])
+
+
+def test_a_missing_point_makes_its_mean_missing() -> None:
+    points = np.zeros((68, 2))
+    points[43] = np.nan
+    converted = IBUG68.convert(points, MTFL5)
+    assert np.isnan(converted[1]).all()
+    assert np.isfinite(converted[[0, 2, 3, 4]]).all()
+
+
+def test_convert_refuses_what_is_not_there() -> None:
+    with pytest.raises(DataError, match="no point for right_eye_center"):
+        Scheme("x", ("a", "b")).convert(np.zeros((2, 2)), MTFL5)
+
+
+def test_scheme_from_names() -> None:
+    assert Scheme.from_names(FKP4.names) is FKP4
+    own = Scheme.from_names(["left_eye", "right_eye", "chin", "L_ear", "R_ear"])
+    assert own.flip_order == (1, 0, 2, 4, 3)
+    assert own.anchors[0] == (1,)
+    assert own.anchors[1] == (0,)
+    corners = Scheme.from_names(["left_eye_in", "left_eye_out", "left_eyebrow", "nose"])
+    assert corners.anchors[1] == (0, 1)
+    assert corners.anchors[2] == (3,)
+
+
+def test_flip_pairs() -> None:
+    assert Scheme.from_names(["a", "b", "c"]).flip_order is None
+    assert Scheme.from_names(["a", "b", "c"], [("a", "c")]).flip_order == (2, 1, 0)
+    with pytest.raises(DataError, match="no point named d"):
+        Scheme.from_names(["a", "b"], [("a", "d")])
+
+
+def test_a_scheme_checks_itself() -> None:
+    with pytest.raises(DataError, match="unique"):
+        Scheme("x", ("a", "a"))
+    with pytest.raises(DataError, match="in pairs"):
+        Scheme("x", ("a", "b", "c"), flip_order=(1, 2, 0))
+    with pytest.raises(DataError, match="outside"):
+        Scheme("x", ("a", "b"), edges=((0, 2),))
+
+
+def test_faces() -> None:
+    none = Faces.empty(FKP4)
+    assert len(none) == 0
+    assert none.points.shape == (0, 4, 2)
+    with pytest.raises(ValueError, match="points"):
+        Faces(FKP4, none.boxes, none.scores, np.zeros((0, 5, 2), np.float32), none.confidence)
