@@ -139,7 +139,7 @@ def test_metrics_by_hand() -> None:
     labels[:, 3] = [5, 10]
     labels[1, 3] = np.nan
     labels[2, 0] = np.nan
-    predicted = np.nan_to_num(labels) + [3, 4]  # 5 pixels off everywhere
+    predicted = np.nan_to_num(labels) + np.array([3.0, 4.0])  # 5 pixels off everywhere
     predicted[2, 1] = labels[2, 1]
     scores = metrics.score(predicted, labels, FKP4)
     assert scores.norm == "pupil"
@@ -206,7 +206,7 @@ def test_a_foreign_or_broken_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such file"):
         load_model(path)
     path.write_bytes(b"junk")
-    with pytest.raises(ModelError, match="not a .safetensors"):
+    with pytest.raises(ModelError, match=r"not a \.safetensors"):
         load_model(path)
     save_file({"a": torch.zeros(2)}, path)
     with pytest.raises(ModelError, match="not one that fkp train wrote"):

@@ -152,11 +152,10 @@ class _Run:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def batches(self, count: int) -> Iterator[Tensor]:
-        """All row numbers once, in random order; a last batch of one would break batch norm."""
+        """All row numbers once, in random order."""
         order = torch.randperm(count, generator=self.generator)
         for rows in torch.split(order, self.config.batch):
-            if len(rows) > 1 or count == 1:
-                yield rows.to(self.device)
+            yield rows.to(self.device)
 
     def step(self, x: Tensor, y: Tensor) -> float:
         """One update; x: (B, 1, S, S), y: (B, K, 2) as fractions of the side. Returns the loss."""

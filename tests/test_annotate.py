@@ -1,0 +1,260 @@
+"""From pictures to a table and overlays."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from fkp.annotate.inputs import find_inputs, read_list
+from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
+from fkp.annotate.results import KeypointTable, claim_folder
+from fkp.cli.models import find_model
+from fkp.errors import DataError, FkpError
+from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, Faces, Scheme
+from fkp.learn.checkpoint import Model, load_model
+from fkp.vision.crop import UPRIGHT_LAYOUT
+from fkp.vision.detect import FaceDetector, HaarDetector
+
+Quiet = Callable[[int, int], None]
+
+
+@pytest.fixture(scope="module")
+def network() -> Model:
+    """The bundled network."""
+    return load_model(find_model("bundled"))
+
+
+def run(
+    paths: list[str],
+    out: Path,
+    network: Model,
+    detector: FaceDetector | None = None,
+    scheme: Scheme | None = None,
+    jobs: int = 1,
+) -> tuple[Summary, pd.DataFrame]:
+    out.mkdir(parents=True, exist_ok=True)
+    inputs = find_inputs(paths, exclude=out)
+    config = AnnotateConfig(out=out, scheme=scheme, jobs=jobs)
+    summary = annotate(inputs, network, detector or HaarDetector(), config, lambda d, t: None)
+    return summary, pd.read_csv(out / "keypoints.csv")
+
+
+def points_of(row: "pd.Series[float]", scheme: Scheme) -> npt.NDArray[np.float64]:
+    return np.array(row[scheme.columns].to_numpy(np.float64).reshape(-1, 2), np.float64)
+
+
+def test_a_known_portrait(tmp_path: Path, samples: Path, network: Model) -> None:
+    summary, table = run([str(samples / "astronaut.jpg")], tmp_path, network, scheme=KAGGLE15)
+    assert summary.faces == 1
+    points = dict(zip(KAGGLE15.names, points_of(table.iloc[0], KAGGLE15), strict=True))
+    # Read off the picture by eye.
+    for name, place in {
+        "right_eye_center": (203, 101), "left_eye_center": (246, 103), "nose_tip": (225, 126),
+        "mouth_right_corner": (203, 140), "mouth_left_corner": (243, 141),
+    }.items():  # fmt: skip
+        assert np.abs(points[name] - place).max() < 5, (name, points[name])
+
+
+def test_every_sample_picture(tmp_path: Path, samples: Path, network: Model) -> None:
+    summary, table = run([str(samples)], tmp_path, network)
+    faces = {Path(str(p)).name: int((g["status"] == "ok").sum()) for p, g in table.groupby("image")}
+    assert faces == {
+        "astronaut.jpg": 1, "coffee.jpg": 0, "group.jpg": 3, "president.jpg": 1,
+        "rotated_by_exif.jpg": 1, "speech.jpg": 1, "vice_president.jpg": 1,
+    }  # fmt: skip
+    assert summary.statuses == {"ok": 6, "no_face": 1}
+    assert list(table["image"]) == sorted(table["image"])
+    # The same portrait upright, and turned by its EXIF tag: the same points.
+    upright, turned = (
+        points_of(table[table["image"].str.endswith(name)].iloc[0], IBUG68)
+        for name in ("/astronaut.jpg", "rotated_by_exif.jpg")
+    )
+    assert np.abs(upright - turned).mean() < 1.0
+    for name in ("astronaut.jpg", "rotated_by_exif.jpg", "coffee.jpg"):
+        overlay = cv2.imread(str(tmp_path / "overlays" / name))
+        assert overlay is not None
+    drawn = cv2.imread(str(tmp_path / "overlays" / "astronaut.jpg"))
+    plain = cv2.imread(str(samples / "astronaut.jpg"))
+    assert drawn is not None
+    assert plain is not None
+    changed = np.abs(drawn.astype(int) - plain).max(2) > 60
+    assert changed[60:170, 170:280].any()
+    assert changed[300:].mean() < 0.001
+
+
+def test_one_job_equals_many(tmp_path: Path, samples: Path, network: Model) -> None:
+    for jobs in (1, 2):
+        run([str(samples)], tmp_path / str(jobs), network, jobs=jobs)
+    one, two = (tmp_path / str(jobs) / "keypoints.csv" for jobs in (1, 2))
+    assert one.read_bytes() == two.read_bytes()
+    for path in (tmp_path / "1" / "overlays").iterdir():
+        assert path.read_bytes() == (tmp_path / "2" / "overlays" / path.name).read_bytes()
+
+
+def test_a_bad_file_is_a_row_with_a_reason(tmp_path: Path, samples: Path, network: Model) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    shutil.copy(samples / "astronaut.jpg", photos / "c.jpg")
+    (photos / "a.jpg").write_bytes(b"")
+    (photos / "b.jpg").write_bytes((samples / "astronaut.jpg").read_bytes()[:20000])
+    (photos / "notes.txt").write_text("no picture")
+    given = [str(photos), str(photos / "notes.txt"), str(photos / "gone.jpg")]
+    summary, table = run(given, tmp_path / "out", network)
+    assert list(table["status"]) == ["unreadable", "unreadable", "ok", "unreadable", "unreadable"]
+    for row, reason in {0: "empty", 1: "truncated", 3: "not a picture", 4: "no such file"}.items():
+        assert reason in table["reason"][row]
+    assert summary.statuses == {"ok": 1, "unreadable": 4}
+    assert len(summary.failures) == 4
+    empty = table.iloc[0][["face", "score", "box_x", *IBUG68.columns]]
+    assert empty.isna().all()
+
+
+def test_nothing_readable_at_all(tmp_path: Path, network: Model) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    summary, table = run([str(tmp_path / "a.jpg")], tmp_path / "out", network)
+    assert summary.statuses == {"unreadable": 1}
+    assert len(table) == 1
+
+
+def test_overlays_mirror_the_tree(tmp_path: Path, samples: Path, network: Model) -> None:
+    for name in ("a/x.jpg", "b/x.jpg", "b/c/x.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        image = cv2.imread(str(samples / "coffee.jpg"))
+        assert image is not None
+        cv2.imwrite(str(tmp_path / name), image)
+    out = tmp_path / "out"
+    run([str(tmp_path / "b"), str(tmp_path / "a")], out, network)
+    overlays = sorted(str(p.relative_to(out / "overlays")) for p in out.rglob("*.*g"))
+    assert overlays == ["a/x.jpg", "b/c/x.png", "b/x.jpg"]
+
+
+def test_whole_pictures_as_crops(tmp_path: Path, samples: Path, network: Model) -> None:
+    """Without a detector the picture is the crop; the points come back in its own pixels."""
+    image = cv2.imread(str(samples / "astronaut.jpg"))
+    assert image is not None
+    cv2.imwrite(str(tmp_path / "face.png"), image[40:200, 140:300])
+    inputs = find_inputs([str(tmp_path / "face.png")])
+    out = tmp_path / "out"
+    out.mkdir()
+    annotate(inputs, network, None, AnnotateConfig(out=out, scheme=MTFL5), lambda d, t: None)
+    table = pd.read_csv(out / "keypoints.csv")
+    assert table["score"].isna().all()
+    assert list(table.loc[0, ["box_x", "box_y", "box_w", "box_h"]]) == [0, 0, 160, 160]
+    points = points_of(table.iloc[0], MTFL5) + np.array([140.0, 40.0])
+    assert np.abs(points[:2] - [[203, 101], [246, 103]]).max() < 4
+
+
+def test_the_table_trains(tmp_path: Path, samples: Path, network: Model, quiet: Quiet) -> None:
+    from fkp.labels.prepare import PrepareConfig, prepare
+
+    run([str(samples)], tmp_path, network)
+    config = PrepareConfig((tmp_path / "keypoints.csv",), tmp_path / "data.csv")
+    report = prepare(config, quiet)
+    assert len(report.samples) == 8
+    assert report.samples.scheme is IBUG68
+    assert [r.reason for r in report.rejected] == ["no face: no_face"]
+
+
+@dataclass
+class Spy:
+    """A network that finds the layout itself, and counts its batches."""
+
+    scheme: Scheme = MTFL5
+    size: int = 40
+    calls: int = 0
+
+    @property
+    def layout(self) -> npt.NDArray[np.float64]:
+        return UPRIGHT_LAYOUT
+
+    def predict(self, crops: npt.NDArray[np.uint8], batch: int) -> npt.NDArray[np.float32]:
+        self.calls += 1
+        points = np.repeat(UPRIGHT_LAYOUT[None] * self.size - 0.5, len(crops), 0)
+        return points.astype(np.float32)
+
+
+def test_faces_of_many_pictures_share_a_batch_and_map_back(
+    tmp_path: Path, samples: Path, quiet: Quiet
+) -> None:
+    spy, detector = Spy(), HaarDetector()
+    inputs = find_inputs([str(samples)])
+    annotate(inputs, spy, detector, AnnotateConfig(out=tmp_path, overlays=False), quiet)
+    assert spy.calls == 1
+    table = pd.read_csv(tmp_path / "keypoints.csv").dropna(subset="face")
+    image = cv2.imread(str(samples / "president.jpg"))
+    assert image is not None
+    found = detector.detect(np.asarray(image, np.uint8))
+    row = table[table["image"].str.endswith("president.jpg")].iloc[0]
+    mapped = points_of(row, MTFL5)
+    # The layout lies on the detector's points as nearly as a similarity can bring it there.
+    assert np.allclose(mapped.mean(0), found.anchors[0].mean(0), atol=0.01)
+    assert np.abs(mapped - found.anchors[0]).max() < 0.03 * found.boxes[0, 2]
+    assert not (tmp_path / "overlays").exists()
+
+
+def test_a_scheme_that_the_network_has_not(tmp_path: Path, samples: Path, quiet: Quiet) -> None:
+    config = AnnotateConfig(out=tmp_path, scheme=FKP4)
+    with pytest.raises(DataError, match="no point for mouth_center_bottom_lip"):
+        annotate(find_inputs([str(samples)]), Spy(), None, config, quiet)
+    assert not (tmp_path / "keypoints.csv").exists()
+
+
+def test_inputs(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", "sub/c.tiff", "sub/d.txt", ".hidden.jpg", "out/e.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "sub" / "up").symlink_to(tmp_path)
+    found = find_inputs([str(tmp_path)], exclude=tmp_path / "out")
+    assert [os.path.relpath(p, tmp_path) for p in found.paths] == ["a.png", "b.JPG", "sub/c.tiff"]
+    assert found.passed_over == 2
+    named = find_inputs([str(tmp_path / "sub/d.txt"), str(tmp_path / "*.png")])
+    assert [Path(p).name for p in named.paths] == ["d.txt", "a.png"]
+    (tmp_path / "[x].jpg").touch()
+    assert len(find_inputs([str(tmp_path / "[x].jpg")]).paths) == 1
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no pictures"):
+        find_inputs([str(tmp_path / "empty")])
+    with pytest.raises(DataError, match="no file matches"):
+        find_inputs([str(tmp_path / "*.webp")])
+
+
+def test_lists_of_paths() -> None:
+    assert list(read_list(b"a b.jpg\nc.jpg\r\n\n", b"\n")) == ["a b.jpg", "c.jpg"]
+    assert list(read_list(b"a\nb.jpg\0c.jpg\0", b"\0")) == ["a\nb.jpg", "c.jpg"]
+    (name,) = read_list(b"\xff.jpg", b"\n")
+    assert os.fsencode(name) == b"\xff.jpg"
+
+
+def test_odd_names_survive_the_table(tmp_path: Path) -> None:
+    names = ["a,b.jpg", 'q"q.jpg', "new\nline.jpg", "=1+1.jpg", os.fsdecode(b"\xff.jpg")]
+    with KeypointTable(tmp_path / "keypoints.csv", FKP4) as table:
+        for name in names:
+            table.write(name, Faces.empty(FKP4))
+    read = pd.read_csv(tmp_path / "keypoints.csv", encoding_errors="surrogateescape")
+    assert list(read["image"]) == names
+    assert set(read["status"]) == {"no_face"}
+
+
+def test_results_are_not_overwritten_by_chance(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    claim_folder(out, overwrite=False)
+    (out / "keypoints.csv").write_text("mine")
+    (out / "overlays" / "a").mkdir(parents=True)
+    (out / "overlays" / "a" / "x.jpg").touch()
+    (out / "other.txt").touch()
+    with pytest.raises(FkpError, match="holds results already"):
+        claim_folder(out, overwrite=False)
+    assert (out / "keypoints.csv").read_text() == "mine"
+    claim_folder(out, overwrite=True)
+    assert sorted(p.name for p in out.iterdir()) == ["other.txt", "overlays"]
+    assert not any((out / "overlays").iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(FkpError, match="cannot be used"):
+        claim_folder(tmp_path / "file", overwrite=False)
