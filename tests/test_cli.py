@@ -160,3 +160,29 @@ def test_ctrl_c_leaves_a_usable_network(tmp_path: Path) -> None:
     assert (run / "curves.png").exists()
     done = fkp("evaluate", run / "best.safetensors", "labels.csv", "--worst", "0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    write_course(tmp_path, 20)
+    command = f"{sys.executable} -m fkp prepare labels.csv -o data.csv | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        cwd=tmp_path, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == b""
+    assert (tmp_path / "data.csv").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    write_course(tmp_path, 20)
+    (tmp_path / "file").touch()
+    for command in (
+        ["prepare", "labels.csv", "-o", "file/data.csv"],
+        ["train", "labels.csv", "--arch", "lecture", "--runs", "file/runs"],
+        ["annotate", str(ROOT / "sample_images"), "--out", "file/results"],
+    ):
+        done = fkp(*command, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "file" in done.stderr
+        assert any(word in done.stderr.lower() for word in ("not a directory", "file exists"))

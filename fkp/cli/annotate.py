@@ -15,7 +15,6 @@ from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
 from fkp.annotate.results import OVERLAYS, RUN, TABLE, claim_folder, write_run
 from fkp.cli import console
 from fkp.cli.models import BUNDLED, find_model
-from fkp.errors import FkpError
 from fkp.keypoints import SCHEMES
 from fkp.learn.checkpoint import load_model
 from fkp.vision.detect import HaarDetector
@@ -113,8 +112,6 @@ def annotate_command(
     except KeyboardInterrupt:
         console.warn(f"interrupted: the rows so far are in {out / TABLE}.part")
         raise
-    except OSError as error:
-        raise FkpError(f"{error.filename or out}: {error.strerror or error}") from error
     seconds = time.perf_counter() - started
     write_run(
         out / RUN,

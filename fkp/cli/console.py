@@ -1,5 +1,6 @@
 """Progress and tables on the terminal."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -8,8 +9,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+class _Terminal(Console):
+    """A console whose reader may leave (`| head`): the command goes on and ends as it would."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+out = _Terminal(highlight=False)
+err = _Terminal(stderr=True, highlight=False)
 
 
 @contextmanager
@@ -33,7 +43,6 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
 def say(text: str = "") -> None:
     """A line on stdout, as it is: no markup, no wrapping."""
     out.print(text, markup=False, soft_wrap=True)
-    out.file.flush()  # a log that somebody follows
 
 
 def warn(text: str) -> None:

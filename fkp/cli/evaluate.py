@@ -33,7 +33,7 @@ from fkp.learn.plots import worst_rows, write_predictions
     "--sheet",
     type=click.Path(path_type=Path),
     metavar="SHEET.png",
-    help="Draw the worst rows here; else MODEL_worst.png beside the data.",
+    help="Draw the worst rows here; else DATA-RUN-worst.png here.",
 )
 @click.option(
     "--worst",
@@ -71,7 +71,7 @@ def evaluate_command(
     if rows:
         write_predictions(target, result.samples, result.predicted, result.scores, rows)
     if as_json:
-        print(json.dumps(_figures(result), indent=1))
+        console.say(json.dumps(_figures(result), indent=1))
     else:
         _print(result)
         if rows:

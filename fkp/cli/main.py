@@ -55,8 +55,11 @@ def main() -> None:
     except FkpError as error:
         click.echo(f"fkp: {error}", err=True)
         sys.exit(1)
-    except BrokenPipeError:
-        # The reader of the output has gone (`| head`); there is nobody left to tell.
-        sys.stdout = None
-        sys.exit(0)
+    except OSError as error:
+        # A full disk, no permission: the user's to mend. Anything else is a bug.
+        if error.errno is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"fkp: {where}{(error.strerror or 'failed').lower()}", err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

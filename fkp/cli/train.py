@@ -158,6 +158,7 @@ class _Shown(runs.RunFolder):
         live = console.err.is_terminal
         self.bar = Progress(*columns, console=console.err, transient=True, disable=not live)
         self._epochs = config.epochs
+        self._best = ""  # validation error so far
         self._task = self.bar.add_task("epoch 1", total=None, state="")
 
     def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
@@ -166,12 +167,14 @@ class _Shown(runs.RunFolder):
             description=f"epoch {epoch}/{self._epochs}",
             completed=(epoch - 1) * total + done,
             total=self._epochs * total,
-            state=f"loss {loss:.5f}  {rate:.0f} images/s",
+            state=f"loss {loss:.5f}  {self._best}{rate:.0f} images/s",
         )
 
     def epoch(self, result: Epoch, model: Model) -> None:
         super().epoch(result, model)
         nme = f"  NME {100 * result.val_nme:.2f} %" if math.isfinite(result.val_nme) else ""
+        if result.best and nme:
+            self._best = f"best{nme}  "
         console.say(
             f"epoch {result.epoch}: loss {result.train_loss:.5f}  "
             f"validation RMSE {result.val_rmse:.3f} px{nme}  "
