@@ -1,5 +1,6 @@
 """From foreign tables to a data set."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -151,7 +152,7 @@ def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
     listed = pd.read_csv(tmp_path / "out" / "data.rejected.csv").sort_values("row")
     assert list(listed["row"]) == [4, 6, 8, 10]
     for word, reason in zip(
-        ["abc", "file not found", "no point is labelled", "not a picture"],
+        ["abc", "no such file", "no point is labelled", "not a picture"],
         listed["reason"],
         strict=True,
     ):
@@ -346,3 +347,27 @@ def test_the_cache_is_keyed_by_content(
     frame.to_csv(tmp_path / "labels.csv", index=False)
     with pytest.raises(LabelError, match=r"1 malformed rows, the first: .*abc"):
         prepared(tmp_path / "labels.csv", quiet)
+
+
+def test_pictures_in_two_places_are_not_guessed(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 4)
+    path = tmp_path / "labels.csv"
+    path.write_text(path.read_text().replace("pictures/", ""))
+    shutil.copytree(tmp_path / "pictures", tmp_path / "other")
+    with pytest.raises(LabelError, match="--images DIR says which"):
+        run(path, val=0, test=0)
+    samples = run(path, val=0, test=0, read=ReadOptions(images=tmp_path / "pictures")).samples
+    assert len(samples) == 4
+    (tmp_path / "other" / "Ann_a_0000.png").unlink()
+    report = run(path, val=0, test=0)
+    assert len(report.samples) == 4
+    assert report.notes == [f"{path}: pictures from {tmp_path / 'pictures'}"]
+
+
+def test_fractions_of_pictures(tmp_path: Path) -> None:
+    points = write_pictures(tmp_path, 4)
+    frame = pd.read_csv(tmp_path / "labels.csv")
+    frame[FKP4.columns] /= 128
+    frame.to_csv(tmp_path / "labels.csv", index=False)
+    samples = run(tmp_path / "labels.csv", crop="none", size=128, val=0, test=0).samples
+    assert np.allclose(samples.points, points, atol=1e-3)

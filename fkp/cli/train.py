@@ -119,7 +119,10 @@ def train_command(
             train(config, samples, framing, folder)
     except KeyboardInterrupt:
         console.warn("interrupted: keeping the best network so far")
-    model = folder.finish(samples)
+    _print_best(folder.finish(samples), path)
+
+
+def _print_best(model: Model, path: Path) -> None:
     best = model.scores
     error = ""
     if math.isfinite(best.get("val_rmse", math.nan)):

@@ -9,7 +9,7 @@ from fkp.errors import LabelError
 from fkp.labels.pathcsv import persons_column, read_frame
 from fkp.labels.pixels import read_point_cells
 from fkp.labels.store import is_prepared
-from fkp.labels.table import LabelTable, ReadOptions, Rejected, find_points, scaled
+from fkp.labels.table import LabelTable, ReadOptions, Rejected, find_points, from_origin
 
 
 def read_array_csv(path: Path, array_path: Path, options: ReadOptions) -> LabelTable:
@@ -28,8 +28,7 @@ def read_array_csv(path: Path, array_path: Path, options: ReadOptions) -> LabelT
     scheme, columns = found.scheme(options)
     bad: list[Rejected] = []
     points, keep = read_point_cells(frame, columns, source, rows, bad)
-    sizes = np.full((len(points), 2), np.array(pixels.shape[2:0:-1], float))
-    points, more = scaled(points, sizes, options)
+    points, fraction, more = from_origin(points, options)
     notes = [f"pictures from {array_path}", *notes, *more]
     return LabelTable(
         source,
@@ -38,6 +37,7 @@ def read_array_csv(path: Path, array_path: Path, options: ReadOptions) -> LabelT
         rows[keep],
         pixels=pixels[keep],
         persons=persons_column(frame, keep),
+        fraction=fraction,
         rejected=bad,
         notes=notes,
     )

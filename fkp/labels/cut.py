@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import DataError, ImageError, LabelError
+from fkp.keypoints import Scheme
 from fkp.labels.table import LabelTable, Rejected
 from fkp.vision.crop import UPRIGHT_LAYOUT, CropTransform
 from fkp.vision.images import Image, read_image
@@ -22,16 +23,26 @@ Progress = Callable[[int, int], None]
 class Crops:
     """The crops of one table: `kept` says which of its rows they are.
 
-    images: (M, S, S) uint8; points: (M, K, 2) float64 crop pixels;
-    sizes_wh: (M, 2) of the pictures.
+    images: (M, S, S) uint8; points: (M, K, 2) float64 crop pixels; labels: (M, K, 2) float64 pixels
+    of the pictures, whose sizes are sizes_wh (M, 2).
     """
 
     kept: npt.NDArray[np.int64]
     images: npt.NDArray[np.uint8]
     points: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.float64]
     transforms: list[CropTransform]
     sizes_wh: npt.NDArray[np.float64]
     rejected: list[Rejected]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Face:
+    """The way from one row's picture to its crop, and its labels in picture pixels."""
+
+    transform: CropTransform
+    labels: npt.NDArray[np.float64]
+    size_wh: tuple[int, int]
 
 
 def cut_crops(table: LabelTable, framing: str, size: int, progress: Progress) -> Crops:
@@ -42,76 +53,93 @@ def cut_crops(table: LabelTable, framing: str, size: int, progress: Progress) ->
     n = len(table.rows)
     if table.pixels is not None and framing == "none" and table.pixels.shape[1:] == (size, size):
         same = [CropTransform.whole(size, size, size)] * n
+        points = table.points * size if table.fraction else table.points
         sizes_wh = np.full((n, 2), float(size))
-        return Crops(np.arange(n), table.pixels, table.points, same, sizes_wh, [])
-    done = 0
-    finder = PictureFinder(table.folders)
-    kept: list[int] = []
+        return Crops(np.arange(n), table.pixels, points, points, same, sizes_wh, [])
+    folder = find_folder(table)
     images = np.empty((n, size, size), np.uint8)
-    transforms: list[CropTransform] = []
-    sizes: list[tuple[int, int]] = []
+    kept: list[int] = []
+    faces: list[_Face] = []
     rejected: list[Rejected] = []
-
-    def cut(i: int) -> tuple[Image, CropTransform, tuple[int, int]] | Rejected:
-        name = table.images[i] if table.images is not None else ""
-        try:
-            if table.pixels is not None:
-                picture: Image = table.pixels[i]
-            else:
-                picture = read_image(finder.find(name), gray=True)
-        except ImageError as error:
-            return Rejected(table.source, int(table.rows[i]), "image", f"{name}: {error}")
-        height, width = picture.shape
-        try:
-            transform = _transform(table, i, framing, (width, height), size)
-        except DataError as error:
-            known = bool(np.isfinite(table.points[i]).any())
-            reason = str(error) if known else "no point is labelled"
-            return Rejected(table.source, int(table.rows[i]), "", reason, malformed=False)
-        return transform.cut(picture), transform, (width, height)
-
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for i, result in enumerate(pool.map(cut, range(n))):
+        results = pool.map(lambda i: _cut(table, i, folder, framing, images[i]), range(n))
+        for i, result in enumerate(results):
             if isinstance(result, Rejected):
                 rejected.append(result)
             else:
-                images[len(kept)] = result[0]
-                transforms.append(result[1])
-                sizes.append(result[2])
+                faces.append(result)
                 kept.append(i)
-            done += 1
-            progress(done, n)
+            progress(i + 1, n)
     if not kept:
         raise LabelError(f"no row can be used; the first: {rejected[0]}")
-    index = np.array(kept, np.int64)
-    points = np.stack([t.apply(table.points[i]) for t, i in zip(transforms, kept, strict=True)])
-    return Crops(index, images[: len(kept)], points, transforms, np.array(sizes, float), rejected)
+    return Crops(
+        kept=np.array(kept, np.int64),
+        images=images if len(kept) == n else images[kept],
+        points=np.stack([face.transform.apply(face.labels) for face in faces]),
+        labels=np.stack([face.labels for face in faces]),
+        transforms=[face.transform for face in faces],
+        sizes_wh=np.array([face.size_wh for face in faces], float),
+        rejected=rejected,
+    )
+
+
+def _cut(table: LabelTable, i: int, folder: Path, framing: str, crop: Image) -> _Face | Rejected:
+    """Cut row `i` into `crop` (S, S), or tell why not."""
+    row = int(table.rows[i])
+    if table.pixels is not None:
+        picture: Image = table.pixels[i]
+    else:
+        path = folder / (table.images or [])[i]
+        try:
+            picture = read_image(path, gray=True)
+        except ImageError as error:
+            return Rejected(table.source, row, "image", f"{path}: {error}")
+    height, width = picture.shape
+    labels = table.points[i] * ([width, height] if table.fraction else 1)
+    try:
+        transform = _transform(table.scheme, labels, framing, (width, height), len(crop))
+    except DataError as error:
+        reason = str(error) if np.isfinite(labels).any() else "no point is labelled"
+        return Rejected(table.source, row, "", reason, malformed=False)
+    crop[:] = transform.cut(picture)
+    return _Face(transform, labels, (width, height))
 
 
 def _transform(
-    table: LabelTable, i: int, framing: str, size_wh: tuple[int, int], size: int
+    scheme: Scheme,
+    points: npt.NDArray[np.float64],
+    framing: str,
+    size_wh: tuple[int, int],
+    size: int,
 ) -> CropTransform:
     if framing == "none":
         return CropTransform.whole(*size_wh, size)
-    points = table.points[i]
-    if sum(bool(group) for group in table.scheme.anchors) < 2:
+    if sum(bool(group) for group in scheme.anchors) < 2:
         return CropTransform.around(points, size)
-    return CropTransform.framed(table.scheme.anchor_points(points), UPRIGHT_LAYOUT, size)
+    return CropTransform.framed(scheme.anchor_points(points), UPRIGHT_LAYOUT, size)
 
 
-class PictureFinder:
-    """Finds pictures whose table may have moved: tries each folder, the last that worked first."""
+def find_folder(table: LabelTable) -> Path:
+    """The folder that the table's paths start from: the one in which most of them are files.
 
-    def __init__(self, folders: tuple[Path, ...]) -> None:
-        self._folders = list(folders)
-
-    def find(self, name: str) -> Path:
-        """The file of this name, or an ImageError that says where it was looked for."""
-        for folder in list(self._folders):
-            path = folder / name
-            if path.is_file():
-                if folder != self._folders[0]:
-                    self._folders = [folder, *(f for f in self._folders if f != folder)]
-                return path
-        first = ", ".join(str(f) for f in self._folders[:3])
-        raise ImageError(f"file not found (looked in {first}; --images DIR says where)")
+    Raises LabelError where two folders have as many: the pictures could be the wrong ones.
+    """
+    if not table.images or not table.folders:
+        return Path()
+    names = table.images[:: max(1, len(table.images) // 200)]
+    folders = list(dict.fromkeys(folder.resolve() for folder in table.folders))
+    hits = [sum((folder / name).is_file() for name in names) for folder in folders]
+    best = [folder for folder, n in zip(folders, hits, strict=True) if n == max(hits)]
+    if max(hits) == 0:
+        looked = ", ".join(str(folder) for folder in folders[:4])
+        raise LabelError(
+            f"{table.source} row {table.rows[0]}, column image: file not found: "
+            f"{table.images[0]} (looked in {looked}; --images DIR says where)"
+        )
+    if len(best) > 1 and not all(Path(name).is_absolute() for name in names):
+        raise LabelError(
+            f"{table.source}: {names[0]} is in {best[0]} and in {best[1]}; --images DIR says which"
+        )
+    if best[0] != folders[0]:
+        table.notes.append(f"pictures from {best[0]}")
+    return best[0]

@@ -8,7 +8,7 @@ import numpy as np
 from fkp.errors import LabelError
 from fkp.keypoints import MTFL5
 from fkp.labels.pathcsv import picture_folders
-from fkp.labels.table import LabelTable, ReadOptions, Rejected, decode_text
+from fkp.labels.table import LabelTable, ReadOptions, Rejected, decode_text, from_origin
 
 _LINE = re.compile(rb"^\s*\S.*\.\w{2,5}(\s+[-+.\deE]+){10,}\s*$")
 
@@ -52,8 +52,10 @@ def read_mtfl(path: Path, options: ReadOptions) -> LabelTable:
         rows.append(number)
     if not rows:
         raise LabelError(str(rejected[0]) if rejected else f"{source}: the file has no lines")
-    array = np.array(points).reshape(-1, 2, 5).transpose(0, 2, 1) - options.origin
+    array = np.array(points).reshape(-1, 2, 5).transpose(0, 2, 1)
+    array, fraction, notes = from_origin(array, options)
     return LabelTable(
         source, MTFL5, array, np.array(rows, np.int64),
-        images=images, folders=picture_folders(path, options), rejected=rejected,
+        images=images, fraction=fraction, folders=picture_folders(path, options),
+        rejected=rejected, notes=notes,
     )  # fmt: skip

@@ -19,6 +19,7 @@ from fkp.labels.table import (
     check_columns,
     decode_text,
     find_points,
+    from_origin,
     parse_numbers,
 )
 
@@ -87,16 +88,15 @@ def read_path_csv(path: Path, options: ReadOptions) -> LabelTable:
         sound = sound & _within(frame, column, limit, source, rows, rejected)
     frame, images, rows = frame[sound], images[sound], rows[sound]
     points, keep = read_point_cells(frame, columns, source, rows, rejected)
-    if options.origin:
-        points -= options.origin
+    points, fraction, notes = from_origin(points, options)
     return LabelTable(
         source, scheme, points, rows[keep],
         images=images[keep].tolist(),
         persons=persons_column(frame, keep),
         folders=picture_folders(path, options),
         rejected=rejected,
-        notes=[f"{options.origin} subtracted from every coordinate (--origin)"]
-        if options.origin else [],
+        fraction=fraction,
+        notes=notes,
     )  # fmt: skip
 
 
@@ -164,13 +164,14 @@ def picture_folders(path: Path, options: ReadOptions) -> tuple[Path, ...]:
         return (options.images,)
     here = path.resolve().parent
     inside = sorted(p for p in here.iterdir() if p.is_dir() and not p.name.startswith("."))
-    return (*_annotated_from(here), here, *inside, Path.cwd(), *here.parents)
+    return _annotated_from(here) or (here, *inside, Path.cwd(), *here.parents)
 
 
 def _annotated_from(folder: Path) -> tuple[Path, ...]:
     """The folder in which `fkp annotate` ran, from the `run.json` beside its table."""
     try:
         facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        return (Path(facts["folder"]),)
+        ran_in = Path(facts["folder"])
+        return (ran_in,) if ran_in.is_dir() else ()
     except (OSError, ValueError, KeyError, TypeError):
         return ()  # not a result folder; the other places remain

@@ -21,8 +21,8 @@ from fkp.labels.table import (
     check_columns,
     decode_text,
     find_points,
+    from_origin,
     parse_numbers,
-    scaled,
 )
 
 PIXEL_COLUMN = "Image"
@@ -93,12 +93,18 @@ def _table(
     scheme, columns = found.scheme(options)
     frame = _label_frame(cells, labels, source)
     points, keep = read_point_cells(frame, columns, source, rows, rejected)
-    sizes = np.full((len(points), 2), float(stack.shape[1]))
-    points, more = scaled(points, sizes, options)
+    points, fraction, more = from_origin(points, options)
     if not keep.all():
         stack = stack[keep]
     return LabelTable(
-        source, scheme, points, rows[keep], pixels=stack, rejected=rejected, notes=notes + more
+        source,
+        scheme,
+        points,
+        rows[keep],
+        pixels=stack,
+        fraction=fraction,
+        rejected=rejected,
+        notes=notes + more,
     )
 
 

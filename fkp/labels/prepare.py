@@ -70,8 +70,8 @@ def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
     hashes = [hashlib.blake2b(image.tobytes()).hexdigest() for c in parts for image in c.images]
     groups = merge_groups([name for names, _ in persons for name in names], hashes)
     pairs = list(zip(tables, parts, strict=True))
-    flags = [f for t, c in pairs for f in check.suspicious(t.points[c.kept], t.scheme)]
-    outside = sum(check.outside(t.points[c.kept], c.sizes_wh).sum(0) for t, c in pairs)
+    flags = [f for t, c in pairs for f in check.suspicious(c.labels, t.scheme)]
+    outside = sum(check.outside(c.labels, c.sizes_wh).sum(0) for t, c in pairs)
     samples = _samples(tables, parts, groups, flags, config)
     rejected = [r for t in tables for r in t.rejected] + [r for c in parts for r in c.rejected]
     if config.drop_suspicious:
@@ -160,11 +160,8 @@ def _convert(table: LabelTable, target: Scheme) -> LabelTable:
     if table.scheme == target:
         return table
     note = f"converted from scheme {table.scheme.name} to {target.name}"
-    return LabelTable(
-        table.source, target, table.scheme.convert(table.points, target), table.rows,
-        table.images, table.pixels, table.persons, table.folders, table.rejected,
-        [*table.notes, note],
-    )  # fmt: skip
+    points = table.scheme.convert(table.points, target)
+    return replace(table, scheme=target, points=points, notes=[*table.notes, note])
 
 
 def _framing(table: LabelTable, config: PrepareConfig) -> str:

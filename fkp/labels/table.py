@@ -32,7 +32,8 @@ class Rejected:
 class LabelTable:
     """N labelled faces of one source.
 
-    points: (N, K, 2) float64 pixels of the source's pictures, NaN = not labelled.
+    points: (N, K, 2) float64 pixels of the source's pictures, NaN = not labelled;
+        with `fraction`, fractions of their width and height.
     rows: (N,) int, the line of each face in its file.
     images: N paths of pictures as the source spells them, or None with `pixels`.
     pixels: (N, H, W) uint8 gray pictures, or None with `images`.
@@ -47,6 +48,7 @@ class LabelTable:
     images: list[str] | None = None
     pixels: npt.NDArray[np.uint8] | None = None
     persons: list[str] | None = None
+    fraction: bool = False
     folders: tuple[Path, ...] = ()
     rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -183,10 +185,10 @@ def parse_numbers(
     return values
 
 
-def scaled(
-    points: npt.NDArray[np.float64], sizes_wh: npt.NDArray[np.float64], options: ReadOptions
-) -> tuple[npt.NDArray[np.float64], list[str]]:
-    """Points (N, K, 2) in 0-based pixels; fractions of the picture (sizes (N, 2)) are multiplied.
+def from_origin(
+    points: npt.NDArray[np.float64], options: ReadOptions
+) -> tuple[npt.NDArray[np.float64], bool, list[str]]:
+    """Points with their first pixel at 0, whether they are fractions of the picture, and notes.
 
     With units `auto`, labels that all lie within 0..1 are taken for fractions.
     """
@@ -198,9 +200,7 @@ def scaled(
         notes.append(
             "labels lie within 0..1: taken as fractions of the picture's side (--units pixels)"
         )
-    if fraction:
-        points = points * sizes_wh[:, None, :]
     if options.origin:
         points = points - options.origin
         notes.append(f"{options.origin} subtracted from every coordinate (--origin)")
-    return points, notes
+    return points, fraction, notes
