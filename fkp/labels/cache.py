@@ -7,8 +7,9 @@ from pathlib import Path
 from fkp import __version__
 from fkp.errors import LabelError
 from fkp.labels.course import find_array
-from fkp.labels.cut import Progress
-from fkp.labels.prepare import PrepareConfig, prepare
+from fkp.labels.cut import Progress, find_folder
+from fkp.labels.pixels import looks_like_pixel_csv
+from fkp.labels.prepare import PrepareConfig, prepare, read_source
 from fkp.labels.store import is_prepared
 from fkp.labels.table import ReadOptions
 
@@ -24,8 +25,9 @@ def cache_folder() -> Path:
 def prepared(data: Path, progress: Progress) -> Path:
     """The data set itself, or a foreign table prepared with the defaults.
 
-    The key is the table's bytes, its array's where it has one, its place (for its pictures)
-    and fkp's version. Raises LabelError where rows are malformed: `fkp prepare` lists them.
+    The key is the table's bytes, its array's where it has one, the names, sizes and times of its
+    pictures where it names files, its place and fkp's version. Raises LabelError where rows are
+    malformed: `fkp prepare` lists them.
     """
     if is_prepared(data):
         return data
@@ -36,6 +38,9 @@ def prepared(data: Path, progress: Progress) -> Path:
             if path is not None:
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
+        for picture in _pictures(data):
+            state = picture.stat() if picture.is_file() else None
+            digest.update(f"{picture}:{state and (state.st_size, state.st_mtime_ns)}".encode())
     except OSError as error:
         raise LabelError(f"{data}: {(error.strerror or str(error)).lower()}") from error
     target = cache_folder() / digest.hexdigest()[:24] / "data.csv"
@@ -49,3 +54,13 @@ def prepared(data: Path, progress: Progress) -> Path:
                 f"fkp prepare {data} -o data.csv leaves them out and lists them"
             )
     return target
+
+
+def _pictures(data: Path) -> list[Path]:
+    """The picture files that a table names; [] for one with pixels of its own."""
+    with data.open("rb") as file:
+        if looks_like_pixel_csv(file.read(1 << 16)):
+            return []
+    table = read_source(data, ReadOptions())
+    folder = find_folder(table)
+    return [folder / name for name in table.images or []]

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import LabelError
+from fkp.labels.arrays import load_array
 from fkp.labels.pathcsv import persons_column, read_frame
 from fkp.labels.pixels import read_point_cells
 from fkp.labels.store import is_prepared
@@ -55,14 +56,7 @@ def find_array(path: Path, options: ReadOptions) -> Path | None:
 
 def read_array(path: Path, count: int) -> tuple[npt.NDArray[np.uint8], list[str]]:
     """Gray pictures (N, S, S) uint8 from an array file in which N may come first or last."""
-    try:
-        array = np.load(path, allow_pickle=False)
-        if isinstance(array, np.lib.npyio.NpzFile):
-            if len(array.files) != 1:
-                raise LabelError(f"{path}: expected one array, got {', '.join(array.files)}")
-            array = array[array.files[0]]
-    except (OSError, ValueError, EOFError) as error:
-        raise LabelError(f"{path}: expected a NumPy array file: {error}") from error
+    array = load_array(path)
     shape = array.shape
     if array.ndim == 4 and 1 in (shape[-1], shape[1]):
         array = array.squeeze(-1 if shape[-1] == 1 else 1)

@@ -8,7 +8,7 @@ import numpy as np
 from fkp.errors import LabelError
 from fkp.keypoints import MTFL5
 from fkp.labels.pathcsv import picture_folders
-from fkp.labels.table import LabelTable, ReadOptions, Rejected, decode_text, from_origin
+from fkp.labels.table import FARTHEST, LabelTable, ReadOptions, Rejected, decode_text, from_origin
 
 _LINE = re.compile(rb"^\s*\S.*\.\w{2,5}(\s+[-+.\deE]+){10,}\s*$")
 
@@ -44,8 +44,10 @@ def read_mtfl(path: Path, options: ReadOptions) -> LabelTable:
         except ValueError as error:
             rejected.append(Rejected(source, number, "", f"expected numbers: {error}"))
             continue
-        if not np.isfinite(values).all():
-            rejected.append(Rejected(source, number, "", "expected finite coordinates"))
+        if not (np.abs(values) <= FARTHEST).all():
+            rejected.append(
+                Rejected(source, number, "", f"expected coordinates of at most {FARTHEST:.0f}")
+            )
             continue
         images.append(words[0].replace("\\", "/"))
         points.append(values)

@@ -3,6 +3,7 @@
 import io
 import math
 import mmap
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pandas as pd
 from fkp.errors import LabelError
 from fkp.keypoints import KAGGLE15
 from fkp.labels.table import (
+    FARTHEST,
     LabelTable,
     PointColumns,
     ReadOptions,
@@ -115,7 +117,7 @@ def _label_frame(cells: list[bytes], labels: list[str], source: str) -> pd.DataF
         frame = pd.read_csv(
             io.BytesIO(data), names=labels, dtype=np.float64, skip_blank_lines=False
         )
-        if not np.isinf(frame.to_numpy()).any():
+        if not (np.abs(frame.to_numpy()) > FARTHEST).any():
             return frame
     except ValueError:
         pass  # some cell is not a number; the exact check says which
@@ -197,6 +199,10 @@ def _check_pixels(text: bytes) -> npt.NDArray[np.uint8] | str:
 
 
 def looks_like_pixel_csv(head: bytes) -> bool:
-    """Whether the first line of a file names a column `Image` of pixels."""
-    first = io.BytesIO(head).readline().decode("utf-8", "replace").strip("\ufeff\r\n")
-    return PIXEL_COLUMN in [name.strip().strip('"') for name in first.split(",")]
+    """Whether a file has a column `Image` and, in its first row, no picture's name there."""
+    lines = head.decode("utf-8", "replace").lstrip("\ufeff").splitlines()[:2]
+    header, *row = ([cell.strip().strip('"') for cell in line.split(",")] for line in lines)
+    if PIXEL_COLUMN not in header:
+        return False
+    cell = row[0][header.index(PIXEL_COLUMN) :][:1] if row else []
+    return not (cell and re.fullmatch(r"\S.*\.[A-Za-z]\w{1,4}", cell[0]))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from fkp.errors import DataError, FkpError
 from fkp.keypoints import Scheme
+from fkp.labels.arrays import load_array
 from fkp.labels.table import PointColumns, ReadOptions, find_points
 
 META_COLUMNS = (
@@ -127,10 +128,9 @@ def read_samples(path: Path) -> Samples:
     )
     meta = _read_meta(path.with_suffix(".json"))
     array_path = path.with_suffix(".npy")
-    try:
-        images = np.load(array_path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{array_path}: the crops of {path} cannot be read: {error}") from error
+    images = load_array(array_path)
+    if images.dtype != np.uint8:
+        raise DataError(f"{array_path}: expected uint8 crops, got {images.dtype}")
     if len(images) != len(frame):
         raise DataError(
             f"{path} has {len(frame)} rows, but {array_path} has {len(images)} crops; "
@@ -143,7 +143,7 @@ def read_samples(path: Path) -> Samples:
     except ValueError as error:
         raise DataError(f"{path}: expected numbers in the point columns: {error}") from error
     return Samples(
-        scheme=scheme, images=images, points=points, crops=crops,
+        scheme=scheme, images=images.view(np.uint8), points=points, crops=crops,
         framing=str(meta.get("framing", "face")),
         source_row=frame["source_row"].to_numpy(np.int64),
         **{n: frame[n].to_numpy(str) for n in ("group", "split", "image", "source", "flags")},

@@ -12,6 +12,9 @@ import pandas as pd
 from fkp.errors import LabelError
 from fkp.keypoints import SCHEMES, Scheme
 
+FARTHEST = 1e6
+"""Coordinates beyond this are no pixels of any picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -174,13 +177,16 @@ def parse_numbers(
         missing = text.isna() | text.str.lower().isin(("", "nan", "na", "null", "none"))
         numbers = pd.to_numeric(text.where(~missing), errors="coerce").to_numpy(np.float64)
         values[:, j] = numbers
-        bad = np.flatnonzero(~missing.to_numpy(bool) & ~np.isfinite(numbers))
+        bad = np.flatnonzero(~missing.to_numpy(bool) & ~(np.abs(numbers) <= FARTHEST))
         for i in bad:
             if int(i) not in told:
                 told.add(int(i))
                 got = str(text.iloc[i])[:40]
+                wanted = (
+                    "a number" if not np.isfinite(numbers[i]) else f"at most {FARTHEST:.0f} pixels"
+                )
                 complain(
-                    Rejected(source, int(rows[i]), str(name), f'expected a number, got "{got}"')
+                    Rejected(source, int(rows[i]), str(name), f'expected {wanted}, got "{got}"')
                 )
     return values
 

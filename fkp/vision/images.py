@@ -85,6 +85,8 @@ def _read_bytes(path: str | Path) -> bytes:
         data = Path(path).read_bytes()
     except OSError as error:
         raise ImageError((error.strerror or str(error)).lower()) from error
+    except ValueError as error:
+        raise ImageError(f"not a possible file name: {error}") from error
     if not data:
         raise ImageError("empty file (0 bytes)")
     return data
