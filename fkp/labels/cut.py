@@ -71,7 +71,8 @@ def cut_crops(table: LabelTable, framing: str, size: int, progress: Progress) ->
                 kept.append(i)
             progress(i + 1, n)
     if not kept:
-        raise LabelError(f"no row can be used; the first: {rejected[0]}")
+        first = next(iter([*table.rejected, *rejected]), f"{table.source} has no rows")
+        raise LabelError(f"no row can be used; the first: {first}")
     return Crops(
         kept=np.array(kept, np.int64),
         images=images if len(kept) == n else images[kept],
@@ -125,7 +126,7 @@ def find_folder(table: LabelTable) -> Path:
     Raises LabelError where two folders have as many: the pictures could be the wrong ones.
     """
     if not table.images or not table.folders:
-        return Path()
+        return Path()  # nothing to look for
     names = table.images[:: max(1, len(table.images) // 200)]
     folders = list(dict.fromkeys(folder.resolve() for folder in table.folders))
     hits = [sum((folder / name).is_file() for name in names) for folder in folders]
