@@ -15,6 +15,7 @@ from fkp.learn import runs
 from fkp.learn.augment import Augmentation
 from fkp.learn.checkpoint import Model
 from fkp.learn.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainConfig, recipe
+from fkp.learn.devices import pick_device
 from fkp.learn.framing import measure_framing
 from fkp.learn.losses import LOSSES
 from fkp.learn.networks import ARCHITECTURES, DEFAULT
@@ -109,6 +110,7 @@ def train_command(
     )
     if augment is not None:
         config = replace(config, augmentation=Augmentation() if augment else None)
+    pick_device(config.device)  # a device that is not there is told before any work
     samples = _samples(data, flip_pairs)
     framing = measure_framing(samples, HaarDetector() if HaarDetector.available() else None)
     path = root / (name or runs.new_name(root, f"{data.stem}-{arch}"))

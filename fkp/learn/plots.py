@@ -32,7 +32,7 @@ def write_curves(path: Path, epochs: Sequence[dict[str, float]]) -> None:
         best = int(np.nanargmin(error))
         right.plot(x[best], error[best], "o", color="tab:red")
         right.annotate(f"best {error[best]:.2f}", (x[best], error[best]), (0, 8),
-                       textcoords="offset points", ha="center")  # fmt: skip
+                       textcoords="offset points", ha="right")  # fmt: skip
     for axes in (left, right):
         axes.grid(alpha=0.3)
     figure.tight_layout()
