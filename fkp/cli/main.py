@@ -8,13 +8,13 @@ import click
 from fkp import __version__
 from fkp.errors import FkpError
 
-COMMANDS = ("prepare", "train", "evaluate", "annotate")
 _SUMMARIES = {
     "prepare": "Turn labelled tables into one checked data set.",
     "train": "Train a keypoint network on a data set.",
     "evaluate": "Measure a network's errors on a data set.",
     "annotate": "Find faces and keypoints in pictures.",
 }
+COMMANDS = tuple(_SUMMARIES)
 
 
 class LazyGroup(click.Group):
@@ -33,7 +33,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _SUMMARIES[name]) for name in COMMANDS])
+            formatter.write_dl(list(_SUMMARIES.items()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -65,14 +65,15 @@ def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
     tables = _same_scheme(
         [read_source(path, options, config.format) for path, options in _label_files(config)]
     )
-    parts = [_cut(table, config, progress) for table in tables]
-    persons = [_persons(t, c, config) for t, c in zip(tables, parts, strict=True)]
+    framing = _framing(tables, config)
+    parts = [cut_crops(table, framing, config.size, progress) for table in tables]
+    pairs = list(zip(tables, parts, strict=True))
+    persons = [_persons(t, c, config) for t, c in pairs]
     hashes = [hashlib.blake2b(image.tobytes()).hexdigest() for c in parts for image in c.images]
     groups = merge_groups([name for names, _ in persons for name in names], hashes)
-    pairs = list(zip(tables, parts, strict=True))
     flags = [f for t, c in pairs for f in check.suspicious(c.labels, t.scheme)]
-    outside = sum(check.outside(c.labels, c.sizes_wh).sum(0) for t, c in pairs)
-    samples = _samples(tables, parts, groups, flags, config)
+    outside = sum(check.outside(c.labels, c.sizes_wh).sum(0) for c in parts)
+    samples = _samples(pairs, framing, groups, flags, config)
     rejected = [r for t in tables for r in t.rejected] + [r for c in parts for r in c.rejected]
     if config.drop_suspicious:
         samples, dropped = _drop(samples)
@@ -164,12 +165,12 @@ def _convert(table: LabelTable, target: Scheme) -> LabelTable:
     return replace(table, scheme=target, points=points, notes=[*table.notes, note])
 
 
-def _framing(table: LabelTable, config: PrepareConfig) -> str:
-    return config.crop or ("face" if table.pixels is None else "none")
-
-
-def _cut(table: LabelTable, config: PrepareConfig, progress: Progress) -> Crops:
-    return cut_crops(table, _framing(table, config), config.size, progress)
+def _framing(tables: list[LabelTable], config: PrepareConfig) -> str:
+    """The one way in which all crops are cut: as said, else `none` for ready-made ones."""
+    framings = {config.crop or ("face" if t.pixels is None else "none") for t in tables}
+    if len(framings) > 1:
+        raise DataError("ready-made crops and pictures in one call: say --crop face or --crop none")
+    return framings.pop()
 
 
 def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[list[str], str]:
@@ -187,18 +188,15 @@ def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[li
 
 
 def _samples(
-    tables: list[LabelTable],
-    parts: list[Crops],
+    pairs: list[tuple[LabelTable, Crops]],
+    framing: str,
     groups: list[str],
     flags: list[list[str]],
     config: PrepareConfig,
 ) -> Samples:
-    framings = {_framing(t, config) for t in tables}
-    if len(framings) > 1:
-        raise DataError("ready-made crops and pictures in one call: say --crop face or --crop none")
-    pairs = list(zip(tables, parts, strict=True))
+    parts = [c for _, c in pairs]
     return Samples(
-        scheme=tables[0].scheme,
+        scheme=pairs[0][0].scheme,
         images=parts[0].images if len(parts) == 1 else np.concatenate([c.images for c in parts]),
         points=np.concatenate([c.points for c in parts]).astype(np.float32),
         group=np.array(groups, str),
@@ -208,7 +206,7 @@ def _samples(
         source_row=np.array([t.rows[i] for t, c in pairs for i in c.kept], np.int64),
         flags=np.array(["; ".join(row) for row in flags], str),
         crops=np.array([[t.a, t.b, t.tx, t.ty] for c in parts for t in c.transforms]),
-        framing=framings.pop(),
+        framing=framing,
     )
 
 
