@@ -1,0 +1,57 @@
+"""Tables of face boxes with five anchor points: `image, box_x .. mouth_left_y, score[, second]`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fkp.errors import LabelError
+from fkp.keypoints import ANCHOR_NAMES
+
+_BOX = ["box_x", "box_y", "box_w", "box_h"]
+_POINTS = [f"{name}_{axis}" for name in ANCHOR_NAMES for axis in "xy"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoxTable:
+    """B face boxes in pictures, B >= 0.
+
+    images: B names; boxes: (B, 4) float64 xywh pixels; anchors: (B, 5, 2) pixels;
+    scores: (B,) of the detector that made them; second: (B,) of another one, NaN without.
+    """
+
+    images: list[str]
+    boxes: npt.NDArray[np.float64]
+    anchors: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+    second: npt.NDArray[np.float64]
+
+    def by_image(self) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+        """Each picture with its rows."""
+        rows = pd.Series(range(len(self.images))).groupby(self.images).indices
+        yield from ((str(name), np.asarray(at, np.int64)) for name, at in rows.items())
+
+
+def read_boxes(path: Path) -> BoxTable:
+    """Read a table of face boxes; raises LabelError where a column or a number is missing."""
+    try:
+        table = pd.read_csv(path, dtype={"image": str})
+    except (OSError, ValueError) as error:
+        raise LabelError(f"{path}: cannot be read as a table of boxes: {error}") from error
+    missing = [c for c in ("image", *_BOX, *_POINTS, "score") if c not in table.columns]
+    if missing:
+        raise LabelError(f"{path}: a table of boxes needs the column {missing[0]}")
+    try:
+        values = table[_BOX + _POINTS + ["score"]].to_numpy(np.float64)
+        second = table["second"].to_numpy(np.float64) if "second" in table else values[:, 0] * np.nan
+    except ValueError as error:
+        raise LabelError(f"{path}: {error}") from error
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values).all(1))[0])
+        raise LabelError(f"{path} row {row + 2}: a number is missing")
+    return BoxTable(
+        table["image"].tolist(), values[:, :4], values[:, 4:14].reshape(-1, 5, 2), values[:, 14], second
+    )

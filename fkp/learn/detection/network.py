@@ -1,0 +1,120 @@
+"""The face detector's network, in the output layout of `cv2.FaceDetectorYN`."""
+
+import copy
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+STRIDES = (8, 16, 32)
+OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
+CHANNELS = (1, 1, 4, 10)  # of cls, obj, bbox, kps
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int, groups: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+    )
+
+
+def _block(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Module:
+    """A depthwise convolution, then a pointwise one (Howard et al., arXiv 1704.04861).
+
+    No ReLU between them: it costs time in `cv2.dnn`, and accuracy in so narrow a network.
+    """
+    return nn.Sequential(
+        *_convolution(inputs, inputs, kernel, stride, inputs),  # type: ignore[misc]
+        *_convolution(inputs, outputs, 1, 1, 1),  # type: ignore[misc]
+        nn.ReLU(inplace=True),
+    )
+
+
+class FaceNet(nn.Module):
+    """BGR pictures (B, 3, H, W) in 0..255, sides multiples of 32, to three maps (B, 16, H/s, W/s).
+
+    The channels are those of CHANNELS in order; cls and obj are logits. Widths were chosen by
+    the time that `cv2.dnn` takes: it leaves half resolution at once and has only 16 channels at
+    a quarter, where YuNet (Wu et al., MIR 20, 2023) spends most of its time.
+    """
+
+    SCALE = 128  # grey levels to a unit
+
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (8, 16, 32, 64, 96),
+        depths: tuple[int, ...] = (2, 3, 4, 3),
+        neck: int = 32,
+    ) -> None:
+        super().__init__()
+        half, *rest = widths
+        self.stem = nn.Sequential(*_convolution(3, half, 3, 2, 1), nn.ReLU(inplace=True))  # type: ignore[misc]
+        stages = []
+        for inputs, outputs, depth in zip(widths, rest, depths, strict=False):
+            # Wide kernels where they are cheap, to see the largest faces whole.
+            kernel = 5 if outputs == rest[-1] else 3
+            blocks = [_block(outputs, outputs, kernel) for _ in range(depth)]
+            stages.append(nn.Sequential(_block(inputs, outputs, 3, 2), *blocks))
+        self.stages = nn.ModuleList(stages)
+        self.lateral = nn.ModuleList(nn.Conv2d(w, neck, 1) for w in rest[1:])
+        self.smooth = nn.ModuleList(_block(neck, neck) for _ in STRIDES)
+        self.heads = nn.ModuleList(nn.Conv2d(neck, sum(CHANNELS), 1) for _ in STRIDES)
+        for head in self.heads:
+            nn.init.normal_(head.weight, std=0.01)
+            nn.init.zeros_(head.bias)
+            nn.init.constant_(head.bias[:2], -4.0)  # faces are rare
+            nn.init.constant_(head.bias[2:4], 0.5)  # the middle of the cell
+            nn.init.constant_(head.bias[4:6], 1.0)
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        features = [self.stages[0](self.stem(pictures if self.SCALE == 1 else pictures / self.SCALE))]
+        for stage in self.stages[1:]:
+            features.append(stage(features[-1]))
+        top = self.lateral[2](features[3])
+        levels = [top]
+        for at in (1, 0):
+            # In this order: cv2.dnn reads the sum with unknown sides, and wants the known one first.
+            top = self.lateral[at](features[at + 1]) + functional.interpolate(top, scale_factor=2.0)
+            levels.insert(0, top)
+        return [
+            head(smooth(level))
+            for head, smooth, level in zip(self.heads, self.smooth, levels, strict=True)
+        ]
+
+
+class _Exported(nn.Module):
+    """The twelve outputs that FaceDetectorYN reads, each (1, H/s * W/s, channels)."""
+
+    def __init__(self, network: FaceNet) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).cpu().eval()
+        first = self.network.stem[0]
+        first.weight.data /= self.network.SCALE
+        self.network.SCALE = 1
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        rows = [m.permute(0, 2, 3, 1).reshape(1, -1, sum(CHANNELS)) for m in self.network(pictures)]
+        starts = (0, 1, 2, 6)
+        return tuple(
+            row[..., start : start + count].sigmoid() if count == 1 else row[..., start : start + count]
+            for start, count in zip(starts, CHANNELS, strict=True)
+            for row in rows
+        )
+
+
+def export_onnx(network: FaceNet, path: Path) -> None:
+    """Write the network for `cv2.FaceDetectorYN`: any sides that are multiples of 32."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter announces its successor
+        torch.onnx.export(
+            _Exported(network),
+            (torch.zeros(1, 3, 320, 320),),
+            str(path),
+            input_names=["input"],
+            output_names=OUTPUTS,
+            dynamic_axes={"input": {2: "height", 3: "width"}},
+            opset_version=13,
+            dynamo=False,
+        )
