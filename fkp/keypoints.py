@@ -254,6 +254,30 @@ FROM_IBUG68: dict[str, tuple[int, ...]] = {
 """Points of the other built-in schemes as averages of iBUG points."""
 
 
+RADIUS_90 = 3.8897
+"""In scales, the radius about a point within which its true place lies in 90 % of cases: where
+the distribution of distances, Gamma of shape 2, reaches 0.9."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a network says of N crops, in crop pixels.
+
+    points: (N, K, 2) float32; scale: (N, K) float32, of the distances between a point and its
+    true place (times RADIUS_90: the 90 % radius); face: (N,) float32, the probability that there
+    is a face at all. NaN where the network does not know.
+    """
+
+    points: npt.NDArray[np.float32]
+    scale: npt.NDArray[np.float32]
+    face: npt.NDArray[np.float32]
+
+    def confidence(self, tolerance: float) -> npt.NDArray[np.float32]:
+        """(N, K): the probability that a point lies within `tolerance` pixels of its true place."""
+        reach = tolerance / np.maximum(self.scale, 1e-9)
+        return np.asarray(1 - (1 + reach) * np.exp(-reach), np.float32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
     """The F faces of one picture, in original-image pixels.

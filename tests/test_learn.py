@@ -193,10 +193,12 @@ def test_a_checkpoint_says_what_it_is(tmp_path: Path, architecture: str) -> None
     assert (loaded.size, loaded.crop, loaded.architecture) == (32, "face", architecture)
     assert np.array_equal(loaded.layout, UPRIGHT_LAYOUT)
     crops = np.random.default_rng(0).integers(0, 255, (5, 32, 32), np.uint8)
-    assert np.allclose(loaded.predict(crops), saved.predict(crops), atol=1e-4)
-    assert loaded.predict(crops[:0]).shape == (0, 3, 2)
+    assert np.allclose(loaded.predict(crops).points, saved.predict(crops).points, atol=1e-4)
+    assert loaded.predict(crops[:0]).points.shape == (0, 3, 2)
     # Batches do not change the points.
-    assert np.allclose(loaded.predict(crops, batch=2), loaded.predict(crops), atol=1e-4)
+    assert np.allclose(
+        loaded.predict(crops, batch=2).points, loaded.predict(crops).points, atol=1e-4
+    )
     with pytest.raises(ModelError, match="expected crops of 32 pixels"):
         loaded.predict(crops[:, :16, :16])
 

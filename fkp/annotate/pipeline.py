@@ -18,7 +18,7 @@ from fkp.keypoints import Faces, Scheme
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import FaceDetector
 from fkp.vision.draw import KeypointAnnotator
-from fkp.vision.images import Image, overlay_name, read_image, single_thread, write_image
+from fkp.vision.images import Image, overlay_name, read_image, single_thread, to_gray, write_image
 
 CHUNK = 48
 """Inputs for each worker between two runs of the network; bounds the memory."""
@@ -211,12 +211,6 @@ def draw_overlay(path: str, target: Path, faces: Faces, annotator: KeypointAnnot
         return str(error)
     write_image(target, annotator.draw(image, faces))
     return None
-
-
-def to_gray(crop: Image) -> Image:
-    """Luma of BGR (H, W, 3), ITU-R BT.601, as OpenCV reads gray pictures."""
-    weights = np.array([0.114, 0.587, 0.299], np.float32)
-    return np.asarray(np.rint(crop.astype(np.float32) @ weights), np.uint8)
 
 
 def _count(summary: Summary, path: str, result: Faces | Failure) -> None:

@@ -46,12 +46,18 @@ def read_boxes(path: Path) -> BoxTable:
         raise LabelError(f"{path}: a table of boxes needs the column {missing[0]}")
     try:
         values = table[_BOX + _POINTS + ["score"]].to_numpy(np.float64)
-        second = table["second"].to_numpy(np.float64) if "second" in table else values[:, 0] * np.nan
+        second = (
+            table["second"].to_numpy(np.float64) if "second" in table else values[:, 0] * np.nan
+        )
     except ValueError as error:
         raise LabelError(f"{path}: {error}") from error
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values).all(1))[0])
         raise LabelError(f"{path} row {row + 2}: a number is missing")
     return BoxTable(
-        table["image"].tolist(), values[:, :4], values[:, 4:14].reshape(-1, 5, 2), values[:, 14], second
+        table["image"].tolist(),
+        values[:, :4],
+        values[:, 4:14].reshape(-1, 5, 2),
+        values[:, 14],
+        second,
     )

@@ -13,12 +13,12 @@ from safetensors.torch import save
 from torch import nn
 
 from fkp.errors import FkpError, ModelError
-from fkp.keypoints import SCHEMES, Scheme
+from fkp.keypoints import SCHEMES, Prediction, Scheme
 from fkp.learn.devices import pick_device
 from fkp.learn.framing import Framing
 from fkp.learn.networks import build
 
-FORMAT = 1
+FORMAT = 2
 _KEY = "fkp"
 
 
@@ -28,6 +28,8 @@ class Model:
 
     size: side of its crops; crop: `face` or `none`, as its data was prepared.
     training: the configuration it was trained with; scores: on its validation persons.
+    calibration: what the scales of its errors are multiplied by, so that the 90 % radius holds.
+    judges_faces: whether it has learnt to tell faces from other things.
     """
 
     network: nn.Module
@@ -38,25 +40,37 @@ class Model:
     framing: Framing
     training: dict[str, object] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
+    calibration: float = 1.0
+    judges_faces: bool = False
 
     @property
     def layout(self) -> npt.NDArray[np.float64]:
         """Where the five anchor points lie in its crops, (5, 2) fractions of the side."""
         return self.framing.layout
 
-    def predict(self, crops: npt.NDArray[np.uint8], batch: int = 64) -> npt.NDArray[np.float32]:
-        """Points (N, K, 2) in crop pixels of crops (N, S, S) uint8."""
+    def predict(self, crops: npt.NDArray[np.uint8], batch: int = 64) -> Prediction:
+        """Points of crops (N, S, S) uint8, with scales and face probabilities where it has them."""
         if crops.shape[1:] != (self.size, self.size):
             raise ModelError(f"expected crops of {self.size} pixels, got shape {crops.shape}")
-        device = next(self.network.parameters()).device
+        parameter = next(self.network.parameters())
         self.network.eval()
-        points = [np.zeros((0, len(self.scheme), 2), np.float32)]
+        n, k = len(crops), len(self.scheme)
+        points = np.zeros((n, k, 2), np.float32)
+        scale = np.full((n, k), np.nan, np.float32)
+        face = np.full(n, np.nan, np.float32)
         with torch.inference_mode():
-            for start in range(0, len(crops), batch):
-                part = torch.from_numpy(np.array(crops[start : start + batch])).to(device)
-                inputs = (part[:, None].float() / 255).contiguous(memory_format=torch.channels_last)
-                points.append((self.network(inputs).float() * self.size).cpu().numpy())
-        return np.concatenate(points)
+            for start in range(0, n, batch):
+                rows = slice(start, start + batch)
+                part = torch.from_numpy(np.array(crops[rows])).to(parameter.device)[:, None]
+                inputs = (part.float() / 255).to(parameter.dtype, memory_format=torch.channels_last)
+                output = self.network(inputs)
+                points[rows] = (output.points * self.size).cpu().numpy()
+                if output.log_scale is not None:
+                    wide = output.log_scale.exp() * self.size * self.calibration
+                    scale[rows] = wide.cpu().numpy()
+                if output.face is not None and self.judges_faces:
+                    face[rows] = output.face.sigmoid().cpu().numpy()
+        return Prediction(points, scale, face)
 
 
 def save_model(path: Path, model: Model) -> None:
@@ -79,6 +93,8 @@ def save_model(path: Path, model: Model) -> None:
         "layout_from": model.framing.measured,
         "training": model.training,
         "scores": model.scores,
+        "calibration": model.calibration,
+        "judges_faces": model.judges_faces,
     }
     tensors = {
         k: v.detach().cpu().contiguous()  # safetensors refuses channels_last
@@ -125,6 +141,7 @@ def load_model(path: Path, device: str = "cpu") -> Model:
             network.to(place, memory_format=torch.channels_last),  # type: ignore[call-overload]
             meta["architecture"], scheme, size, str(meta["crop"]), framing,
             dict(meta["training"]), dict(meta["scores"]),
+            float(meta["calibration"]), bool(meta["judges_faces"]),
         )  # fmt: skip
     except ModelError:
         raise

@@ -42,14 +42,14 @@ def evaluate(
     notes = []
     transform = _reframing(model, samples)
     if transform is None:
-        predicted = model.predict(part.images).astype(np.float64)
+        predicted = model.predict(part.images).points.astype(np.float64)
     else:
         notes.append(
             f"the model's crops are framed otherwise ({model.size} px): all crops were resampled "
             "by one mean similarity, and the points mapped back"
         )
         crops = np.stack([transform.cut(np.asarray(image)) for image in part.images])
-        predicted = transform.invert(model.predict(crops))
+        predicted = transform.invert(model.predict(crops).points)
     labels, scheme = part.points.astype(np.float64), samples.scheme
     if model.scheme.names != scheme.names:
         if model.scheme.can_convert(scheme):

@@ -1,12 +1,25 @@
-"""The networks: gray crops (B, 1, S, S) in 0..1 to points (B, K, 2) as fractions of the side."""
+"""The networks: gray crops (B, 1, S, S) in 0..1 to points, and what they know of their errors."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fkp.errors import ModelError
+
+
+class Output(NamedTuple):
+    """points: (B, K, 2) as fractions of the crop side.
+
+    log_scale: (B, K) logarithm of the scale of each point's error, fractions of the side; face:
+    (B,) logit of there being a face in the crop. None from a network that does not know.
+    """
+
+    points: Tensor
+    log_scale: Tensor | None = None
+    face: Tensor | None = None
 
 
 class Lecture(nn.Module):
@@ -24,10 +37,9 @@ class Lecture(nn.Module):
             raise ModelError(f"the lecture network needs crops of at least 30 pixels, got {size}")
         self.head = nn.Linear(32 * side * side, 2 * points)
 
-    def forward(self, crops: Tensor) -> Tensor:
+    def forward(self, crops: Tensor) -> Output:
         features = self.features(crops * 2 - 1).flatten(1)
-        points: Tensor = self.head(features).unflatten(1, (-1, 2))
-        return points
+        return Output(self.head(features).float().unflatten(1, (-1, 2)))
 
 
 class Residual(nn.Module):
@@ -55,29 +67,39 @@ class Integral(nn.Module):
 
     The point is the mean of its map's softmax (integral regression, Sun et al., ECCV 2018), so
     that it is sub-pixel and follows the face. The maps reach a tenth of the side beyond each
-    border, for points outside the crop.
+    border, for points outside the crop. The spread of a map and the encoder's mean features tell
+    how far off its point may be; the latter also whether the crop is a face.
     """
 
     REACH = 1.2
+    WIDTHS = (16, 32, 64, 144)
+    NECK = 64
 
-    def __init__(self, points: int, size: int, width: int = 24) -> None:
+    def __init__(self, points: int, size: int) -> None:
         super().__init__()
         if size < 32:
             raise ModelError(f"the default network needs crops of at least 32 pixels, got {size}")
-        w1, w2, w3, w4 = width, width * 3 // 2, width * 3, width * 6
+        w1, w2, w3, w4 = self.WIDTHS
+        neck = self.NECK
         self.stem = nn.Sequential(
             nn.Conv2d(1, w1, 3, 2, 1, bias=False), nn.BatchNorm2d(w1), nn.ReLU(inplace=True)
         )
         self.stage1 = Residual(w1, w2, 2)
         self.stage2 = nn.Sequential(Residual(w2, w3, 2), Residual(w3, w3))
         self.stage3 = nn.Sequential(Residual(w3, w4, 2), Residual(w4, w4))
-        self.down = nn.ModuleList(nn.Conv2d(w, w3, 1) for w in (w2, w3, w4))
+        self.down = nn.ModuleList(nn.Conv2d(w, neck, 1) for w in (w2, w3, w4))
+        # Depthwise and wide: a dense kernel here would take a quarter of the network's time.
         self.smooth = nn.Sequential(
-            nn.Conv2d(w3, w3, 3, padding=1, bias=False), nn.BatchNorm2d(w3), nn.ReLU(inplace=True)
-        )
-        self.maps = nn.Conv2d(w3, points, 1)
+            nn.Conv2d(neck, neck, 5, padding=2, groups=neck, bias=False), nn.BatchNorm2d(neck),
+            nn.Conv2d(neck, neck, 1, bias=False), nn.BatchNorm2d(neck), nn.ReLU(inplace=True),
+        )  # fmt: skip
+        self.maps = nn.Conv2d(neck, points, 1)
+        self.doubt = nn.Linear(w4, points)
+        self.face = nn.Sequential(nn.Linear(w4, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
+        nn.init.zeros_(self.doubt.weight)
+        nn.init.constant_(self.doubt.bias, -1.0)
 
-    def forward(self, crops: Tensor) -> Tensor:
+    def forward(self, crops: Tensor) -> Output:
         a = self.stage1(self.stem(crops))  # (B, w2, S/4, S/4)
         b = self.stage2(a)  # (B, w3, S/8, S/8)
         c = self.stage3(b)  # (B, w4, S/16, S/16)
@@ -89,7 +111,13 @@ class Integral(nn.Module):
         weights = maps.flatten(2).softmax(-1).unflatten(2, (side, side))
         grid = (torch.arange(side, device=maps.device) + 0.5) / side
         grid = 0.5 + (grid - 0.5) * self.REACH
-        return torch.stack([weights.sum(2) @ grid, weights.sum(3) @ grid], dim=-1)
+        along = torch.stack([weights.sum(2), weights.sum(3)], dim=2)  # (B, K, 2, S/4)
+        points = along @ grid
+        variance = (along.detach() @ grid.square() - points.detach().square()).sum(-1)
+        mean = c.mean((2, 3))
+        # Detached: learning to doubt must not change the points.
+        log_scale = self.doubt(mean.detach()).float() + 0.5 * variance.clamp(min=1e-6).log()
+        return Output(points, log_scale, self.face(mean).float()[:, 0])
 
 
 ARCHITECTURES: dict[str, Callable[[int, int], nn.Module]] = {

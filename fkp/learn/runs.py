@@ -62,7 +62,7 @@ class RunFolder(Listener):
         if len(part):
             rows = np.linspace(0, len(part) - 1, min(24, len(part))).astype(int)
             part = part.take(rows)
-            predicted = model.predict(part.images)
+            predicted = model.predict(part.images).points
             scores = metrics.score(predicted, part.points, part.scheme)
             path = self.path / "val_predictions.png"
             plots.write_predictions(path, part, predicted, scores, range(len(part)))

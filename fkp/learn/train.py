@@ -1,17 +1,23 @@
 """The training loop."""
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from fkp.errors import DataError
+from fkp.keypoints import RADIUS_90
 from fkp.labels.store import Samples
 from fkp.learn import metrics
 from fkp.learn.augment import augment
@@ -19,7 +25,7 @@ from fkp.learn.checkpoint import Model
 from fkp.learn.config import TrainConfig
 from fkp.learn.devices import pick_device, pick_precision
 from fkp.learn.framing import Framing
-from fkp.learn.losses import LOSSES, masked_mean
+from fkp.learn.losses import LOSSES, doubt, masked_mean
 from fkp.learn.networks import build
 
 
@@ -47,66 +53,153 @@ class Listener:
         """After each epoch; `model` holds the weights that were validated, until the next."""
 
 
-def train(config: TrainConfig, samples: Samples, framing: Framing, listener: Listener) -> Model:
+def train(
+    config: TrainConfig,
+    samples: Samples,
+    framing: Framing,
+    listener: Listener,
+    negatives: npt.NDArray[np.uint8] | None = None,
+    state: Path | None = None,
+) -> Model:
     """Train a network on the `train` rows, choosing the best epoch by the `val` rows.
 
     Without `val` rows the last epoch is taken. Returns the model of that epoch, on the CPU.
-    The same seed on the same machine gives the same weights.
+    The same seed on the same machine gives the same weights. negatives: (M, S, S) crops that are
+    no faces, from which the network learns to tell; state: a file that holds the run after each
+    epoch, and from which it goes on if it exists.
     """
-    train_part, val_part = samples.part("train").labelled(), samples.part("val").labelled()
-    if len(train_part) == 0:
-        raise DataError("there are no labelled training rows")
+    val_part = samples.part("val").labelled()
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     device = pick_device(config.device)
     torch.backends.cudnn.deterministic = True
-    dtype = pick_precision(config.precision, device)
+    batches = _Batches(config, samples, negatives, device)
     network = build(config.architecture, len(samples.scheme), samples.size)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    run = _Run(config, network, device, dtype, math.ceil(len(train_part) / config.batch))
-    images = torch.from_numpy(np.array(train_part.images)).to(device)
-    points = torch.from_numpy(train_part.points).to(device)
-    flip = samples.scheme.flip_order
+    run = _Run(config, network, device, batches.steps)
+    best = _Best()
+    first = _resume(state, run, batches, best) if state is not None and state.exists() else 1
 
-    started, best_value, best_epoch = time.perf_counter(), math.inf, 0
-    best: dict[str, Tensor] = {}
-    scores: dict[str, float] = {}
-    for epoch in range(1, config.epochs + 1):
+    def model(network: nn.Module) -> Model:
+        return Model(
+            network, config.architecture, samples.scheme, samples.size, samples.framing, framing,
+            config.as_dict(), best.scores, judges_faces=negatives is not None,
+        )  # fmt: skip
+
+    started = time.perf_counter()
+    for epoch in range(first, config.epochs + 1):
+        if config.relabel and epoch == int(config.relabel * config.epochs) + 1:
+            batches.relabel(model(run.averaged()), config.relabel_share)
         begun, total, count = time.perf_counter(), 0.0, 0
         network.train()
-        for rows in run.batches(len(images)):
-            # x: (B, 1, S, S) float32 in 0..1; y: (B, K, 2) float32 crop pixels, NaN = no label
-            x, y = images[rows, None].float() / 255, points[rows]
-            if config.augmentation is not None:
-                x, y = augment(x, y, flip, config.augmentation, run.generator)
-            loss = run.step(x, y / samples.size)
-            total, count = total + loss * len(rows), count + len(rows)
+        for x, y, others in batches.epoch(run.generator):
+            total, count = total + run.step(x, y, others) * len(y), count + len(y)
             rate = count / (time.perf_counter() - begun)
-            listener.step(epoch, count, len(images), total / count, rate)
+            listener.step(epoch, count, batches.rows, total / count, rate)
         if not math.isfinite(total):
             raise DataError(f"the loss is not finite in epoch {epoch}; use a smaller --lr")
-        model = Model(
-            run.averaged(), config.architecture, samples.scheme, samples.size, samples.framing,
-            framing, config.as_dict(), scores,
-        )  # fmt: skip
-        rmse, nme = _validate(model, val_part)
-        value = nme if math.isfinite(nme) else rmse
-        better = value < best_value or not len(val_part)
-        if better:
-            best_value, best_epoch = value, epoch
-            best = {k: v.detach().cpu().clone() for k, v in model.network.state_dict().items()}
-            scores.update(epoch=epoch, val_rmse=rmse, val_nme=nme)
+        current = model(run.averaged())
+        rmse, nme = _validate(current, val_part)
+        better = best.offer(epoch, rmse, nme, current.network, always=not len(val_part))
         seconds = time.perf_counter() - started
-        result = Epoch(epoch, run.lr, total / count, rmse, nme, rate, seconds, better)
-        listener.epoch(result, model)
-        if config.patience and epoch - best_epoch >= config.patience:
+        listener.epoch(
+            Epoch(epoch, run.lr, total / count, rmse, nme, rate, seconds, better), current
+        )
+        if state is not None:
+            _save(state, run, batches, best, epoch)
+        if config.patience and epoch - best.epoch >= config.patience:
             break
-    network.load_state_dict(best)
-    return Model(
-        network.cpu(), config.architecture, samples.scheme, samples.size, samples.framing,
-        framing, config.as_dict(), scores,
-    )  # fmt: skip
+    network.load_state_dict(best.weights)
+    final = model(network.cpu())
+    return replace(final, calibration=calibrate(final, val_part))
+
+
+def calibrate(model: Model, part: Samples) -> float:
+    """What to multiply the scales by, so that the 90 % radius holds 90 % of the errors of a part."""
+    predicted = model.predict(part.images)
+    if len(part) == 0 or np.isnan(predicted.scale).all():
+        return model.calibration
+    distance = np.linalg.norm(predicted.points - part.points, axis=2)
+    ratio = distance / (RADIUS_90 * predicted.scale)
+    return model.calibration * float(np.nanquantile(ratio, 0.9))
+
+
+@dataclass(slots=True)
+class _Best:
+    """The weights that did best on the validation rows, and how well."""
+
+    value: float = math.inf
+    epoch: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+
+    def offer(self, epoch: int, rmse: float, nme: float, network: nn.Module, always: bool) -> bool:
+        """Keep these weights if they are the best so far (or `always`); whether they were kept."""
+        value = nme if math.isfinite(nme) else rmse
+        if not (value < self.value or always):
+            return False
+        self.value, self.epoch = value, epoch
+        self.weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
+        self.scores.update(epoch=epoch, val_rmse=rmse, val_nme=nme)
+        return True
+
+
+class _Batches:
+    """Augmented batches of the training rows, on the device."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        samples: Samples,
+        negatives: npt.NDArray[np.uint8] | None,
+        device: torch.device,
+    ) -> None:
+        part = samples.part("train").labelled()
+        if len(part) == 0:
+            raise DataError("there are no labelled training rows")
+        self.config, self.part, self.device = config, part, device
+        self.rows, self.steps = len(part), math.ceil(len(part) / config.batch)
+        self.flip, self.size = samples.scheme.flip_order, samples.size
+        self.images = torch.from_numpy(np.array(part.images)).to(device)
+        self.points = torch.from_numpy(part.points).to(device)
+        self.negatives = None if negatives is None else torch.from_numpy(negatives).to(device)
+
+    def epoch(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        """All rows once, in random order: x (B, 1, S, S) float32 in 0..1, y (B, K, 2) as fractions
+        of the side (NaN = no label), and crops that are no faces (B / 8, 1, S, S) or None.
+        """
+        order = torch.randperm(self.rows, generator=generator)
+        for rows in torch.split(order, self.config.batch):
+            rows = rows.to(self.device)
+            x, y = self.images[rows, None].float() / 255, self.points[rows]
+            others = None
+            if self.negatives is not None:
+                count = math.ceil(len(rows) / 8)
+                chosen = torch.randint(len(self.negatives), (count,), generator=generator)
+                others = self.negatives[chosen.to(self.device), None].float() / 255
+            if self.config.augmentation is not None:
+                x, y = augment(x, y, self.flip, self.config.augmentation, generator)
+                if others is not None:
+                    nowhere = torch.zeros(len(others), 1, 2, device=self.device)
+                    others, _ = augment(others, nowhere, (0,), self.config.augmentation, generator)
+            yield x, y / self.size, others
+
+    def relabel(self, model: Model, share: float) -> None:
+        """Move the labels by a share towards what the network says, averaged over a mirror.
+
+        A network that has seen thousands of faces is right about a point where its label is off
+        by chance; the average of the two is off by less than either.
+        """
+        said = model.predict(np.asarray(self.part.images)).points
+        views = 1
+        if self.flip is not None:
+            mirrored = model.predict(np.ascontiguousarray(self.part.images[:, :, ::-1])).points
+            mirrored = mirrored[:, list(self.flip)]
+            mirrored[..., 0] = self.size - 1 - mirrored[..., 0]
+            said, views = said + mirrored, 2
+        target = torch.from_numpy(said / views).to(self.device)
+        self.points = self.points + share * (target - self.points)
 
 
 class _Run:
@@ -117,10 +210,10 @@ class _Run:
         config: TrainConfig,
         network: nn.Module,
         device: torch.device,
-        dtype: torch.dtype,
         steps: int,
     ) -> None:
-        self.config, self.network, self.device, self.dtype = config, network, device, dtype
+        self.config, self.network, self.device = config, network, device
+        self.dtype = dtype = pick_precision(config.precision, device)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.loss = LOSSES[config.loss]
         groups = _decay_groups(network, config.weight_decay)
@@ -151,18 +244,20 @@ class _Run:
     def lr(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def batches(self, count: int) -> Iterator[Tensor]:
-        """All row numbers once, in random order."""
-        order = torch.randperm(count, generator=self.generator)
-        for rows in torch.split(order, self.config.batch):
-            yield rows.to(self.device)
-
-    def step(self, x: Tensor, y: Tensor) -> float:
-        """One update; x: (B, 1, S, S), y: (B, K, 2) as fractions of the side. Returns the loss."""
-        x = x.contiguous(memory_format=torch.channels_last)
+    def step(self, x: Tensor, y: Tensor, others: Tensor | None) -> float:
+        """One update on a batch, see _Batches.epoch; returns the loss of the points."""
+        crops = x if others is None else torch.cat([x, others])
         with self._autocast():
-            predicted = self.network(x)
-        loss = masked_mean(self.loss, predicted.float(), y)
+            output = self.network(crops.contiguous(memory_format=torch.channels_last))
+        predicted = output.points[: len(y)]
+        loss = points_loss = masked_mean(self.loss, predicted, y)
+        if output.log_scale is not None:
+            loss = loss + 0.1 * doubt(output.log_scale[: len(y)], predicted, y)
+        if output.face is not None and others is not None:
+            wanted = torch.zeros_like(output.face)
+            wanted[: len(y)] = 1
+            judged = functional.binary_cross_entropy_with_logits(output.face, wanted)
+            loss = loss + self.config.face_weight * judged
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.step(self.optimizer)
@@ -171,7 +266,13 @@ class _Run:
             self.scheduler.step()
         if self.average is not None:
             self.average.update_parameters(self.network)
-        return float(loss.detach())
+        return float(points_loss.detach())
+
+    def parts(self) -> dict[str, Any]:
+        """Everything that has a state to save."""
+        parts = {"network": self.network, "optimizer": self.optimizer, "scaler": self.scaler}
+        parts |= {"scheduler": self.scheduler, "average": self.average}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def averaged(self) -> nn.Module:
         """The network to validate and keep."""
@@ -195,5 +296,31 @@ def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
 def _validate(model: Model, part: Samples) -> tuple[float, float]:
     if len(part) == 0:
         return math.nan, math.nan
-    scores = metrics.score(model.predict(part.images), part.points, part.scheme)
+    scores = metrics.score(model.predict(part.images).points, part.points, part.scheme)
     return scores.rmse, scores.nme
+
+
+def _save(path: Path, run: _Run, batches: _Batches, best: _Best, epoch: int) -> None:
+    """The whole run after an epoch, for `_resume`."""
+    part = path.with_name(f"{path.name}.part")
+    state = {
+        "epoch": epoch,
+        "points": batches.points,
+        "best": asdict(best),
+        "generator": run.generator.get_state(),
+        **{name: thing.state_dict() for name, thing in run.parts().items()},
+    }
+    torch.save(state, part)
+    os.replace(part, path)
+
+
+def _resume(path: Path, run: _Run, batches: _Batches, best: _Best) -> int:
+    """Bring a run to where it was saved; the next epoch."""
+    state = torch.load(path, weights_only=True, map_location=run.device)
+    for name, thing in run.parts().items():
+        thing.load_state_dict(state[name])
+    run.generator.set_state(state["generator"].cpu())
+    batches.points = state["points"]
+    for name, value in state["best"].items():
+        setattr(best, name, value)
+    return int(state["epoch"]) + 1

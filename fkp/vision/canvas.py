@@ -86,7 +86,9 @@ class CanvasMaker:
             if rng.random() < settings.covered:
                 _cover(image, box, rng)
         image = _photograph(image, settings, rng)
-        return _visible(Scene(image, canvas.boxes, canvas.anchors, canvas.sure), settings), background
+        return _visible(
+            Scene(image, canvas.boxes, canvas.anchors, canvas.sure), settings
+        ), background
 
     def _background(self, scene: Scene, size: int, rng: Random) -> Scene:
         """A random part of a scene at a random scale; where it has faces, one of them stays in."""
@@ -168,14 +170,22 @@ def _similarity(scale: float, angle: float, centre: Array, size: int, rng: Rando
 
 def _warp(scene: Scene, matrix: Array, size: int, rng: Random) -> Scene:
     image = _shrunk_warp(
-        scene.image, matrix, (size, size), cv2.BORDER_CONSTANT, tuple(rng.integers(0, 256, 3).tolist())
+        scene.image,
+        matrix,
+        (size, size),
+        cv2.BORDER_CONSTANT,
+        tuple(rng.integers(0, 256, 3).tolist()),
     )
     boxes, anchors = _moved(scene, matrix)
     return Scene(image, boxes, anchors, scene.sure)
 
 
 def _shrunk_warp(
-    image: Image, matrix: Array, size_wh: tuple[int, ...], border: int, colour: tuple[int, ...] = (0,)
+    image: Image,
+    matrix: Array,
+    size_wh: tuple[int, ...],
+    border: int,
+    colour: tuple[int, ...] = (0,),
 ) -> Image:
     """warpAffine that averages where it makes the picture much smaller."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))

@@ -59,6 +59,12 @@ def read_image(path: str | Path, gray: bool = False) -> Image:
     return np.asarray(image, np.uint8)
 
 
+def to_gray(crop: Image) -> Image:
+    """Luma of BGR (H, W, 3), ITU-R BT.601, as OpenCV reads gray pictures."""
+    weights = np.array([0.114, 0.587, 0.299], np.float32)
+    return np.asarray(np.rint(crop.astype(np.float32) @ weights), np.uint8)
+
+
 def write_image(path: Path, image: Image, quality: int = 90) -> None:
     """Write a picture whole or not at all; the suffix chooses the format."""
     flags = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix.lower() in (".jpg", ".jpeg") else []

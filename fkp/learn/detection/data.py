@@ -81,7 +81,11 @@ def _features(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64],
     side = (corners[:, 2:] - corners[:, :2]).max(1)
     anchors = (IBUG68.anchor_points(points) - origin[:, None]) / side[:, None, None]
     shape = (corners[:, 2:] - corners[:, :2]) / side[:, None]
-    return np.concatenate([anchors.reshape(len(points), -1), shape, np.ones((len(points), 1))], 1), origin, side
+    return (
+        np.concatenate([anchors.reshape(len(points), -1), shape, np.ones((len(points), 1))], 1),
+        origin,
+        side,
+    )
 
 
 def _edges_from_points(folder: Path, frames: dict[str, Scene]) -> npt.NDArray[np.float64]:
@@ -101,9 +105,7 @@ def _edges_from_points(folder: Path, frames: dict[str, Scene]) -> npt.NDArray[np
     return np.asarray(solution)
 
 
-def _faces(
-    folder: Path, persons: Mapping[str, str], edges: npt.NDArray[np.float64]
-) -> list[Scene]:
+def _faces(folder: Path, persons: Mapping[str, str], edges: npt.NDArray[np.float64]) -> list[Scene]:
     """The training faces of `faces68`, with boxes that follow from their points."""
     labels = read_path_csv(folder / "labels.csv", ReadOptions(scheme=IBUG68))
     if labels.images is None or labels.persons is None:
@@ -116,7 +118,9 @@ def _faces(
     for i, name in enumerate(labels.images):
         if persons.get(labels.persons[i]) != "train":
             continue
-        path = next((f / name for f in labels.folders if (f / name).exists()), folder / "images" / name)
+        path = next(
+            (f / name for f in labels.folders if (f / name).exists()), folder / "images" / name
+        )
         try:
             image = read_image(path)
         except ImageError as error:

@@ -69,7 +69,9 @@ class FaceNet(nn.Module):
             nn.init.constant_(head.bias[4:6], 1.0)
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
-        features = [self.stages[0](self.stem(pictures if self.SCALE == 1 else pictures / self.SCALE))]
+        features = [
+            self.stages[0](self.stem(pictures if self.SCALE == 1 else pictures / self.SCALE))
+        ]
         for stage in self.stages[1:]:
             features.append(stage(features[-1]))
         top = self.lateral[2](features[3])
@@ -98,7 +100,9 @@ class _Exported(nn.Module):
         rows = [m.permute(0, 2, 3, 1).reshape(1, -1, sum(CHANNELS)) for m in self.network(pictures)]
         starts = (0, 1, 2, 6)
         return tuple(
-            row[..., start : start + count].sigmoid() if count == 1 else row[..., start : start + count]
+            row[..., start : start + count].sigmoid()
+            if count == 1
+            else row[..., start : start + count]
             for start, count in zip(starts, CHANNELS, strict=True)
             for row in rows
         )
