@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint format bench clean
+.PHONY: setup demo test test-opencv4 test-opencv5 lint format bench weights clean
 
 setup: $(READY)
 
@@ -25,6 +25,11 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
+# The tests under the newest OpenCV of a main version, which stands in front of the installed one.
+test-opencv4 test-opencv5: test-opencv%: $(READY)
+	$(BIN)/pip install --quiet --upgrade --no-deps --target build/opencv$* 'opencv-python-headless==$*.*'
+	PYTHONPATH=build/opencv$* $(BIN)/python -m pytest
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,6 +42,12 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/prepare_kaggle.py
 	$(BIN)/python tests/benchmarks/annotate_photos.py
+
+# Both bundled networks from scratch; hours on two cores. A stopped run goes on.
+weights: $(READY)
+	@test -n "$(DATA)" || { echo "say where the data is: make weights DATA=folder"; exit 1; }
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[weights]'
+	$(BIN)/python -m fkp.learn.weights $(DATA)
 
 clean:
 	rm -rf $(VENV) build dist results *.egg-info

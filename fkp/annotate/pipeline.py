@@ -14,14 +14,20 @@ import numpy.typing as npt
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.results import OVERLAYS, TABLE, Failure, KeypointTable
 from fkp.errors import ImageError
-from fkp.keypoints import Faces, Scheme
+from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import FaceDetector
 from fkp.vision.draw import KeypointAnnotator
-from fkp.vision.images import Image, overlay_name, read_image, single_thread, to_gray, write_image
+from fkp.vision.images import overlay_name, read_image, single_thread, to_gray, write_image
 
 CHUNK = 48
 """Inputs for each worker between two runs of the network; bounds the memory."""
+
+MIN_SCORE = 0.5
+
+TOLERANCE = 0.02
+"""A point's confidence is the probability that it lies within this share of the crop's side of its
+true place: about 5 % of the distance of the outer eye corners."""
 
 
 class KeypointNetwork(Protocol):
@@ -42,8 +48,8 @@ class KeypointNetwork(Protocol):
         """Where the five anchor points lie in its crops, (5, 2) fractions of the side."""
         ...
 
-    def predict(self, crops: npt.NDArray[np.uint8], batch: int) -> npt.NDArray[np.float32]:
-        """Points (N, K, 2) in crop pixels of crops (N, S, S)."""
+    def predict(self, crops: npt.NDArray[np.uint8], batch: int) -> Prediction:
+        """What it says of crops (N, S, S)."""
         ...
 
 
@@ -52,10 +58,16 @@ class AnnotateConfig:
     """How to annotate.
 
     scheme: the points wanted, where not the network's own.
+    min_score: faces of a lower score are none; see `judge`.
+    max_faces: the most faces of a picture, the surest ones; 0 for all.
+    confidence: whether the table has that of each point, besides their mean.
     """
 
     out: Path
     scheme: Scheme | None = None
+    min_score: float = MIN_SCORE
+    max_faces: int = 0
+    confidence: bool = False
     jobs: int = 1
     batch: int = 64
     overlays: bool = True
@@ -137,7 +149,7 @@ def annotate(
     done = 0
     with (
         joblib.Parallel(n_jobs=config.jobs, return_as="generator") as pool,
-        KeypointTable(config.out / TABLE, scheme) as table,
+        KeypointTable(config.out / TABLE, scheme, config.confidence) as table,
     ):
         for paths in _chunks(inputs.paths, CHUNK * config.jobs):
             cuts: list[Cut | Failure] = []
@@ -146,7 +158,7 @@ def annotate(
                     cuts.append(cut)
                     progress(done + len(cuts), len(inputs.paths))
             with clock("network"):
-                results = predict(cuts, network, scheme, config.batch)
+                results = predict(cuts, network, config)
             if config.overlays:
                 with clock("draw"):
                     results = _draw(paths, results, inputs, config, pool)
@@ -159,24 +171,55 @@ def annotate(
 
 
 def predict(
-    cuts: Sequence[Cut | Failure], network: KeypointNetwork, scheme: Scheme, batch: int
+    cuts: Sequence[Cut | Failure], network: KeypointNetwork, config: AnnotateConfig
 ) -> list[Faces | Failure]:
-    """The points of many pictures' crops in common batches, mapped back to picture pixels."""
+    """The faces of many pictures from their crops, in common batches, in picture pixels."""
     crops = [cut.crops for cut in cuts if isinstance(cut, Cut)]
     if not crops:
         return [cut for cut in cuts if isinstance(cut, Failure)]
-    points = iter(network.predict(np.concatenate(crops), batch))
+    said = network.predict(np.concatenate(crops), config.batch)
     results: list[Faces | Failure] = []
+    start = 0
     for cut in cuts:
         if isinstance(cut, Failure):
             results.append(cut)
             continue
-        faces = [t.invert(next(points)) for t in cut.transforms]
-        own = np.array(faces).reshape(len(faces), len(network.scheme), 2)
-        mapped = network.scheme.convert(own, scheme).astype(np.float32)
-        confidence = np.full(mapped.shape[:2], np.nan, np.float32)
-        results.append(Faces(scheme, cut.boxes, cut.scores, mapped, confidence))
+        rows = slice(start, start + len(cut.transforms))
+        start = rows.stop
+        own = Prediction(said.points[rows], said.scale[rows], said.face[rows])
+        results.append(_faces(cut, own, network, config))
     return results
+
+
+def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: AnnotateConfig) -> Faces:
+    """The faces of one picture: those that are sure enough, the surest first."""
+    scheme = config.scheme or network.scheme
+    scores = judge(cut.scores, said.face)
+    # A crop that is said to be a face (NaN: no detector) is taken for one.
+    kept = np.flatnonzero(~(scores < config.min_score))
+    kept = kept[np.argsort(-scores[kept], kind="stable")]
+    if config.max_faces:
+        kept = kept[: config.max_faces]
+    points = np.array([cut.transforms[i].invert(said.points[i]) for i in kept])
+    points = points.reshape(len(kept), len(network.scheme), 2)
+    confidence = said.confidence(TOLERANCE * network.size)[kept]
+    return Faces(
+        scheme,
+        cut.boxes[kept],
+        scores[kept],
+        network.scheme.convert(points, scheme).astype(np.float32),
+        network.scheme.convert(confidence[..., None], scheme)[..., 0].astype(np.float32),
+    )
+
+
+def judge(
+    detected: npt.NDArray[np.float32], face: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Scores (F,) of faces: the geometric mean of the detector's score and the network's
+    probability of a face. Where one of them is NaN, the other alone.
+    """
+    together = np.sqrt(detected * face)
+    return np.where(np.isnan(face), detected, np.where(np.isnan(detected), np.nan, together))
 
 
 def _draw(

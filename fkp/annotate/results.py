@@ -52,24 +52,27 @@ def claim_folder(out: Path, overwrite: bool) -> None:
 class KeypointTable:
     """Writes `keypoints.csv`: a row a face, and one for an input without a face.
 
-    The last column tells why an input is unreadable. Until the end the rows stand in
-    `keypoints.csv.part`, which an interrupted run leaves.
+    Behind the points stand their mean confidence (that of each point too, with `each`) and why
+    an input is unreadable. Until the end the rows stand in `keypoints.csv.part`, which an
+    interrupted run leaves.
     """
 
-    def __init__(self, path: Path, scheme: Scheme) -> None:
-        self.path, self.scheme = path, scheme
+    def __init__(self, path: Path, scheme: Scheme, each: bool = False) -> None:
+        self.path, self.scheme, self.each = path, scheme, each
         self.part = path.with_name(path.name + ".part")
 
     def __enter__(self) -> Self:
         # Names of files may hold bytes that are no UTF-8; they go out as they came.
         self._file = self.part.open("w", newline="", encoding="utf-8", errors="surrogateescape")
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow([*_COLUMNS, *self.scheme.columns, "reason"])
+        each = [f"{name}_confidence" for name in self.scheme.names] if self.each else []
+        self._columns = [*_COLUMNS, *self.scheme.columns, *each, "confidence", "reason"]
+        self._writer.writerow(self._columns)
         return self
 
     def write(self, image: str, result: Faces | Failure) -> None:
         """The rows of one input."""
-        empty = [""] * (len(_COLUMNS) - 5 + len(self.scheme.columns))
+        empty = [""] * (len(self._columns) - 6)
         if isinstance(result, Failure):
             self._writer.writerow([image, "", "", "", "unreadable", *empty, result.reason])
         elif len(result) == 0:
@@ -79,6 +82,9 @@ class KeypointTable:
                 cells = [_cell(result.scores[i], 4)]
                 cells += [_cell(v, 2) for v in result.boxes[i]]
                 cells += [_cell(v, 3) for v in result.points[i].reshape(-1)]
+                if self.each:
+                    cells += [_cell(v, 3) for v in result.confidence[i]]
+                cells.append(_cell(result.confidence[i].mean(), 3))
                 self._writer.writerow([image, "", "", i, "ok", *cells, ""])
 
     def __exit__(
@@ -92,7 +98,7 @@ class KeypointTable:
             os.replace(self.part, self.path)
 
 
-def _cell(value: np.float32, decimals: int) -> str:
+def _cell(value: np.floating, decimals: int) -> str:
     return f"{float(value):.{decimals}f}" if np.isfinite(value) else ""
 
 

@@ -11,13 +11,12 @@ import click
 
 from fkp import __version__
 from fkp.annotate.inputs import Inputs, find_inputs, read_list
-from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
+from fkp.annotate.pipeline import MIN_SCORE, AnnotateConfig, Summary, annotate
 from fkp.annotate.results import OVERLAYS, RUN, TABLE, claim_folder, write_run
 from fkp.cli import console
-from fkp.cli.models import BUNDLED, find_model
+from fkp.cli.models import BUNDLED, DETECTORS, find_detector, find_model
 from fkp.keypoints import SCHEMES
 from fkp.learn.checkpoint import load_model
-from fkp.vision.detect import HaarDetector
 
 SHOWN = 10
 
@@ -40,10 +39,16 @@ SHOWN = 10
 )
 @click.option(
     "--detector",
-    type=click.Choice(["haar", "none"]),
-    default="haar",
+    type=click.Choice(DETECTORS),
+    default="fkp",
     show_default=True,
-    help="none: each picture is one face crop already.",
+    help="haar: OpenCV's cascade; none: each picture is one face crop already.",
+)
+@click.option(
+    "--detector-model",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE.onnx",
+    help="Another network in YuNet's layout.",
 )
 @click.option(
     "--det-size",
@@ -53,12 +58,20 @@ SHOWN = 10
     help="Long side of the picture that the detector looks at, pixels.",
 )
 @click.option(
-    "--min-face",
-    type=click.IntRange(20),
-    default=24,
+    "--min-score",
+    type=click.FloatRange(0, 1),
+    default=MIN_SCORE,
     show_default=True,
-    help="Smallest side of a face in that picture, pixels.",
+    help="Leave out faces that are less sure.",
 )
+@click.option(
+    "--min-face",
+    type=click.FloatRange(0),
+    default=0,
+    help="Leave out faces whose box is smaller, pixels of the picture.",
+)
+@click.option("--max-faces", type=click.IntRange(1), help="Only the surest faces of a picture.")
+@click.option("--confidence", is_flag=True, help="Columns for the confidence of each point.")
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes; else one a processor.")
 @click.option(
     "--batch",
@@ -77,8 +90,12 @@ def annotate_command(
     model: str,
     scheme: str | None,
     detector: str,
+    detector_model: Path | None,
     det_size: int,
-    min_face: int,
+    min_score: float,
+    min_face: float,
+    max_faces: int | None,
+    confidence: bool,
     jobs: int | None,
     batch: int,
     device: str,
@@ -96,11 +113,14 @@ def annotate_command(
     """
     started, when = time.perf_counter(), datetime.now(UTC)
     network = load_model(find_model(model), device)
-    finder = None if detector == "none" else HaarDetector(det_size=det_size, min_face=min_face)
+    finder = find_detector(detector, detector_model, det_size, min_face)
     found = find_inputs(_expand(inputs, null), exclude=out)
     config = AnnotateConfig(
         out=out,
         scheme=SCHEMES[scheme] if scheme else None,
+        min_score=min_score,
+        max_faces=max_faces or 0,
+        confidence=confidence,
         jobs=min(jobs or os.cpu_count() or 1, len(found.paths)),
         batch=batch,
         overlays=not no_overlays,

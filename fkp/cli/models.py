@@ -1,10 +1,13 @@
-"""Which network a user means."""
+"""Which network and which face detector a user means."""
 
 from pathlib import Path
 
 import fkp
+from fkp.errors import FkpError
+from fkp.vision.detect import WEIGHTS, FaceDetector, HaarDetector, YuNetDetector
 
 BUNDLED = "bundled"
+DETECTORS = ("fkp", "haar", "none")
 
 
 def find_model(name: str) -> Path:
@@ -12,3 +15,16 @@ def find_model(name: str) -> Path:
     if name == BUNDLED:
         return Path(fkp.__file__).parent / "weights" / "keypoints68.safetensors"
     return Path(name)
+
+
+def find_detector(
+    name: str, model: Path | None = None, det_size: int = 640, min_face: float = 0
+) -> FaceDetector | None:
+    """The detector of that name, None for `none`."""
+    if model is not None and name != "fkp":
+        raise FkpError(f"--detector-model goes with --detector fkp, not with {name}")
+    if name == "none":
+        return None
+    if name == "haar":
+        return HaarDetector(det_size=det_size, min_face=min_face)
+    return YuNetDetector(model or WEIGHTS, det_size=det_size, min_face=min_face)

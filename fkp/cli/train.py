@@ -20,7 +20,7 @@ from fkp.learn.framing import measure_framing
 from fkp.learn.losses import LOSSES
 from fkp.learn.networks import ARCHITECTURES, DEFAULT
 from fkp.learn.train import Epoch, train
-from fkp.vision.detect import HaarDetector
+from fkp.vision.detect import YuNetDetector
 
 
 @click.command("train")
@@ -112,7 +112,7 @@ def train_command(
         config = replace(config, augmentation=Augmentation() if augment else None)
     pick_device(config.device)  # a device that is not there is told before any work
     samples = _samples(data, flip_pairs)
-    framing = measure_framing(samples, HaarDetector() if HaarDetector.available() else None)
+    framing = measure_framing(samples, YuNetDetector())
     path = root / (name or runs.new_name(root, f"{data.stem}-{arch}"))
     folder = _Shown(path, config, data, samples)
     console.say(f"{path}: {arch}, {(samples.split == 'train').sum()} training rows")

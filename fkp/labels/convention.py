@@ -44,12 +44,12 @@ class Convention:
         for part in _POSE_ONLY:
             front = features[np.abs(own[:, 30, 0]) < 0.08].mean(0)
             weights[0, part] -= np.tensordot(front, weights[:, part], 1)
-        return cls(weights)
+        return cls(np.asarray(weights, np.float64))
 
     def apply(self, points: FloatArray, share: float) -> Array:
         """Points (N, 68, 2) moved by a share of the difference, towards the reference."""
         moves = np.tensordot(_pose(_canonical(points, points)), self.weights, 1) * share
-        centre, across, down = _eye_frame(points)
+        _, across, down = _eye_frame(points)
         return points + moves[..., :1] * across[:, None] + moves[..., 1:] * down[:, None]
 
 
@@ -65,10 +65,8 @@ def _canonical(frame: FloatArray, points: FloatArray) -> Array:
     centre, across, down = _eye_frame(frame)
     scale = (across**2).sum(1)[:, None]
     away = points - centre[:, None]
-    return (
-        np.stack([(away * across[:, None]).sum(2), (away * down[:, None]).sum(2)], 2)
-        / scale[..., None]
-    )
+    along = np.stack([(away * across[:, None]).sum(2), (away * down[:, None]).sum(2)], 2)
+    return np.asarray(along / scale[..., None])
 
 
 def _mirrored(canonical: Array) -> Array:

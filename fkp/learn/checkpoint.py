@@ -16,6 +16,7 @@ from fkp.errors import FkpError, ModelError
 from fkp.keypoints import SCHEMES, Prediction, Scheme
 from fkp.learn.devices import pick_device
 from fkp.learn.framing import Framing
+from fkp.learn.inference import optimized
 from fkp.learn.networks import build
 
 FORMAT = 2
@@ -112,8 +113,12 @@ def save_model(path: Path, model: Model) -> None:
         part.unlink(missing_ok=True)
 
 
-def load_model(path: Path, device: str = "cpu") -> Model:
-    """Read a checkpoint, checking that its header and weights fit each other; device or `auto`."""
+def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Model:
+    """Read a checkpoint, checking that its header and weights fit each other; device or `auto`.
+
+    The network is made fast for prediction (`inference.optimized`) unless it is to be `trainable`;
+    only a trainable one can be saved again.
+    """
     place = pick_device(device)
     try:
         with safe_open(path, framework="pt") as file:
@@ -138,7 +143,7 @@ def load_model(path: Path, device: str = "cpu") -> Model:
         network = build(meta["architecture"], len(scheme), size)
         _load_weights(network, tensors)
         return Model(
-            network.to(place, memory_format=torch.channels_last),  # type: ignore[call-overload]
+            network.to(place) if trainable else optimized(network, place),
             meta["architecture"], scheme, size, str(meta["crop"]), framing,
             dict(meta["training"]), dict(meta["scores"]),
             float(meta["calibration"]), bool(meta["judges_faces"]),

@@ -99,10 +99,14 @@ class Integral(nn.Module):
         nn.init.zeros_(self.doubt.weight)
         nn.init.constant_(self.doubt.bias, -1.0)
 
+    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (B, w2, S/4, S/4), (B, w3, S/8, S/8) and (B, w4, S/16, S/16)."""
+        a = self.stage1(self.stem(crops))
+        b = self.stage2(a)
+        return a, b, self.stage3(b)
+
     def forward(self, crops: Tensor) -> Output:
-        a = self.stage1(self.stem(crops))  # (B, w2, S/4, S/4)
-        b = self.stage2(a)  # (B, w3, S/8, S/8)
-        c = self.stage3(b)  # (B, w4, S/16, S/16)
+        a, b, c = self.encode(crops)
         top: Tensor = self.down[2](c)
         top = functional.interpolate(top, size=b.shape[-2:], mode="nearest") + self.down[1](b)
         top = functional.interpolate(top, size=a.shape[-2:], mode="nearest") + self.down[0](a)

@@ -116,7 +116,7 @@ def train(
 
 
 def calibrate(model: Model, part: Samples) -> float:
-    """What to multiply the scales by, so that the 90 % radius holds 90 % of the errors of a part."""
+    """What to multiply the scales by, so that the 90 % radius holds 90 % of a part's errors."""
     predicted = model.predict(part.images)
     if len(part) == 0 or np.isnan(predicted.scale).all():
         return model.calibration

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -160,7 +161,7 @@ class CanvasMaker:
 
 
 def _similarity(scale: float, angle: float, centre: Array, size: int, rng: Random) -> Array:
-    """(2, 3): `centre` of a picture to the canvas' middle, scaled, turned, mirrored half the time."""
+    """(2, 3): `centre` of a picture to the canvas' middle, scaled, turned, at times mirrored."""
     turn = np.deg2rad(angle)
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     if rng.random() < 0.5:
@@ -249,8 +250,9 @@ def _cover(image: Image, box: Array, rng: Random) -> None:
     cv2.rectangle(image, (int(left), int(top)), (int(right), int(bottom)), colour, -1)
 
 
-def _photograph(image: Image, settings: CanvasSettings, rng: Random) -> Image:
+def _photograph(picture: Image, settings: CanvasSettings, rng: Random) -> Image:
     """Colour, light, blur, noise and compression."""
+    image: npt.NDArray[Any] = picture
     if rng.random() < settings.gray:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     if rng.random() < settings.blurred:
@@ -264,14 +266,14 @@ def _photograph(image: Image, settings: CanvasSettings, rng: Random) -> Image:
     curve = np.clip((ramp - 128) * gain + 128 * min(1.0, float(gain.mean())) + lift, 0, 255)
     image = cv2.LUT(image, curve.astype(np.uint8).reshape(1, 256, 3))
     if rng.random() < settings.noisy:
-        noise = np.empty(image.shape, np.int16)
+        noise = np.empty(image.size, np.int16)
         cv2.setRNGSeed(int(rng.integers(1 << 30)))
-        cv2.randn(noise, 0, rng.uniform(2, 14))
-        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+        cv2.randn(noise, np.zeros(1), np.full(1, rng.uniform(2, 14)))
+        image = np.clip(image + noise.reshape(image.shape), 0, 255).astype(np.uint8)
     if rng.random() < settings.compressed:
         quality = int(rng.integers(20, 80))
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
     return np.asarray(image, np.uint8)
 
 

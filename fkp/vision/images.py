@@ -65,6 +65,14 @@ def to_gray(crop: Image) -> Image:
     return np.asarray(np.rint(crop.astype(np.float32) @ weights), np.uint8)
 
 
+def enlarge(image: Image, factor: float) -> Image:
+    """The picture at `factor` times its size, bilinear; itself for 1."""
+    if factor == 1:
+        return image
+    larger = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(larger, np.uint8)
+
+
 def write_image(path: Path, image: Image, quality: int = 90) -> None:
     """Write a picture whole or not at all; the suffix chooses the format."""
     flags = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix.lower() in (".jpg", ".jpeg") else []

@@ -11,10 +11,13 @@ from torch.nn import functional
 STRIDES = (8, 16, 32)
 OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 CHANNELS = (1, 1, 4, 10)  # of cls, obj, bbox, kps
+RANGE = 128  # grey levels to a unit
 
 
-def _convolution(inputs: int, outputs: int, kernel: int, stride: int, groups: int) -> nn.Module:
-    return nn.Sequential(
+def _convolution(
+    inputs: int, outputs: int, kernel: int, stride: int, groups: int
+) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    return (
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs),
     )
@@ -26,8 +29,8 @@ def _block(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Mo
     No ReLU between them: it costs time in `cv2.dnn`, and accuracy in so narrow a network.
     """
     return nn.Sequential(
-        *_convolution(inputs, inputs, kernel, stride, inputs),  # type: ignore[misc]
-        *_convolution(inputs, outputs, 1, 1, 1),  # type: ignore[misc]
+        *_convolution(inputs, inputs, kernel, stride, inputs),
+        *_convolution(inputs, outputs, 1, 1, 1),
         nn.ReLU(inplace=True),
     )
 
@@ -40,8 +43,6 @@ class FaceNet(nn.Module):
     a quarter, where YuNet (Wu et al., MIR 20, 2023) spends most of its time.
     """
 
-    SCALE = 128  # grey levels to a unit
-
     def __init__(
         self,
         widths: tuple[int, ...] = (8, 16, 32, 64, 96),
@@ -50,7 +51,7 @@ class FaceNet(nn.Module):
     ) -> None:
         super().__init__()
         half, *rest = widths
-        self.stem = nn.Sequential(*_convolution(3, half, 3, 2, 1), nn.ReLU(inplace=True))  # type: ignore[misc]
+        self.stem = nn.Sequential(*_convolution(3, half, 3, 2, 1), nn.ReLU(inplace=True))
         stages = []
         for inputs, outputs, depth in zip(widths, rest, depths, strict=False):
             # Wide kernels where they are cheap, to see the largest faces whole.
@@ -60,24 +61,28 @@ class FaceNet(nn.Module):
         self.stages = nn.ModuleList(stages)
         self.lateral = nn.ModuleList(nn.Conv2d(w, neck, 1) for w in rest[1:])
         self.smooth = nn.ModuleList(_block(neck, neck) for _ in STRIDES)
-        self.heads = nn.ModuleList(nn.Conv2d(neck, sum(CHANNELS), 1) for _ in STRIDES)
-        for head in self.heads:
+        heads = [nn.Conv2d(neck, sum(CHANNELS), 1) for _ in STRIDES]
+        self.heads = nn.ModuleList(heads)
+        for head, bias in ((h, h.bias) for h in heads if h.bias is not None):
             nn.init.normal_(head.weight, std=0.01)
-            nn.init.zeros_(head.bias)
-            nn.init.constant_(head.bias[:2], -4.0)  # faces are rare
-            nn.init.constant_(head.bias[2:4], 0.5)  # the middle of the cell
-            nn.init.constant_(head.bias[4:6], 1.0)
+            nn.init.zeros_(bias)
+            nn.init.constant_(bias[:2], -4.0)  # faces are rare
+            nn.init.constant_(bias[2:4], 0.5)  # the middle of the cell
+            nn.init.constant_(bias[4:6], 1.0)
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
-        features = [
-            self.stages[0](self.stem(pictures if self.SCALE == 1 else pictures / self.SCALE))
-        ]
+        return self.maps(pictures / RANGE)
+
+    def maps(self, scaled: Tensor) -> list[Tensor]:
+        """The maps of pictures that are divided by RANGE already."""
+        features = [self.stages[0](self.stem(scaled))]
         for stage in self.stages[1:]:
             features.append(stage(features[-1]))
         top = self.lateral[2](features[3])
         levels = [top]
         for at in (1, 0):
-            # In this order: cv2.dnn reads the sum with unknown sides, and wants the known one first.
+            # In this order: cv2.dnn does not know the sides when it reads the file, and takes
+            # those of the first term.
             top = self.lateral[at](features[at + 1]) + functional.interpolate(top, scale_factor=2.0)
             levels.insert(0, top)
         return [
@@ -92,12 +97,12 @@ class _Exported(nn.Module):
     def __init__(self, network: FaceNet) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).cpu().eval()
-        first = self.network.stem[0]
-        first.weight.data /= self.network.SCALE
-        self.network.SCALE = 1
+        with torch.no_grad():
+            next(self.network.stem.parameters()).div_(RANGE)  # instead of dividing each picture
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        rows = [m.permute(0, 2, 3, 1).reshape(1, -1, sum(CHANNELS)) for m in self.network(pictures)]
+        maps = self.network.maps(pictures)
+        rows = [m.permute(0, 2, 3, 1).reshape(1, -1, sum(CHANNELS)) for m in maps]
         starts = (0, 1, 2, 6)
         return tuple(
             row[..., start : start + count].sigmoid()

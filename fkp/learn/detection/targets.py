@@ -102,7 +102,7 @@ def loss(output: Tensor, targets: Targets, grid: Tensor) -> tuple[Tensor, Tensor
     size = picked[:, 4:6].clamp(max=6).exp() * stride
     giou, iou = _overlaps(torch.cat([centre - size / 2, size], 1), truth)
     side = truth[:, 2:].prod(1).sqrt()[:, None, None]
-    spots = (place[:, None] + picked[:, 6:].unflatten(1, (5, 2))) * stride[:, None]
+    spots = (place[:, None] + picked[:, 6:].reshape(-1, 5, 2)) * stride[:, None]
     error = (spots - targets.points[face]) / side
     points = functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.05, reduction="sum")
     wanted = torch.zeros_like(output[..., :2])

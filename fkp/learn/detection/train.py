@@ -47,7 +47,7 @@ class DetectorConfig:
 def train_detector(
     config: DetectorConfig, data: DetectorData, state_path: Path, report: Report
 ) -> FaceNet:
-    """Train, going on from `state_path` where it exists; returns the averaged network, on the CPU."""
+    """Train, going on from `state_path` where it exists; the averaged network, on the CPU."""
     device = pick_device(config.device)
     torch.manual_seed(config.seed)
     network = FaceNet().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
