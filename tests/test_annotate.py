@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 
 from fkp.annotate.inputs import find_inputs, read_list
-from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
+from fkp.annotate.pipeline import TOLERANCE, AnnotateConfig, Summary, annotate, judge
 from fkp.annotate.results import KeypointTable, claim_folder
 from fkp.cli.models import find_model
 from fkp.errors import DataError, FkpError
-from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, Faces, Scheme
+from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, RADIUS_90, Faces, Prediction, Scheme
 from fkp.learn.checkpoint import Model, load_model
 from fkp.vision.crop import UPRIGHT_LAYOUT
-from fkp.vision.detect import FaceDetector, HaarDetector
+from fkp.vision.detect import FaceDetector, YuNetDetector
 
 Quiet = Callable[[int, int], None]
 
@@ -42,7 +42,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     inputs = find_inputs(paths, exclude=out)
     config = AnnotateConfig(out=out, scheme=scheme, jobs=jobs)
-    summary = annotate(inputs, network, detector or HaarDetector(), config, lambda d, t: None)
+    summary = annotate(inputs, network, detector or YuNetDetector(), config, lambda d, t: None)
     return summary, pd.read_csv(out / "keypoints.csv")
 
 
@@ -168,22 +168,26 @@ class Spy:
 
     scheme: Scheme = MTFL5
     size: int = 40
+    face: float = float("nan")
+    scale: float = float("nan")
     calls: int = 0
 
     @property
     def layout(self) -> npt.NDArray[np.float64]:
         return UPRIGHT_LAYOUT
 
-    def predict(self, crops: npt.NDArray[np.uint8], batch: int) -> npt.NDArray[np.float32]:
+    def predict(self, crops: npt.NDArray[np.uint8], batch: int) -> Prediction:
         self.calls += 1
-        points = np.repeat(UPRIGHT_LAYOUT[None] * self.size - 0.5, len(crops), 0)
-        return points.astype(np.float32)
+        n = len(crops)
+        points = np.repeat(UPRIGHT_LAYOUT[None] * self.size - 0.5, n, 0).astype(np.float32)
+        face = np.full(n, self.face, np.float32)
+        return Prediction(points, np.full((n, 5), self.scale, np.float32), face)
 
 
 def test_faces_of_many_pictures_share_a_batch_and_map_back(
     tmp_path: Path, samples: Path, quiet: Quiet
 ) -> None:
-    spy, detector = Spy(), HaarDetector()
+    spy, detector = Spy(), YuNetDetector()
     inputs = find_inputs([str(samples)])
     annotate(inputs, spy, detector, AnnotateConfig(out=tmp_path, overlays=False), quiet)
     assert spy.calls == 1
@@ -197,6 +201,48 @@ def test_faces_of_many_pictures_share_a_batch_and_map_back(
     assert np.allclose(mapped.mean(0), found.anchors[0].mean(0), atol=0.01)
     assert np.abs(mapped - found.anchors[0]).max() < 0.03 * found.boxes[0, 2]
     assert not (tmp_path / "overlays").exists()
+
+
+def test_the_network_has_its_say_about_what_is_a_face(
+    tmp_path: Path, samples: Path, quiet: Quiet
+) -> None:
+    inputs = find_inputs([str(samples / "group.jpg")])
+    rows = {}
+    for face, name in ((0.99, "sure"), (0.01, "doubtful"), (float("nan"), "silent")):
+        out = tmp_path / name
+        out.mkdir()
+        annotate(inputs, Spy(face=face), YuNetDetector(), AnnotateConfig(out=out), quiet)
+        rows[name] = pd.read_csv(out / "keypoints.csv")
+    assert rows["doubtful"]["status"].tolist() == ["no_face"]
+    count = len(rows["silent"])
+    assert 3 <= count <= len(rows["sure"])
+    expected = np.sqrt(0.99 * rows["silent"]["score"])
+    assert np.allclose(rows["sure"]["score"][:count], expected, atol=2e-4)
+    # The surest first.
+    assert rows["sure"]["score"].is_monotonic_decreasing
+
+
+def test_scores_of_faces() -> None:
+    nan = float("nan")
+    detected, face = np.array([0.81, 0.5, nan, nan]), np.array([1.0, nan, 0.3, nan])
+    scores = judge(detected.astype(np.float32), face.astype(np.float32))
+    assert scores[:2] == pytest.approx([0.9, 0.5])
+    assert np.isnan(scores[2:]).all()
+
+
+def test_only_the_surest_faces_and_their_confidence(
+    tmp_path: Path, samples: Path, quiet: Quiet
+) -> None:
+    inputs = find_inputs([str(samples / "group.jpg")])
+    # Scales at which a point lies within the tolerance in 90 % of cases.
+    spy = Spy(face=1.0, scale=TOLERANCE * 40 / RADIUS_90)
+    config = AnnotateConfig(out=tmp_path, max_faces=1, confidence=True, overlays=False)
+    annotate(inputs, spy, YuNetDetector(), config, quiet)
+    table = pd.read_csv(tmp_path / "keypoints.csv")
+    assert len(table) == 1
+    assert table["confidence"][0] == 0.9
+    assert [table[f"{name}_confidence"][0] for name in MTFL5.names] == [0.9] * 5
+    assert table.columns[-2:].tolist() == ["confidence", "reason"]
 
 
 def test_a_scheme_that_the_network_has_not(tmp_path: Path, samples: Path, quiet: Quiet) -> None:

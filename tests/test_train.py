@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from fkp.errors import DataError
+from fkp.errors import DataError, ModelError
+from fkp.keypoints import RADIUS_90
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import Samples, read_samples
 from fkp.labels.table import ReadOptions
@@ -15,9 +16,10 @@ from fkp.learn.checkpoint import Model, load_model, save_model
 from fkp.learn.config import TrainConfig, recipe
 from fkp.learn.evaluate import evaluate
 from fkp.learn.framing import measure_framing
+from fkp.learn.judge import fit_judge
 from fkp.learn.runs import RunFolder, new_name
 from fkp.learn.train import Epoch, Listener, train
-from fkp.vision.detect import HaarDetector
+from fkp.vision.detect import YuNetDetector
 from tests.conftest import write_course, write_kaggle, write_pictures
 
 
@@ -97,6 +99,55 @@ def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
     best = min(seen, key=lambda e: e.val_nme)
     assert model.scores["epoch"] == best.epoch
     assert len(seen) - best.epoch == 3
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    samples = data(tmp_path, 40)
+    others = np.random.default_rng(0).integers(0, 255, (30, 48, 48), np.uint8)
+    config = recipe("integral", epochs=4, batch=16, relabel=0.5, threads=1)
+    framing = measure_framing(samples, None)
+    whole = train(config, samples, framing, Listener(), others)
+
+    class Stop(Listener):
+        def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
+            if epoch == self.last:
+                raise KeyboardInterrupt
+
+        last = 2
+
+    # Before the labels are averaged, and after.
+    for last in (2, 4):
+        Stop.last = last
+        with pytest.raises(KeyboardInterrupt):
+            train(config, samples, framing, Stop(), others, tmp_path / "run.state")
+    resumed = train(config, samples, framing, Listener(), others, tmp_path / "run.state")
+    for name, weights in whole.network.state_dict().items():
+        assert torch.equal(weights, resumed.network.state_dict()[name]), name
+    assert resumed.scores == whole.scores
+    assert resumed.calibration == whole.calibration
+
+
+def test_the_radius_holds_after_calibration(tmp_path: Path) -> None:
+    samples = data(tmp_path, 120, val=0.4, test=0)
+    model = fit(samples, recipe("integral", epochs=8, batch=16))
+    part = samples.part("val")
+    said = model.predict(part.images)
+    inside = np.linalg.norm(said.points - part.points, axis=2) < RADIUS_90 * said.scale
+    assert inside.mean() == pytest.approx(0.9, abs=0.02)
+    assert np.isnan(said.face).all()
+
+
+def test_the_judge_tells_faces_from_other_things(tmp_path: Path) -> None:
+    samples = data(tmp_path, 80)
+    model = fit(samples, recipe("integral", epochs=4, batch=16))
+    others = np.random.default_rng(0).integers(0, 255, (60, 48, 48), np.uint8)
+    before = model.predict(samples.images[:5]).points
+    judged = fit_judge(model, samples.part("train").images, others[:40], seed=0, steps=100)
+    assert judged.predict(samples.part("val").images).face.min() > 0.8
+    assert judged.predict(others[40:]).face.max() < 0.2
+    assert np.array_equal(judged.predict(samples.images[:5]).points, before)
+    with pytest.raises(ModelError, match="cannot judge"):
+        fit_judge(fit(samples, recipe("lecture", epochs=1)), others, others, seed=0)
 
 
 def test_a_rate_that_explodes_is_told(tmp_path: Path) -> None:
@@ -185,8 +236,8 @@ def test_framing_from_labels_and_from_a_detector(tmp_path: Path, samples: Path) 
     nameless = read_samples(tmp_path / "data.csv")
     with pytest.raises(DataError, match="name no eyes"):
         measure_framing(nameless, None)
-    framing = measure_framing(nameless, HaarDetector())
-    assert framing.measured == "haar"
+    framing = measure_framing(nameless, YuNetDetector())
+    assert framing.measured == "fkp"
     # The eyes of the astronaut, in pixels of her portrait of 512.
     assert np.abs(framing.layout[0] * 512 - [203, 101]).max() < 15
     assert np.abs(framing.layout[1] * 512 - [246, 103]).max() < 15

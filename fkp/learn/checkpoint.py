@@ -138,6 +138,9 @@ def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Mode
         size = int(meta["size"])
         if not 16 <= size <= 1024:
             raise ModelError(f"{path}: a crop side of {size} is not sensible")
+        calibration = float(meta["calibration"])
+        if not 0 < calibration < 1e3:
+            raise ModelError(f"{path}: a calibration of {calibration} is not sensible")
         layout = np.array(meta["layout"], np.float64)
         framing = Framing(layout, str(meta["layout_from"]))
         network = build(meta["architecture"], len(scheme), size)
@@ -146,7 +149,7 @@ def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Mode
             network.to(place) if trainable else optimized(network, place),
             meta["architecture"], scheme, size, str(meta["crop"]), framing,
             dict(meta["training"]), dict(meta["scores"]),
-            float(meta["calibration"]), bool(meta["judges_faces"]),
+            calibration, bool(meta["judges_faces"]),
         )  # fmt: skip
     except ModelError:
         raise
