@@ -208,8 +208,8 @@ def test_the_exported_network_says_the_same(tmp_path: Path) -> None:
     network = FaceNet().eval()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)  # type: ignore[operator, union-attr]
-            module.running_var.uniform_(0.5, 2)  # type: ignore[operator, union-attr]
+            module.running_mean.normal_(0, 0.1)  # type: ignore[union-attr]
+            module.running_var.uniform_(0.5, 2)  # type: ignore[union-attr]
     path = tmp_path / "faces.onnx"
     export_onnx(network, path)
     image = np.random.default_rng(0).integers(0, 256, (96, 160, 3)).astype(np.uint8)

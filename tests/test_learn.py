@@ -153,7 +153,7 @@ def test_doubt_is_least_at_the_true_scale() -> None:
     # Points without a label take no part, and the points learn nothing from it.
     scale = torch.zeros(5000, 1, requires_grad=True)
     target[:4000] = torch.nan
-    doubt(scale, predicted, target).backward()
+    doubt(scale, predicted, target).backward()  # type: ignore[no-untyped-call]
     assert predicted.grad is None
     assert scale.grad is not None
     assert (scale.grad[:4000] == 0).all()

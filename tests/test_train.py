@@ -142,7 +142,7 @@ def test_the_judge_tells_faces_from_other_things(tmp_path: Path) -> None:
     model = fit(samples, recipe("integral", epochs=4, batch=16))
     others = np.random.default_rng(0).integers(0, 255, (60, 48, 48), np.uint8)
     before = model.predict(samples.images[:5]).points
-    judged = fit_judge(model, samples.part("train").images, others[:40], seed=0, steps=100)
+    judged = fit_judge(model, samples.part("train").images, others[:40], seed=0, steps=600)
     assert judged.predict(samples.part("val").images).face.min() > 0.8
     assert judged.predict(others[40:]).face.max() < 0.2
     assert np.array_equal(judged.predict(samples.images[:5]).points, before)

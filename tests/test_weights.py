@@ -73,7 +73,7 @@ def write_data(folder: Path) -> None:
                 cv2.circle(image, (round(x), round(y)), 2, (30, 30, 30), -1)
             assert cv2.imwrite(str(folder / name / pictures / path), image)
         if name == "ytf68":
-            bare = pd.DataFrame(points.reshape(150, -1) + 1, columns=map(str, range(136)))
+            bare = pd.DataFrame(points.reshape(150, -1) + 1, columns=[str(i) for i in range(136)])
             bare.insert(0, "", names)
             bare.to_csv(folder / name / "training_frames_keypoints.csv", index=False)
             low, high = points.min(1), points.max(1)

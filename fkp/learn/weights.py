@@ -61,7 +61,7 @@ class Recipe:
 def make_weights(config: Recipe) -> tuple[Path, Path]:
     """The detector's and the keypoint network's files, in the work folder."""
     config.work.mkdir(parents=True, exist_ok=True)
-    samples = _samples(config)
+    samples = prepared_samples(config)
     persons = dict(zip(samples.group.tolist(), samples.split.tolist(), strict=True))
     pictures = load(config.data, persons)
     detector = config.work / "faces.onnx"
@@ -76,7 +76,7 @@ def make_weights(config: Recipe) -> tuple[Path, Path]:
     return detector, _keypoints(config, samples, pictures, YuNetDetector(detector, min_score=0.1))
 
 
-def _samples(config: Recipe) -> Samples:
+def prepared_samples(config: Recipe) -> Samples:
     """The prepared data set, its labels brought to one convention."""
     raw, final = config.work / "raw.csv", config.work / "faces.csv"
     if not final.exists():

@@ -49,6 +49,11 @@ CANDIDATE = 0.3
 """Boxes of a lower score are not even looked at by the keypoint network."""
 
 
+ENLARGE = 2.0
+"""Pictures smaller than what the detector looks at are enlarged so far: small faces in them are
+found that would not be otherwise."""
+
+
 class YuNetDetector:
     """A network in YuNet's layout (Wu et al., MIR 20, 2023), run by `cv2.FaceDetectorYN`.
 
@@ -74,14 +79,15 @@ class YuNetDetector:
     def detect(self, image: Image) -> Detections:
         """Faces in a BGR picture (H, W, 3)."""
         longest = max(image.shape[:2])
-        found = self._look(image, min(1.0, self.det_size / longest))
+        found = self._look(image, min(ENLARGE, self.det_size / longest))
         if len(found.boxes) == 0:
             margin = round(0.3 * longest)
             wide = cv2.copyMakeBorder(
                 image, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=(127, 127, 127)
             )
             shift = np.array([margin, margin])
-            found = self._look(np.asarray(wide, np.uint8), min(1.0, self.det_size / 2 / longest))
+            scale = min(ENLARGE, self.det_size / longest) / 2
+            found = self._look(np.asarray(wide, np.uint8), scale)
             boxes = found.boxes - np.concatenate([shift, [0, 0]]).astype(np.float32)
             found = Detections(boxes, found.scores, found.anchors - shift)
         large = found.boxes[:, 2:].max(1, initial=0) >= self.min_face
@@ -91,7 +97,8 @@ class YuNetDetector:
         height, width = image.shape[:2]
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
         if small != (width, height):
-            image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
+            how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            image = np.asarray(cv2.resize(image, small, interpolation=how), np.uint8)
         network = _yunet(self.model)
         network.setInputSize(small)
         network.setScoreThreshold(self.min_score)

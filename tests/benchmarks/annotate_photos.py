@@ -1,7 +1,7 @@
 """`fkp annotate` on 640-pixel photos, against a loop that takes them one by one.
 
 usage: annotate_photos.py [COUNT]
-The loop is what a course would write: read, find the faces at full size with the same cascade,
+The loop is what a course would write: read, find the faces at full size with OpenCV's cascade (OpenCV 4),
 run the network on each crop by itself. Prints pictures a second, medians of three in turn.
 """
 
@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 
 from fkp.annotate.inputs import find_inputs
-from fkp.annotate.pipeline import AnnotateConfig, annotate, to_gray
+from fkp.annotate.pipeline import AnnotateConfig, annotate
 from fkp.cli.models import find_model
 from fkp.learn.checkpoint import Model, load_model
 from fkp.vision.crop import CropTransform
-from fkp.vision.detect import HaarDetector
+from fkp.vision.detect import HaarDetector, YuNetDetector
+from fkp.vision.images import to_gray
 
 GROUP = Path(__file__).resolve().parents[2] / "sample_images" / "group.jpg"
 
@@ -46,7 +47,7 @@ def one_by_one(paths: tuple[str, ...], network: Model) -> float:
         image = np.asarray(cv2.imread(path), np.uint8)
         for anchors in detector.detect(image).anchors:
             crop = CropTransform.framed(anchors, network.layout, network.size)
-            crop.invert(network.predict(to_gray(crop.cut(image))[None])[0])
+            crop.invert(network.predict(to_gray(crop.cut(image))[None]).points[0])
     return len(paths) / (time.perf_counter() - start)
 
 
@@ -68,7 +69,7 @@ def main() -> None:
             for overlays, rates in ((False, table), (True, drawn)):
                 config = AnnotateConfig(out=out, jobs=os.cpu_count() or 1, overlays=overlays)
                 start = time.perf_counter()
-                annotate(inputs, network, HaarDetector(), config, lambda done, total: None)
+                annotate(inputs, network, YuNetDetector(), config, lambda done, total: None)
                 rates.append(count / (time.perf_counter() - start))
     ratio = statistics.median(t / one for t, one in zip(table, loop, strict=True))
     print(f"one by one: {statistics.median(loop):.1f} pictures/s")
