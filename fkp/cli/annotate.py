@@ -133,25 +133,26 @@ def annotate_command(
         console.warn(f"interrupted: the rows so far are in {out / TABLE}.part")
         raise
     seconds = time.perf_counter() - started
-    write_run(
-        out / RUN,
-        {
-            "fkp": __version__,
-            "python": platform.python_version(),
-            "started": when.isoformat(timespec="seconds"),
-            "arguments": sys.argv[1:],
-            "folder": os.getcwd(),
-            "model": model,
-            "inputs": len(found.paths),
-            "statuses": dict(summary.statuses),
-            "faces": summary.faces,
-            "passed_over": found.passed_over,
-            "seconds": {k: round(v, 3) for k, v in {**summary.seconds, "total": seconds}.items()},
-            "images_per_second": round(len(found.paths) / seconds, 2),
-        },
-    )
+    facts = {"started": when.isoformat(timespec="seconds"), "model": model, "detector": detector}
+    write_run(out / RUN, {**facts, **_facts(found, summary, seconds)})
     _print(found, summary, config, seconds)
     return 3 if summary.failures else 0
+
+
+def _facts(found: Inputs, summary: Summary, seconds: float) -> dict[str, object]:
+    """What `run.json` says of any run."""
+    return {
+        "fkp": __version__,
+        "python": platform.python_version(),
+        "arguments": sys.argv[1:],
+        "folder": os.getcwd(),
+        "inputs": len(found.paths),
+        "statuses": dict(summary.statuses),
+        "faces": summary.faces,
+        "passed_over": found.passed_over,
+        "seconds": {k: round(v, 3) for k, v in {**summary.seconds, "total": seconds}.items()},
+        "images_per_second": round(len(found.paths) / seconds, 2),
+    }
 
 
 def _expand(inputs: tuple[str, ...], null: bool) -> list[str]:

@@ -177,7 +177,7 @@ class HaarDetector:
 
 
 @lru_cache(maxsize=1)
-def _cascade() -> cv2.CascadeClassifier:
+def _cascade() -> "cv2.CascadeClassifier":
     path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_alt2.xml"
     cascade = cv2.CascadeClassifier(str(path))
     if cascade.empty():

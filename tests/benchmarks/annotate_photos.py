@@ -1,8 +1,9 @@
 """`fkp annotate` on 640-pixel photos, against a loop that takes them one by one.
 
 usage: annotate_photos.py [COUNT]
-The loop is what a course would write: read, find the faces at full size with OpenCV's cascade (OpenCV 4),
-run the network on each crop by itself. Prints pictures a second, medians of three in turn.
+The loop is what a course would write: read, find the faces at full size with OpenCV's cascade
+(so it needs OpenCV 4), run the network on each crop by itself. Prints pictures a second, medians
+of three in turn.
 """
 
 import os
