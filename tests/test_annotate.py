@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from fkp.annotate.faces import TOLERANCE, judge
 from fkp.annotate.inputs import find_inputs, read_list
-from fkp.annotate.pipeline import TOLERANCE, AnnotateConfig, Summary, annotate, judge
+from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
 from fkp.annotate.results import KeypointTable, claim_folder
 from fkp.cli.models import find_model
 from fkp.errors import DataError, FkpError
@@ -295,7 +296,7 @@ def test_results_are_not_overwritten_by_chance(tmp_path: Path) -> None:
     (out / "overlays" / "a").mkdir(parents=True)
     (out / "overlays" / "a" / "x.jpg").touch()
     (out / "other.txt").touch()
-    with pytest.raises(FkpError, match="holds results already"):
+    with pytest.raises(FkpError, match="holds results; use --overwrite"):
         claim_folder(out, overwrite=False)
     assert (out / "keypoints.csv").read_text() == "mine"
     claim_folder(out, overwrite=True)

@@ -1,65 +1,44 @@
-"""From inputs to results: workers read, find and cut; the parent runs the network and writes."""
+"""From inputs to results: workers read, find, cut and draw; the parent runs the network and writes.
+
+While the network has one chunk of inputs, the workers have the next one, and the overlays of the
+one before. Nothing else is held, so that the memory depends on the chunk alone.
+"""
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import joblib
 import numpy as np
-import numpy.typing as npt
 
+from fkp.annotate.faces import MIN_SCORE, KeypointNetwork, predict
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.results import OVERLAYS, TABLE, Failure, KeypointTable
-from fkp.errors import ImageError
-from fkp.keypoints import Faces, Prediction, Scheme
-from fkp.vision.crop import CropTransform
+from fkp.annotate.journal import Journal, Past
+from fkp.annotate.results import OVERLAYS, TABLE, KeypointTable
+from fkp.annotate.stages import Cut, Drawn, FaceCutter, Failure, draw_overlay
+from fkp.keypoints import Faces, Scheme
 from fkp.vision.detect import FaceDetector
 from fkp.vision.draw import KeypointAnnotator
-from fkp.vision.images import overlay_name, read_image, single_thread, to_gray, write_image
+from fkp.vision.images import overlay_name
 
-CHUNK = 48
-"""Inputs for each worker between two runs of the network; bounds the memory."""
+CHUNK = 96
+"""Inputs between two runs of the network."""
 
-MIN_SCORE = 0.5
+TASK = 4
+"""Inputs that a worker takes at a time."""
 
-TOLERANCE = 0.02
-"""A point's confidence is the probability that it lies within this share of the crop's side of its
-true place: about 5 % of the distance of the outer eye corners."""
-
-
-class KeypointNetwork(Protocol):
-    """What finds the points in crops."""
-
-    @property
-    def scheme(self) -> Scheme:
-        """The points it finds."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Side of its crops in pixels."""
-        ...
-
-    @property
-    def layout(self) -> npt.NDArray[np.float64]:
-        """Where the five anchor points lie in its crops, (5, 2) fractions of the side."""
-        ...
-
-    def predict(self, crops: npt.NDArray[np.uint8], batch: int) -> Prediction:
-        """What it says of crops (N, S, S)."""
-        ...
+Result = Faces | Failure
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotateConfig:
     """How to annotate.
 
-    scheme: the points wanted, where not the network's own.
-    min_score: faces of a lower score are none; see `judge`.
-    max_faces: the most faces of a picture, the surest ones; 0 for all.
+    scheme, min_score, max_faces, batch: see `faces.predict`.
     confidence: whether the table has that of each point, besides their mean.
     """
 
@@ -74,60 +53,39 @@ class AnnotateConfig:
     annotator: KeypointAnnotator = field(default_factory=KeypointAnnotator)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Cut:
-    """The faces of one picture, cut out: crops (F, S, S) uint8, and where they come from.
-
-    boxes: (F, 4), scores: (F,) as in `Faces`.
-    """
-
-    crops: npt.NDArray[np.uint8]
-    transforms: list[CropTransform]
-    boxes: npt.NDArray[np.float32]
-    scores: npt.NDArray[np.float32]
-
-
 @dataclass(slots=True)
 class Summary:
-    """What a run came to."""
+    """What a run came to.
+
+    seconds: of all workers together for decode, detect, crop and draw; of the parent for network,
+    write and waiting (for workers).
+    """
 
     statuses: Counter[str] = field(default_factory=Counter)  # inputs: ok, no_face, unreadable
     faces: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)  # path, reason
-    seconds: dict[str, float] = field(default_factory=dict)  # by stage, wall clock of the parent
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Time spent more."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+    def count(self, path: str, result: Result) -> None:
+        """One input more."""
+        if isinstance(result, Failure):
+            self.statuses["unreadable"] += 1
+            self.failures.append((path, result.reason))
+        else:
+            self.statuses["ok" if len(result) else "no_face"] += 1
+            self.faces += len(result)
 
 
 @dataclass(frozen=True, slots=True)
-class FaceCutter:
-    """The first stage, run in workers: read a picture, find its faces, cut their crops.
+class _Chunk:
+    """Some inputs with what was found in them."""
 
-    detector: None takes the whole picture for one face crop.
-    """
-
-    detector: FaceDetector | None
-    layout: npt.NDArray[np.float64]  # (5, 2)
-    size: int
-
-    def __call__(self, path: str) -> Cut | Failure:
-        """The faces of one picture, or why there are none to be had."""
-        single_thread()
-        try:
-            image = read_image(path)
-        except ImageError as error:
-            return Failure(str(error))
-        height, width = image.shape[:2]
-        if self.detector is None:
-            transforms = [CropTransform.whole(width, height, self.size)]
-            boxes = np.array([[0, 0, width, height]], np.float32)
-            scores = np.full(1, np.nan, np.float32)
-        else:
-            found = self.detector.detect(image)
-            transforms = [CropTransform.framed(a, self.layout, self.size) for a in found.anchors]
-            boxes, scores = found.boxes, found.scores
-        crops = np.empty((len(transforms), self.size, self.size), np.uint8)
-        for i, transform in enumerate(transforms):
-            crops[i] = to_gray(transform.cut(image))
-        return Cut(crops, transforms, boxes, scores)
+    paths: Sequence[str]
+    results: list[Result]
 
 
 def annotate(
@@ -136,153 +94,139 @@ def annotate(
     detector: FaceDetector | None,
     config: AnnotateConfig,
     progress: Callable[[int, int], None],
+    journal: Journal | None = None,
 ) -> Summary:
     """Write `keypoints.csv` and the overlays of all inputs into the folder `config.out`.
 
     Rows come in the order of the inputs. An unreadable input is a row, and never ends the run.
+    With a journal, a run that was stopped goes on where it was.
     """
     scheme = config.scheme or network.scheme
     network.scheme.convert(np.zeros((len(network.scheme), 2)), scheme)  # raises before any work
-    summary = Summary()
-    clock = _Clock(summary.seconds)
-    cutter = FaceCutter(detector, network.layout, network.size)
-    done = 0
-    with (
-        joblib.Parallel(n_jobs=config.jobs, return_as="generator") as pool,
-        KeypointTable(config.out / TABLE, scheme, config.confidence) as table,
-    ):
-        for paths in _chunks(inputs.paths, CHUNK * config.jobs):
-            cuts: list[Cut | Failure] = []
-            with clock("detect"):
-                for cut in pool(joblib.delayed(cutter)(path) for path in paths):
-                    cuts.append(cut)
-                    progress(done + len(cuts), len(inputs.paths))
-            with clock("network"):
-                results = predict(cuts, network, config)
-            if config.overlays:
-                with clock("draw"):
-                    results = _draw(paths, results, inputs, config, pool)
-            with clock("write"):
-                for path, result in zip(paths, results, strict=True):
+    past = journal.past if journal is not None else Past()
+    summary = Summary(Counter(past.statuses), past.faces, list(past.failures))
+    chunks = _chunks(inputs.paths, past.done)
+    with KeypointTable(config.out / TABLE, scheme, config.confidence, past.bytes) as table:
+
+        def write(chunk: _Chunk) -> None:
+            with _clock(summary, "write"):
+                for path, result in zip(chunk.paths, chunk.results, strict=True):
                     table.write(path, result)
-                    _count(summary, path, result)
-            done += len(paths)
+                    summary.count(path, result)
+                if journal is not None:
+                    journal.commit(summary, table.flush())
+
+        with _Workers(inputs, network, detector, config, progress, past.done) as workers:
+            drawn = to_draw = None
+            pending = workers.submit(next(chunks, ()), None)
+            while True:
+                with _clock(summary, "waiting"):
+                    done = pending.result()
+                for stage, seconds in done.seconds():
+                    summary.add(stage, seconds)
+                if drawn is not None:
+                    write(_without(drawn, done.drawn))
+                if not done.paths and to_draw is None:
+                    break
+                pending = workers.submit(next(chunks, ()), to_draw)
+                drawn, to_draw = to_draw, None
+                with _clock(summary, "network"):
+                    results = predict(
+                        done.cuts, network, scheme, config.batch, config.min_score, config.max_faces
+                    )
+                if done.paths and config.overlays:
+                    to_draw = _Chunk(done.paths, results)
+                elif done.paths:
+                    write(_Chunk(done.paths, results))
     return summary
 
 
-def predict(
-    cuts: Sequence[Cut | Failure], network: KeypointNetwork, config: AnnotateConfig
-) -> list[Faces | Failure]:
-    """The faces of many pictures from their crops, in common batches, in picture pixels."""
-    crops = [cut.crops for cut in cuts if isinstance(cut, Cut)]
-    if not crops:
-        return [cut for cut in cuts if isinstance(cut, Failure)]
-    said = network.predict(np.concatenate(crops), config.batch)
-    results: list[Faces | Failure] = []
-    start = 0
-    for cut in cuts:
-        if isinstance(cut, Failure):
-            results.append(cut)
-            continue
-        rows = slice(start, start + len(cut.transforms))
-        start = rows.stop
-        own = Prediction(said.points[rows], said.scale[rows], said.face[rows])
-        results.append(_faces(cut, own, network, config))
-    return results
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What the workers have done: the faces cut out of `paths`, and the drawings asked for."""
+
+    paths: Sequence[str]
+    cuts: list[Cut | Failure] = field(default_factory=list)
+    drawn: list[Drawn] = field(default_factory=list)
+
+    def seconds(self) -> Iterator[tuple[str, float]]:
+        """By stage."""
+        for part in (*self.cuts, *self.drawn):
+            if not isinstance(part, Failure):
+                yield from part.seconds.items()
 
 
-def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: AnnotateConfig) -> Faces:
-    """The faces of one picture: those that are sure enough, the surest first."""
-    scheme = config.scheme or network.scheme
-    scores = judge(cut.scores, said.face)
-    # A crop that is said to be a face (NaN: no detector) is taken for one.
-    kept = np.flatnonzero(~(scores < config.min_score))
-    kept = kept[np.argsort(-scores[kept], kind="stable")]
-    if config.max_faces:
-        kept = kept[: config.max_faces]
-    points = np.array([cut.transforms[i].invert(said.points[i]) for i in kept])
-    points = points.reshape(len(kept), len(network.scheme), 2)
-    confidence = said.confidence(TOLERANCE * network.size)[kept]
-    return Faces(
-        scheme,
-        cut.boxes[kept],
-        scores[kept],
-        network.scheme.convert(points, scheme).astype(np.float32),
-        network.scheme.convert(confidence[..., None], scheme)[..., 0].astype(np.float32),
-    )
+class _Workers:
+    """A pool that cuts the faces of one chunk and draws those of another at the same time."""
 
+    def __init__(
+        self,
+        inputs: Inputs,
+        network: KeypointNetwork,
+        detector: FaceDetector | None,
+        config: AnnotateConfig,
+        progress: Callable[[int, int], None],
+        done: int,
+    ) -> None:
+        self.inputs, self.config, self.progress, self.done = inputs, config, progress, done
+        self.cutter = FaceCutter(detector, network.layout, network.size)
+        self.pool = joblib.Parallel(n_jobs=config.jobs, return_as="generator", batch_size=1)
+        self.thread = ThreadPoolExecutor(1)
 
-def judge(
-    detected: npt.NDArray[np.float32], face: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Scores (F,) of faces: the geometric mean of the detector's score and the network's
-    probability of a face. Where one of them is NaN, the other alone.
-    """
-    together = np.sqrt(detected * face)
-    return np.where(np.isnan(face), detected, np.where(np.isnan(detected), np.nan, together))
-
-
-def _draw(
-    paths: Sequence[str],
-    results: list[Faces | Failure],
-    inputs: Inputs,
-    config: AnnotateConfig,
-    pool: joblib.Parallel,
-) -> list[Faces | Failure]:
-    """Draw what was found; a picture that has gone since becomes a failure."""
-    drawn = [i for i, result in enumerate(results) if isinstance(result, Faces)]
-    folder = config.out / OVERLAYS
-    problems = pool(
-        joblib.delayed(draw_overlay)(
-            paths[i], folder / overlay_name(inputs.relative(paths[i])), results[i], config.annotator
-        )
-        for i in drawn
-    )
-    results = list(results)
-    for i, problem in zip(drawn, problems, strict=True):
-        if problem is not None:
-            results[i] = Failure(problem)
-    return results
-
-
-def draw_overlay(path: str, target: Path, faces: Faces, annotator: KeypointAnnotator) -> str | None:
-    """The last stage, run in workers: draw into a copy; why the picture cannot be read, or None."""
-    single_thread()
-    try:
-        image = read_image(path)
-    except ImageError as error:
-        return str(error)
-    write_image(target, annotator.draw(image, faces))
-    return None
-
-
-def _count(summary: Summary, path: str, result: Faces | Failure) -> None:
-    if isinstance(result, Failure):
-        summary.statuses["unreadable"] += 1
-        summary.failures.append((path, result.reason))
-    else:
-        summary.statuses["ok" if len(result) else "no_face"] += 1
-        summary.faces += len(result)
-
-
-def _chunks(paths: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(paths), size):
-        yield paths[start : start + size]
-
-
-class _Clock:
-    """Adds up wall-clock seconds by stage: `with clock("network"): ...`."""
-
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self.seconds = seconds
-
-    def __call__(self, stage: str) -> "_Clock":
-        self.stage = stage
+    def __enter__(self) -> "_Workers":
         return self
 
-    def __enter__(self) -> None:
-        self.started = time.perf_counter()
-
     def __exit__(self, *_: object) -> None:
-        spent = time.perf_counter() - self.started
-        self.seconds[self.stage] = self.seconds.get(self.stage, 0.0) + spent
+        self.thread.shutdown(cancel_futures=True)
+
+    def submit(self, paths: Sequence[str], drawn: _Chunk | None) -> "Future[_Done]":
+        """Begin with cutting the faces of `paths` and drawing those of `drawn`."""
+        return self.thread.submit(self._run, paths, drawn)
+
+    def _run(self, paths: Sequence[str], drawn: _Chunk | None) -> "_Done":
+        tasks = [
+            joblib.delayed(self.cutter.many)(paths[i : i + TASK])
+            for i in range(0, len(paths), TASK)
+        ]
+        to_draw = [] if drawn is None else self._drawings(drawn)
+        tasks += [joblib.delayed(draw_overlay)(*drawing) for drawing in to_draw]
+        done = _Done(paths)
+        for result in self.pool(tasks):
+            if isinstance(result, Drawn):
+                done.drawn.append(result)
+                continue
+            done.cuts.extend(result)
+            self.done += len(result)
+            self.progress(self.done, len(self.inputs.paths))
+        return done
+
+    def _drawings(self, chunk: _Chunk) -> list[tuple[str, Path, Faces, KeypointAnnotator]]:
+        folder = self.config.out / OVERLAYS
+        return [
+            (path, folder / overlay_name(self.inputs.relative(path)), faces, self.config.annotator)
+            for path, faces in zip(chunk.paths, chunk.results, strict=True)
+            if isinstance(faces, Faces)
+        ]
+
+
+def _without(chunk: _Chunk, drawn: Sequence[Drawn]) -> _Chunk:
+    """The chunk, in which pictures that could not be drawn have become failures."""
+    remaining = iter(drawn)
+    results: list[Result] = []
+    for result in chunk.results:
+        problem = next(remaining).problem if isinstance(result, Faces) else None
+        results.append(result if problem is None else Failure(problem))
+    return _Chunk(chunk.paths, results)
+
+
+def _chunks(paths: Sequence[str], start: int) -> Iterator[Sequence[str]]:
+    for i in range(start, len(paths), CHUNK):
+        yield paths[i : i + CHUNK]
+
+
+@contextmanager
+def _clock(summary: Summary, stage: str) -> Iterator[None]:
+    """Add the time spent to a stage."""
+    started = time.perf_counter()
+    yield
+    summary.add(stage, time.perf_counter() - started)

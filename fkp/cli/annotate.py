@@ -10,15 +10,32 @@ from pathlib import Path
 import click
 
 from fkp import __version__
+from fkp.annotate.faces import MIN_SCORE
 from fkp.annotate.inputs import Inputs, find_inputs, read_list
-from fkp.annotate.pipeline import MIN_SCORE, AnnotateConfig, Summary, annotate
-from fkp.annotate.results import OVERLAYS, RUN, TABLE, claim_folder, write_run
+from fkp.annotate.journal import Journal, fingerprint
+from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
+from fkp.annotate.results import (
+    OVERLAYS,
+    RUN,
+    TABLE,
+    claim_folder,
+    is_finished,
+    unreadable_in,
+    write_run,
+)  # fmt: skip
 from fkp.cli import console
 from fkp.cli.models import BUNDLED, DETECTORS, find_detector, find_model
 from fkp.keypoints import SCHEMES
 from fkp.learn.checkpoint import load_model
+from fkp.vision.detect import WEIGHTS
 
 SHOWN = 10
+
+DECIDING = (
+    "scheme", "detector", "det_size", "min_score", "min_face", "max_faces", "confidence", "batch",
+    "device", "no_overlays",
+)  # fmt: skip
+"""Options that the results depend on."""
 
 
 @click.command("annotate")
@@ -83,6 +100,7 @@ SHOWN = 10
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
 @click.option("--no-overlays", is_flag=True, help="Draw no pictures.")
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("-0", "--null", is_flag=True, help="Paths on stdin end with NUL, not a newline.")
 def annotate_command(
     inputs: tuple[str, ...],
@@ -101,6 +119,7 @@ def annotate_command(
     device: str,
     no_overlays: bool,
     overwrite: bool,
+    resume: bool,
     null: bool,
 ) -> int:
     """Find the faces and their keypoints in pictures: files, folders, globs, or - for stdin.
@@ -125,18 +144,41 @@ def annotate_command(
         batch=batch,
         overlays=not no_overlays,
     )
-    claim_folder(out, overwrite)
+    if overwrite and resume:
+        raise click.UsageError("--overwrite starts again, --resume goes on: which is it?")
+    claim_folder(out, overwrite, resume)
+    if resume and is_finished(out):
+        console.say(f"{out}: is finished already")
+        return 3 if unreadable_in(out) else 0
+    journal = Journal.resume(out, _identity(found, find_model(model), detector_model))
+    if journal.past.done:
+        console.say(f"going on after {journal.past.done} of {len(found.paths)} inputs")
     try:
         with console.progress("annotate") as progress:
-            summary = annotate(found, network, finder, config, progress)
+            summary = annotate(found, network, finder, config, progress, journal)
     except KeyboardInterrupt:
-        console.warn(f"interrupted: the rows so far are in {out / TABLE}.part")
+        console.warn(f"interrupted; --resume goes on, the rows so far are in {out / TABLE}.part")
         raise
     seconds = time.perf_counter() - started
     facts = {"started": when.isoformat(timespec="seconds"), "model": model, "detector": detector}
     write_run(out / RUN, {**facts, **_facts(found, summary, seconds)})
+    journal.finish()
     _print(found, summary, config, seconds)
     return 3 if summary.failures else 0
+
+
+def _identity(found: Inputs, model: Path, detector_model: Path | None) -> dict[str, object]:
+    """What must be the same for a stopped run to go on with the same bytes at its end."""
+    given = click.get_current_context().params
+    paths = fingerprint(*(os.fsencode(path) for path in found.paths))
+    files = [path.read_bytes() for path in (model, detector_model or WEIGHTS)]
+    return {
+        "fkp": __version__,
+        "inputs": f"{len(found.paths)} files ({paths})",
+        "model file": fingerprint(files[0]),
+        "detector file": fingerprint(files[1]),
+        **{f"--{name.replace('_', '-')}": given[name] for name in DECIDING},
+    }
 
 
 def _facts(found: Inputs, summary: Summary, seconds: float) -> dict[str, object]:

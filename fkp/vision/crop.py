@@ -84,6 +84,20 @@ class CropTransform:
         )
         return np.asarray(small, np.uint8), to_small
 
+    def reduced(self, factor: int) -> "CropTransform":
+        """The same crop, from the picture reduced `factor` times."""
+        if factor == 1:
+            return self
+        # Pixel p of the reduced picture lies at factor * p + (factor - 1) / 2 of the whole one.
+        shift = (self.a + 1j * self.b) * complex(factor - 1, factor - 1) / 2
+        return CropTransform(
+            self.a * factor,
+            self.b * factor,
+            self.tx + shift.real,
+            self.ty + shift.imag,
+            self.size,
+        )
+
     @classmethod
     def fit(cls, points: FloatArray, targets: FloatArray, size: int) -> "CropTransform":
         """The least-squares similarity that takes points (P, 2) to targets (P, 2) in the crop.

@@ -31,11 +31,20 @@ class Detections:
     scores: npt.NDArray[np.float32]
     anchors: npt.NDArray[np.float64]
 
+    def magnified(self, factor: int) -> "Detections":
+        """The same faces in a picture of `factor` times the size."""
+        if factor == 1:
+            return self
+        boxes = self.boxes * np.float32(factor)
+        boxes[:, :2] += np.float32((factor - 1) / 2)
+        return Detections(boxes, self.scores, (self.anchors + 0.5) * factor - 0.5)
+
 
 class FaceDetector(Protocol):
     """What finds faces; picklable, so that workers can have one each."""
 
     name: str
+    det_size: int  # long side of the picture that it looks at, pixels
 
     def detect(self, image: Image) -> Detections:
         """Faces in a BGR picture (H, W, 3)."""

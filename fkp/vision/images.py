@@ -3,6 +3,7 @@
 import os
 import stat
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -39,24 +40,60 @@ def overlay_name(name: str) -> str:
     return name if writable else f"{name}.png"
 
 
-def read_image(path: str | Path, gray: bool = False) -> Image:
-    """Read a picture as uint8 (H, W, 3) BGR, or (H, W) gray, upright by its EXIF tag.
+REDUCED = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 
-    16-bit pictures are brought to 8 bits, alpha is dropped, CMYK becomes BGR.
-    Raises ImageError with the reason alone (the caller knows the path).
-    """
-    data = _read_bytes(path)
-    problem = _truncation(data)
-    if problem:
-        raise ImageError(problem)
-    flags = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        raise ImageError(f"cannot be decoded: {error.err}") from error
-    if image is None:
-        raise ImageError("not a picture that can be decoded")
-    return np.asarray(image, np.uint8)
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A picture file in memory, to be decoded at one size or several."""
+
+    data: bytes
+    longest: int  # long side in pixels where the header tells it cheaply (JPEG), else 0
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Encoded":
+        """Read a file; raises ImageError with the reason alone (the caller knows the path)."""
+        data = _read_bytes(path)
+        longest = 0
+        if data.startswith(b"\xff\xd8\xff"):
+            longest, complete = _look_at_jpeg(data)
+            if not complete:
+                raise ImageError("truncated JPEG: the end of the picture is missing")
+        elif data.startswith(b"\x89PNG\r\n\x1a\n") and not _png_ends(data):
+            # The decoders would fill what is missing with gray.
+            raise ImageError("truncated PNG: the end of the picture is missing")
+        return cls(data, longest)
+
+    def reduction(self, needed: int) -> int:
+        """How far a JPEG can be reduced, 1, 2, 4 or 8 times, with a long side of `needed` left."""
+        return next(
+            factor for factor in (8, 4, 2, 1) if factor == 1 or self.longest >= factor * needed
+        )
+
+    def decode(self, factor: int = 1, gray: bool = False) -> Image:
+        """The picture as uint8 (H, W, 3) BGR, or (H, W) gray, upright by its EXIF tag.
+
+        `factor` reduces it; a JPEG costs little then. 16-bit pictures are brought to 8 bits, alpha
+        is dropped, CMYK becomes BGR. Raises ImageError.
+        """
+        flags = cv2.IMREAD_GRAYSCALE if gray else REDUCED[factor]
+        try:
+            image = cv2.imdecode(np.frombuffer(self.data, np.uint8), flags)
+        except cv2.error as error:
+            raise ImageError(f"cannot be decoded: {error.err}") from error
+        if image is None:
+            raise ImageError("not a picture that can be decoded")
+        return np.asarray(image, np.uint8)
+
+
+def read_image(path: str | Path, gray: bool = False) -> Image:
+    """Read a whole picture, see Encoded.decode; raises ImageError with the reason alone."""
+    return Encoded.read(path).decode(gray=gray)
 
 
 def to_gray(crop: Image) -> Image:
@@ -106,28 +143,28 @@ def _read_bytes(path: str | Path) -> bytes:
     return data
 
 
-def _truncation(data: bytes) -> str | None:
-    """Why a JPEG or PNG is incomplete; the decoders would fill what is missing with gray."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return None if _jpeg_ends(data) else "truncated JPEG: the end of the picture is missing"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return None if _png_ends(data) else "truncated PNG: the end of the picture is missing"
-    return None
+def _look_at_jpeg(data: bytes) -> tuple[int, bool]:
+    """The long side of a JPEG by its frame header (0 without), and whether its end is there.
 
-
-def _jpeg_ends(data: bytes) -> bool:
-    """Walk the segments to the start of the scan, then look for the end marker behind it."""
-    position = 2
+    Walks the segments to the start of the scan, then looks for the end marker behind it.
+    """
+    position, longest = 2, 0
     while position + 4 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
         if marker == 0xFF:
             position += 1
             continue
         (length,) = struct.unpack_from(">H", data, position + 2)
+        if (
+            0xC0 <= marker <= 0xCF
+            and marker not in (0xC4, 0xC8, 0xCC)
+            and position + 9 <= len(data)
+        ):
+            longest = max(struct.unpack_from(">HH", data, position + 5))
         position += 2 + length
         if marker == 0xDA:
-            return data.rfind(b"\xff\xd9", position) >= 0
-    return False
+            return longest, data.rfind(b"\xff\xd9", position) >= 0
+    return longest, False
 
 
 def _png_ends(data: bytes) -> bool:

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fkp.annotate.pipeline import AnnotateConfig, Cut, FaceCutter, judge, predict
+from fkp.annotate.faces import judge, predict
+from fkp.annotate.stages import FaceCutter
 from fkp.cli.models import find_model
 from fkp.keypoints import IBUG68, MTFL5, RADIUS_90, Faces
 from fkp.labels.mtfl import read_mtfl
@@ -159,12 +160,10 @@ def found_faces(
     pictures have one nearer than a share of the labels' extent.
     """
     cutter = FaceCutter(YuNetDetector(), model.layout, model.size)
-    config = AnnotateConfig(out=Path())
     points = np.full((len(paths), 68, 2), np.nan)
     for start in range(0, len(paths), 200):
         cuts = [cutter(path) for path in paths[start : start + 200]]
-        assert all(isinstance(cut, Cut) for cut in cuts)
-        for i, faces in enumerate(predict(cuts, model, config), start):
+        for i, faces in enumerate(predict(cuts, model), start):
             if not isinstance(faces, Faces) or len(faces) == 0:
                 continue
             five = IBUG68.anchor_points(faces.points)

@@ -1,0 +1,103 @@
+"""From the crops of many pictures to their faces: the network's part."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.annotate.stages import Cut, Failure
+from fkp.keypoints import Faces, Prediction, Scheme
+
+MIN_SCORE = 0.5
+
+TOLERANCE = 0.02
+"""A point's confidence is the probability that it lies within this share of the crop's side of its
+true place: about 5 % of the distance of the outer eye corners."""
+
+
+class KeypointNetwork(Protocol):
+    """What finds the points in crops."""
+
+    @property
+    def scheme(self) -> Scheme:
+        """The points it finds."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Side of its crops in pixels."""
+        ...
+
+    @property
+    def layout(self) -> npt.NDArray[np.float64]:
+        """Where the five anchor points lie in its crops, (5, 2) fractions of the side."""
+        ...
+
+    def predict(self, crops: npt.NDArray[np.uint8], batch: int) -> Prediction:
+        """What it says of crops (N, S, S)."""
+        ...
+
+
+def predict(
+    cuts: Sequence[Cut | Failure],
+    network: KeypointNetwork,
+    scheme: Scheme | None = None,
+    batch: int = 64,
+    min_score: float = MIN_SCORE,
+    max_faces: int = 0,
+) -> list[Faces | Failure]:
+    """The faces of many pictures from their crops, in common batches, in picture pixels.
+
+    scheme: the points wanted, where not the network's own. Faces of a score under `min_score`
+    (see `judge`) are left out; the surest come first, and with `max_faces` only so many.
+    """
+    crops = [cut.crops for cut in cuts if isinstance(cut, Cut)]
+    if not crops:
+        return [cut for cut in cuts if isinstance(cut, Failure)]
+    said = network.predict(np.concatenate(crops), batch)
+    results: list[Faces | Failure] = []
+    start = 0
+    for cut in cuts:
+        if isinstance(cut, Failure):
+            results.append(cut)
+            continue
+        rows = slice(start, start + len(cut.transforms))
+        start = rows.stop
+        own = Prediction(said.points[rows], said.scale[rows], said.face[rows])
+        scores = judge(cut.scores, own.face)
+        # A crop that is said to be a face (NaN: no detector) is taken for one.
+        kept = np.flatnonzero(~(scores < min_score))
+        kept = kept[np.argsort(-scores[kept], kind="stable")][: max_faces or None]
+        results.append(_faces(cut, own, scores, kept, network, scheme or network.scheme))
+    return results
+
+
+def _faces(
+    cut: Cut,
+    said: Prediction,
+    scores: npt.NDArray[np.float32],
+    kept: npt.NDArray[np.int64],
+    network: KeypointNetwork,
+    scheme: Scheme,
+) -> Faces:
+    """The kept faces of one picture."""
+    points = np.array([cut.transforms[i].invert(said.points[i]) for i in kept])
+    points = points.reshape(len(kept), len(network.scheme), 2)
+    confidence = said.confidence(TOLERANCE * network.size)[kept]
+    return Faces(
+        scheme,
+        cut.boxes[kept],
+        scores[kept],
+        network.scheme.convert(points, scheme).astype(np.float32),
+        network.scheme.convert(confidence[..., None], scheme)[..., 0].astype(np.float32),
+    )
+
+
+def judge(
+    detected: npt.NDArray[np.float32], face: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Scores (F,) of faces: the geometric mean of the detector's score and the network's
+    probability of a face; the detector's alone where the network has none.
+    """
+    return np.where(np.isnan(face), detected, np.sqrt(detected * face))

@@ -1,0 +1,133 @@
+"""What makes a run resumable: how far it has come, on disk after every chunk."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from fkp.errors import FkpError
+
+JOURNAL = "journal.jsonl"
+
+
+def fingerprint(*parts: bytes) -> str:
+    """Sixteen hexadecimal digits that differ where any part does."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """How far an earlier run came.
+
+    done: inputs whose rows are written; bytes: length of the table with them.
+    """
+
+    done: int = 0
+    bytes: int = 0
+    faces: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Counts(Protocol):
+    """What a run has come to so far."""
+
+    @property
+    def faces(self) -> int: ...
+
+    @property
+    def statuses(self) -> Mapping[str, int]: ...
+
+    @property
+    def failures(self) -> Sequence[tuple[str, str]]: ...
+
+
+class Journal:
+    """`journal.jsonl`: a line with what the run is, then one after each chunk.
+
+    A line counts once it is whole; rows behind the last one are cut off when the run goes on.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, object], past: Past) -> None:
+        self.path, self.past = folder / JOURNAL, past
+        self._listed = len(past.failures)
+        if past.done == 0:
+            self.path.unlink(missing_ok=True)
+            self._append({"run": dict(identity)})
+
+    @classmethod
+    def resume(cls, folder: Path, identity: Mapping[str, object]) -> "Journal":
+        """Go on with the run in a folder, or begin one where there is none.
+
+        Raises FkpError where the run there is another one, saying in what.
+        """
+        lines = _whole_lines(folder / JOURNAL)
+        if not lines:  # killed before it had begun, or there was none
+            return cls(folder, identity, Past())
+        was = lines[0].get("run")
+        if not isinstance(was, dict):
+            raise FkpError(f"{folder / JOURNAL}: not a journal of fkp annotate")
+        differing = [
+            f"{key}: {was.get(key)!r} then, {identity.get(key)!r} now"
+            for key in {**was, **identity}
+            if json.loads(json.dumps(identity.get(key))) != was.get(key)
+        ]
+        if differing:
+            raise FkpError(
+                f"{folder}: the run there cannot be resumed, it differs in {'; '.join(differing)}; "
+                "use --overwrite to start again"
+            )
+        failures = [(str(p), str(why)) for line in lines[1:] for p, why in line["failures"]]
+        last = lines[-1]
+        past = Past()
+        if len(lines) > 1:
+            past = Past(last["done"], last["bytes"], last["faces"], last["statuses"], failures)
+        return cls(folder, identity, past)
+
+    def commit(self, counts: Counts, written: int) -> None:
+        """Note that the rows so far, `written` bytes of the table, are on disk."""
+        new = list(counts.failures[self._listed :])
+        self._listed += len(new)
+        self._append(
+            {
+                "done": sum(counts.statuses.values()),
+                "bytes": written,
+                "faces": counts.faces,
+                "statuses": dict(counts.statuses),
+                "failures": new,
+            }
+        )
+
+    def finish(self) -> None:
+        """The run is complete."""
+        self.path.unlink(missing_ok=True)
+
+    def _append(self, line: Mapping[str, object]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """The journal's lines; a last one that a killed run did not finish is cut off."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    whole = data[: data.rfind(b"\n") + 1]
+    try:
+        lines = [json.loads(line) for line in whole.splitlines()]
+        if not all(isinstance(line, dict) for line in lines):
+            raise ValueError("a line is no object")
+    except ValueError as error:
+        raise FkpError(f"{path}: damaged: {error}; use --overwrite to start again") from error
+    if len(whole) < len(data):
+        os.truncate(path, len(whole))
+    return lines

@@ -1,0 +1,136 @@
+"""What workers do with one picture: read it, find its faces and cut them out; draw into it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.errors import ImageError
+from fkp.keypoints import Faces
+from fkp.vision.crop import CropTransform
+from fkp.vision.detect import FaceDetector
+from fkp.vision.draw import KeypointAnnotator
+from fkp.vision.images import Encoded, Image, read_image, single_thread, to_gray, write_image
+
+SHARPEST = 1.0
+"""Crop pixels to a picture pixel, beyond which a reduced picture is decoded again, larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an input could not be read."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """The faces of one picture, cut out: crops (F, S, S) uint8, and where they come from.
+
+    transforms: from pixels of the whole picture; boxes: (F, 4), scores: (F,) as in `Faces`.
+    seconds: spent, by stage.
+    """
+
+    crops: npt.NDArray[np.uint8]
+    transforms: list[CropTransform]
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCutter:
+    """The first stage: read a picture, find its faces, cut their crops.
+
+    A large JPEG is decoded at a half, a quarter or an eighth, as long as the detector loses
+    nothing by it; larger again only where a face comes out smaller than its crop.
+    detector: None takes the whole picture for one face crop.
+    """
+
+    detector: FaceDetector | None
+    layout: npt.NDArray[np.float64]  # (5, 2)
+    size: int
+
+    def many(self, paths: Sequence[str]) -> list[Cut | Failure]:
+        """The faces of several pictures."""
+        return [self(path) for path in paths]
+
+    def __call__(self, path: str) -> Cut | Failure:
+        """The faces of one picture, or why there are none to be had."""
+        single_thread()
+        try:
+            encoded = Encoded.read(path)
+            return self._whole(encoded) if self.detector is None else self._found(encoded)
+        except ImageError as error:
+            return Failure(str(error))
+
+    def _whole(self, encoded: Encoded) -> Cut:
+        watch = _Watch()
+        factor = encoded.reduction(2 * self.size)
+        image = encoded.decode(factor)
+        watch.lap("decode")
+        height, width = (side * factor for side in image.shape[:2])
+        transform = CropTransform.whole(width, height, self.size)
+        boxes = np.array([[0, 0, width, height]], np.float32)
+        crop = to_gray(transform.reduced(factor).cut(image))
+        watch.lap("crop")
+        return Cut(crop[None], [transform], boxes, np.full(1, np.nan, np.float32), watch.seconds)
+
+    def _found(self, encoded: Encoded) -> Cut:
+        assert self.detector is not None
+        watch = _Watch()
+        factor = encoded.reduction(self.detector.det_size)
+        image = encoded.decode(factor)
+        watch.lap("decode")
+        found = self.detector.detect(image).magnified(factor)
+        watch.lap("detect")
+        transforms = [CropTransform.framed(a, self.layout, self.size) for a in found.anchors]
+        sharpest = max((t.scale for t in transforms), default=0.0)
+        finer = factor
+        while finer > 1 and sharpest * finer > SHARPEST:
+            finer //= 2
+        if finer < factor:
+            image = encoded.decode(finer)
+            watch.lap("decode")
+        crops = np.empty((len(transforms), self.size, self.size), np.uint8)
+        for i, transform in enumerate(transforms):
+            crops[i] = to_gray(transform.reduced(finer).cut(image))
+        watch.lap("crop")
+        return Cut(crops, transforms, found.boxes, found.scores, watch.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A picture drawn, or the problem: why it can no longer be read."""
+
+    problem: str | None
+    seconds: dict[str, float]
+
+
+def draw_overlay(path: str, target: Path, faces: Faces, annotator: KeypointAnnotator) -> Drawn:
+    """The last stage: draw into a copy."""
+    single_thread()
+    watch = _Watch()
+    try:
+        image: Image = read_image(path)
+    except ImageError as error:
+        return Drawn(str(error), watch.seconds)
+    write_image(target, annotator.draw(image, faces))
+    watch.lap("draw")
+    return Drawn(None, watch.seconds)
+
+
+class _Watch:
+    """Seconds since the last lap, added up by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
+        self._last = now
