@@ -137,7 +137,7 @@ def test_annotate_tells_what_is_unreadable(tmp_path: Path) -> None:
     assert facts["statuses"] == {"no_face": 1, "unreadable": 1}
     again = fkp("annotate", "bad.jpg", "--out", "r", cwd=tmp_path)
     assert again.returncode == 1
-    assert "holds results already" in again.stderr
+    assert "holds results; use --overwrite" in again.stderr
 
 
 def test_ctrl_c_leaves_a_usable_network(tmp_path: Path) -> None:

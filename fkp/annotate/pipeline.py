@@ -19,11 +19,10 @@ from fkp.annotate.faces import MIN_SCORE, KeypointNetwork, predict
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.journal import Journal, Past
 from fkp.annotate.results import OVERLAYS, TABLE, KeypointTable
-from fkp.annotate.stages import Cut, Drawn, FaceCutter, Failure, draw_overlay
+from fkp.annotate.stages import Cut, Drawn, FaceCutter, Failure, Overlay
 from fkp.keypoints import Faces, Scheme
 from fkp.vision.detect import FaceDetector
-from fkp.vision.draw import KeypointAnnotator
-from fkp.vision.images import overlay_name
+from fkp.vision.images import MAX_PIXELS, overlay_name
 
 CHUNK = 96
 """Inputs between two runs of the network."""
@@ -50,7 +49,8 @@ class AnnotateConfig:
     jobs: int = 1
     batch: int = 64
     overlays: bool = True
-    annotator: KeypointAnnotator = field(default_factory=KeypointAnnotator)
+    overlay: Overlay = field(default_factory=Overlay)
+    max_pixels: int = MAX_PIXELS
 
 
 @dataclass(slots=True)
@@ -169,7 +169,7 @@ class _Workers:
         done: int,
     ) -> None:
         self.inputs, self.config, self.progress, self.done = inputs, config, progress, done
-        self.cutter = FaceCutter(detector, network.layout, network.size)
+        self.cutter = FaceCutter(detector, network.layout, network.size, config.max_pixels)
         self.pool = joblib.Parallel(n_jobs=config.jobs, return_as="generator", batch_size=1)
         self.thread = ThreadPoolExecutor(1)
 
@@ -189,7 +189,7 @@ class _Workers:
             for i in range(0, len(paths), TASK)
         ]
         to_draw = [] if drawn is None else self._drawings(drawn)
-        tasks += [joblib.delayed(draw_overlay)(*drawing) for drawing in to_draw]
+        tasks += [joblib.delayed(self.config.overlay.draw)(*drawing) for drawing in to_draw]
         done = _Done(paths)
         for result in self.pool(tasks):
             if isinstance(result, Drawn):
@@ -200,10 +200,10 @@ class _Workers:
             self.progress(self.done, len(self.inputs.paths))
         return done
 
-    def _drawings(self, chunk: _Chunk) -> list[tuple[str, Path, Faces, KeypointAnnotator]]:
+    def _drawings(self, chunk: _Chunk) -> list[tuple[str, Path, Faces]]:
         folder = self.config.out / OVERLAYS
         return [
-            (path, folder / overlay_name(self.inputs.relative(path)), faces, self.config.annotator)
+            (path, folder / overlay_name(self.inputs.relative(path)), faces)
             for path, faces in zip(chunk.paths, chunk.results, strict=True)
             if isinstance(faces, Faces)
         ]

@@ -13,7 +13,7 @@ from fkp.keypoints import Faces
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import FaceDetector
 from fkp.vision.draw import KeypointAnnotator
-from fkp.vision.images import Encoded, Image, read_image, single_thread, to_gray, write_image
+from fkp.vision.images import MAX_PIXELS, Encoded, shrink, single_thread, to_gray, write_image
 
 SHARPEST = 1.0
 """Crop pixels to a picture pixel, beyond which a reduced picture is decoded again, larger."""
@@ -53,6 +53,7 @@ class FaceCutter:
     detector: FaceDetector | None
     layout: npt.NDArray[np.float64]  # (5, 2)
     size: int
+    max_pixels: int = MAX_PIXELS
 
     def many(self, paths: Sequence[str]) -> list[Cut | Failure]:
         """The faces of several pictures."""
@@ -62,7 +63,7 @@ class FaceCutter:
         """The faces of one picture, or why there are none to be had."""
         single_thread()
         try:
-            encoded = Encoded.read(path)
+            encoded = Encoded.read(path, self.max_pixels)
             return self._whole(encoded) if self.detector is None else self._found(encoded)
         except ImageError as error:
             return Failure(str(error))
@@ -110,17 +111,31 @@ class Drawn:
     seconds: dict[str, float]
 
 
-def draw_overlay(path: str, target: Path, faces: Faces, annotator: KeypointAnnotator) -> Drawn:
-    """The last stage: draw into a copy."""
-    single_thread()
-    watch = _Watch()
-    try:
-        image: Image = read_image(path)
-    except ImageError as error:
-        return Drawn(str(error), watch.seconds)
-    write_image(target, annotator.draw(image, faces))
-    watch.lap("draw")
-    return Drawn(None, watch.seconds)
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """How overlays are drawn. size: their long side at most, pixels; 0 for the whole picture."""
+
+    annotator: KeypointAnnotator = field(default_factory=KeypointAnnotator)
+    size: int = 1600
+    max_pixels: int = MAX_PIXELS
+
+    def draw(self, path: str, target: Path, faces: Faces) -> Drawn:
+        """The last stage: draw the faces of a picture into a copy, `target`."""
+        single_thread()
+        watch = _Watch()
+        try:
+            encoded = Encoded.read(path, self.max_pixels)
+            factor = encoded.reduction(self.size) if self.size else 1
+            image = encoded.decode(factor)
+        except ImageError as error:
+            return Drawn(str(error), watch.seconds)
+        scale = min(1.0, self.size / max(image.shape[:2])) if self.size else 1.0
+        if scale < 1:
+            image = shrink(image, scale)
+        drawn = self.annotator.draw(image, faces.scaled(scale / factor))
+        write_image(target, drawn)
+        watch.lap("draw")
+        return Drawn(None, watch.seconds)
 
 
 class _Watch:

@@ -23,19 +23,30 @@ from fkp.annotate.results import (
     unreadable_in,
     write_run,
 )  # fmt: skip
+from fkp.annotate.stages import Overlay
 from fkp.cli import console
 from fkp.cli.models import BUNDLED, DETECTORS, find_detector, find_model
 from fkp.keypoints import SCHEMES
 from fkp.learn.checkpoint import load_model
 from fkp.vision.detect import WEIGHTS
+from fkp.vision.images import MAX_PIXELS
 
 SHOWN = 10
 
 DECIDING = (
     "scheme", "detector", "det_size", "min_score", "min_face", "max_faces", "confidence", "batch",
-    "device", "no_overlays",
+    "device", "no_overlays", "overlay_size", "max_pixels",
 )  # fmt: skip
 """Options that the results depend on."""
+
+
+def _overlay_size(context: click.Context, parameter: click.Parameter, value: str) -> int:
+    """A number of pixels; `full` is 0."""
+    if value == "full":
+        return 0
+    if not value.isdigit() or int(value) < 64:
+        raise click.BadParameter("expected at least 64 pixels, or full")
+    return int(value)
 
 
 @click.command("annotate")
@@ -99,6 +110,21 @@ DECIDING = (
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
 @click.option("--no-overlays", is_flag=True, help="Draw no pictures.")
+@click.option(
+    "--overlay-size",
+    callback=_overlay_size,
+    metavar="PIXELS|full",
+    default="1600",
+    show_default=True,
+    help="Long side of the drawn pictures at most, pixels; full: as they are.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Larger pictures are unreadable.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("-0", "--null", is_flag=True, help="Paths on stdin end with NUL, not a newline.")
@@ -118,6 +144,8 @@ def annotate_command(
     batch: int,
     device: str,
     no_overlays: bool,
+    overlay_size: int,
+    max_pixels: int,
     overwrite: bool,
     resume: bool,
     null: bool,
@@ -143,6 +171,8 @@ def annotate_command(
         jobs=min(jobs or os.cpu_count() or 1, len(found.paths)),
         batch=batch,
         overlays=not no_overlays,
+        overlay=Overlay(size=overlay_size, max_pixels=max_pixels),
+        max_pixels=max_pixels,
     )
     if overwrite and resume:
         raise click.UsageError("--overwrite starts again, --resume goes on: which is it?")

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import ImageError
+from fkp.vision.headers import Header, look
 
 Image = npt.NDArray[np.uint8]
 
@@ -48,32 +48,36 @@ REDUCED = {
 }
 
 
+MAX_PIXELS = 300_000_000
+"""Pictures of more pixels are not decoded: a small file can ask for all of the memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A picture file in memory, to be decoded at one size or several."""
 
     data: bytes
-    longest: int  # long side in pixels where the header tells it cheaply (JPEG), else 0
+    header: Header
 
     @classmethod
-    def read(cls, path: str | Path) -> "Encoded":
+    def read(cls, path: str | Path, max_pixels: int = MAX_PIXELS) -> "Encoded":
         """Read a file; raises ImageError with the reason alone (the caller knows the path)."""
         data = _read_bytes(path)
-        longest = 0
-        if data.startswith(b"\xff\xd8\xff"):
-            longest, complete = _look_at_jpeg(data)
-            if not complete:
-                raise ImageError("truncated JPEG: the end of the picture is missing")
-        elif data.startswith(b"\x89PNG\r\n\x1a\n") and not _png_ends(data):
-            # The decoders would fill what is missing with gray.
-            raise ImageError("truncated PNG: the end of the picture is missing")
-        return cls(data, longest)
+        header = look(data)
+        if header.problem:  # the decoders would fill what is missing with gray
+            raise ImageError(header.problem)
+        if header.width * header.height > max_pixels:
+            raise ImageError(
+                f"{header.width} x {header.height} pixels are more than {max_pixels} (--max-pixels)"
+            )
+        if header.kind == "heif":
+            raise ImageError("a HEIF picture, which OpenCV does not decode; convert it to JPEG")
+        return cls(data, header)
 
     def reduction(self, needed: int) -> int:
         """How far a JPEG can be reduced, 1, 2, 4 or 8 times, with a long side of `needed` left."""
-        return next(
-            factor for factor in (8, 4, 2, 1) if factor == 1 or self.longest >= factor * needed
-        )
+        longest = max(self.header.width, self.header.height) if self.header.kind == "jpeg" else 0
+        return next(f for f in (8, 4, 2, 1) if f == 1 or longest >= f * needed)
 
     def decode(self, factor: int = 1, gray: bool = False) -> Image:
         """The picture as uint8 (H, W, 3) BGR, or (H, W) gray, upright by its EXIF tag.
@@ -100,6 +104,12 @@ def to_gray(crop: Image) -> Image:
     """Luma of BGR (H, W, 3), ITU-R BT.601, as OpenCV reads gray pictures."""
     weights = np.array([0.114, 0.587, 0.299], np.float32)
     return np.asarray(np.rint(crop.astype(np.float32) @ weights), np.uint8)
+
+
+def shrink(image: Image, factor: float) -> Image:
+    """The picture at `factor` (under 1) times its size, averaged."""
+    height, width = (max(1, round(side * factor)) for side in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def enlarge(image: Image, factor: float) -> Image:
@@ -141,37 +151,3 @@ def _read_bytes(path: str | Path) -> bytes:
     if not data:
         raise ImageError("empty file (0 bytes)")
     return data
-
-
-def _look_at_jpeg(data: bytes) -> tuple[int, bool]:
-    """The long side of a JPEG by its frame header (0 without), and whether its end is there.
-
-    Walks the segments to the start of the scan, then looks for the end marker behind it.
-    """
-    position, longest = 2, 0
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        (length,) = struct.unpack_from(">H", data, position + 2)
-        if (
-            0xC0 <= marker <= 0xCF
-            and marker not in (0xC4, 0xC8, 0xCC)
-            and position + 9 <= len(data)
-        ):
-            longest = max(struct.unpack_from(">HH", data, position + 5))
-        position += 2 + length
-        if marker == 0xDA:
-            return longest, data.rfind(b"\xff\xd9", position) >= 0
-    return longest, False
-
-
-def _png_ends(data: bytes) -> bool:
-    position: int = 8
-    while position + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        position += 12 + length
-        if kind == b"IEND":
-            return bool(position <= len(data))
-    return False
