@@ -1,10 +1,13 @@
 """From pictures to a table and overlays."""
 
+import io
+import json
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,10 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from fkp.annotate.faces import TOLERANCE, judge
+from fkp.annotate.faces import TOLERANCE, KeypointNetwork, judge
 from fkp.annotate.inputs import find_inputs, read_list
 from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
-from fkp.annotate.results import KeypointTable, claim_folder
+from fkp.annotate.results import TableFile, TableStream, claim_folder
+from fkp.annotate.rows import CsvRows, JsonRows
 from fkp.cli.models import find_model
 from fkp.errors import DataError, FkpError
 from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, RADIUS_90, Faces, Prediction, Scheme
@@ -23,7 +27,7 @@ from fkp.learn.checkpoint import Model, load_model
 from fkp.vision.crop import UPRIGHT_LAYOUT
 from fkp.vision.detect import FaceDetector, YuNetDetector
 
-Quiet = Callable[[int, int], None]
+DETECTOR = YuNetDetector()
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +39,19 @@ def network() -> Model:
 def run(
     paths: list[str],
     out: Path,
-    network: Model,
-    detector: FaceDetector | None = None,
+    network: KeypointNetwork,
+    detector: FaceDetector | None = DETECTOR,
     scheme: Scheme | None = None,
-    jobs: int = 1,
+    each: bool = False,
+    **options: Any,
 ) -> tuple[Summary, pd.DataFrame]:
+    """Annotate into a folder; the summary and the table."""
     out.mkdir(parents=True, exist_ok=True)
     inputs = find_inputs(paths, exclude=out)
-    config = AnnotateConfig(out=out, scheme=scheme, jobs=jobs)
-    summary = annotate(inputs, network, detector or YuNetDetector(), config, lambda d, t: None)
+    config = AnnotateConfig(scheme=scheme, **{"overlays": out / "overlays", **options})
+    rows = CsvRows(scheme or network.scheme, each)
+    with TableFile(out / "keypoints.csv", rows) as table:
+        summary = annotate(inputs, network, detector, config, lambda done, total: None, table)
     return summary, pd.read_csv(out / "keypoints.csv")
 
 
@@ -144,7 +152,7 @@ def test_whole_pictures_as_crops(tmp_path: Path, samples: Path, network: Model) 
     inputs = find_inputs([str(tmp_path / "face.png")])
     out = tmp_path / "out"
     out.mkdir()
-    annotate(inputs, network, None, AnnotateConfig(out=out, scheme=MTFL5), lambda d, t: None)
+    run(list(inputs.paths), out, network, None, MTFL5)
     table = pd.read_csv(out / "keypoints.csv")
     assert table["score"].isna().all()
     assert list(table.loc[0, ["box_x", "box_y", "box_w", "box_h"]]) == [0, 0, 160, 160]
@@ -152,7 +160,9 @@ def test_whole_pictures_as_crops(tmp_path: Path, samples: Path, network: Model) 
     assert np.abs(points[:2] - [[203, 101], [246, 103]]).max() < 4
 
 
-def test_the_table_trains(tmp_path: Path, samples: Path, network: Model, quiet: Quiet) -> None:
+def test_the_table_trains(
+    tmp_path: Path, samples: Path, network: Model, quiet: Callable[[int, int], None]
+) -> None:
     from fkp.labels.prepare import PrepareConfig, prepare
 
     run([str(samples)], tmp_path, network)
@@ -185,14 +195,11 @@ class Spy:
         return Prediction(points, np.full((n, 5), self.scale, np.float32), face)
 
 
-def test_faces_of_many_pictures_share_a_batch_and_map_back(
-    tmp_path: Path, samples: Path, quiet: Quiet
-) -> None:
-    spy, detector = Spy(), YuNetDetector()
-    inputs = find_inputs([str(samples)])
-    annotate(inputs, spy, detector, AnnotateConfig(out=tmp_path, overlays=False), quiet)
+def test_faces_of_many_pictures_share_a_batch_and_map_back(tmp_path: Path, samples: Path) -> None:
+    spy, detector = Spy(), DETECTOR
+    _, table = run([str(samples)], tmp_path, spy, overlays=None)
     assert spy.calls == 1
-    table = pd.read_csv(tmp_path / "keypoints.csv").dropna(subset="face")
+    table = table.dropna(subset="face")
     image = cv2.imread(str(samples / "president.jpg"))
     assert image is not None
     found = detector.detect(np.asarray(image, np.uint8))
@@ -204,16 +211,11 @@ def test_faces_of_many_pictures_share_a_batch_and_map_back(
     assert not (tmp_path / "overlays").exists()
 
 
-def test_the_network_has_its_say_about_what_is_a_face(
-    tmp_path: Path, samples: Path, quiet: Quiet
-) -> None:
-    inputs = find_inputs([str(samples / "group.jpg")])
+def test_the_network_has_its_say_about_what_is_a_face(tmp_path: Path, samples: Path) -> None:
     rows = {}
     for face, name in ((0.99, "sure"), (0.01, "doubtful"), (float("nan"), "silent")):
-        out = tmp_path / name
-        out.mkdir()
-        annotate(inputs, Spy(face=face), YuNetDetector(), AnnotateConfig(out=out), quiet)
-        rows[name] = pd.read_csv(out / "keypoints.csv")
+        paths = [str(samples / "group.jpg")]
+        _, rows[name] = run(paths, tmp_path / name, Spy(face=face), overlays=None)
     assert rows["doubtful"]["status"].tolist() == ["no_face"]
     count = len(rows["silent"])
     assert 3 <= count <= len(rows["sure"])
@@ -231,26 +233,35 @@ def test_scores_of_faces() -> None:
     assert np.isnan(scores[2:]).all()
 
 
-def test_only_the_surest_faces_and_their_confidence(
-    tmp_path: Path, samples: Path, quiet: Quiet
-) -> None:
-    inputs = find_inputs([str(samples / "group.jpg")])
+def test_only_the_surest_faces_and_their_confidence(tmp_path: Path, samples: Path) -> None:
     # Scales at which a point lies within the tolerance in 90 % of cases.
     spy = Spy(face=1.0, scale=TOLERANCE * 40 / RADIUS_90)
-    config = AnnotateConfig(out=tmp_path, max_faces=1, confidence=True, overlays=False)
-    annotate(inputs, spy, YuNetDetector(), config, quiet)
-    table = pd.read_csv(tmp_path / "keypoints.csv")
+    paths = [str(samples / "group.jpg")]
+    _, table = run(paths, tmp_path, spy, each=True, max_faces=1, overlays=None)
     assert len(table) == 1
     assert table["confidence"][0] == 0.9
     assert [table[f"{name}_confidence"][0] for name in MTFL5.names] == [0.9] * 5
     assert table.columns[-2:].tolist() == ["confidence", "reason"]
 
 
-def test_a_scheme_that_the_network_has_not(tmp_path: Path, samples: Path, quiet: Quiet) -> None:
-    config = AnnotateConfig(out=tmp_path, scheme=FKP4)
-    with pytest.raises(DataError, match="no point for mouth_center_bottom_lip"):
-        annotate(find_inputs([str(samples)]), Spy(), None, config, quiet)
-    assert not (tmp_path / "keypoints.csv").exists()
+def test_rows_of_json(tmp_path: Path, samples: Path) -> None:
+    sink = io.BytesIO()
+    assert cv2.imwrite(str(tmp_path / "blank.png"), np.full((90, 120, 3), 80, np.uint8))
+    paths = [str(samples / "group.jpg"), str(tmp_path / "blank.png"), os.fsdecode(b"\xff.jpg")]
+    table = TableStream(sink, JsonRows(MTFL5, each=True))
+    spy = Spy(face=1.0, scale=TOLERANCE * 40 / RADIUS_90)
+    annotate(find_inputs(paths), spy, DETECTOR, AnnotateConfig(), lambda done, total: None, table)
+    rows = [json.loads(line) for line in sink.getvalue().splitlines()]
+    assert [row["status"] for row in rows[-2:]] == ["no_face", "unreadable"]
+    assert rows[-1]["reason"] == "no such file or directory"
+    assert rows[-1]["image"] == paths[-1]
+    first = rows[0]
+    assert (first["image"], first["face"], first["status"]) == (paths[0], 0, "ok")
+    assert list(first["points"]) == list(MTFL5.names)
+    assert first["confidences"] == dict.fromkeys(MTFL5.names, 0.9)
+    _, csv = run(paths[:1], tmp_path, spy, overlays=None)
+    assert first["points"]["nose_tip"] == csv.iloc[0][["nose_tip_x", "nose_tip_y"]].tolist()
+    assert first["box"][2] == csv["box_w"][0]
 
 
 def test_inputs(tmp_path: Path) -> None:
@@ -281,7 +292,7 @@ def test_lists_of_paths() -> None:
 
 def test_odd_names_survive_the_table(tmp_path: Path) -> None:
     names = ["a,b.jpg", 'q"q.jpg', "new\nline.jpg", "=1+1.jpg", os.fsdecode(b"\xff.jpg")]
-    with KeypointTable(tmp_path / "keypoints.csv", FKP4) as table:
+    with TableFile(tmp_path / "keypoints.csv", CsvRows(FKP4)) as table:
         for name in names:
             table.write(name, Faces.empty(FKP4))
     read = pd.read_csv(tmp_path / "keypoints.csv", encoding_errors="surrogateescape")

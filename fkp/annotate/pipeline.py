@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import joblib
-import numpy as np
 
 from fkp.annotate.faces import MIN_SCORE, KeypointNetwork, predict
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.journal import Journal, Past
-from fkp.annotate.results import OVERLAYS, TABLE, KeypointTable
+from fkp.annotate.results import Table
 from fkp.annotate.stages import Cut, Drawn, FaceCutter, Failure, Overlay
 from fkp.keypoints import Faces, Scheme
 from fkp.vision.detect import FaceDetector
@@ -38,17 +37,15 @@ class AnnotateConfig:
     """How to annotate.
 
     scheme, min_score, max_faces, batch: see `faces.predict`.
-    confidence: whether the table has that of each point, besides their mean.
+    overlays: the folder for them, None for none.
     """
 
-    out: Path
     scheme: Scheme | None = None
     min_score: float = MIN_SCORE
     max_faces: int = 0
-    confidence: bool = False
     jobs: int = 1
     batch: int = 64
-    overlays: bool = True
+    overlays: Path | None = None
     overlay: Overlay = field(default_factory=Overlay)
     max_pixels: int = MAX_PIXELS
 
@@ -94,50 +91,50 @@ def annotate(
     detector: FaceDetector | None,
     config: AnnotateConfig,
     progress: Callable[[int, int], None],
+    table: Table,
     journal: Journal | None = None,
 ) -> Summary:
-    """Write `keypoints.csv` and the overlays of all inputs into the folder `config.out`.
+    """Write the rows of all inputs into a table, and their overlays into a folder.
 
     Rows come in the order of the inputs. An unreadable input is a row, and never ends the run.
     With a journal, a run that was stopped goes on where it was.
     """
     scheme = config.scheme or network.scheme
-    network.scheme.convert(np.zeros((len(network.scheme), 2)), scheme)  # raises before any work
     past = journal.past if journal is not None else Past()
     summary = Summary(Counter(past.statuses), past.faces, list(past.failures))
     chunks = _chunks(inputs.paths, past.done)
-    with KeypointTable(config.out / TABLE, scheme, config.confidence, past.bytes) as table:
 
-        def write(chunk: _Chunk) -> None:
-            with _clock(summary, "write"):
-                for path, result in zip(chunk.paths, chunk.results, strict=True):
-                    table.write(path, result)
-                    summary.count(path, result)
-                if journal is not None:
-                    journal.commit(summary, table.flush())
+    def write(chunk: _Chunk) -> None:
+        with _clock(summary, "write"):
+            for path, result in zip(chunk.paths, chunk.results, strict=True):
+                table.write(path, result)
+                summary.count(path, result)
+            written = table.flush()
+            if journal is not None:
+                journal.commit(summary, written)
 
-        with _Workers(inputs, network, detector, config, progress, past.done) as workers:
-            drawn = to_draw = None
-            pending = workers.submit(next(chunks, ()), None)
-            while True:
-                with _clock(summary, "waiting"):
-                    done = pending.result()
-                for stage, seconds in done.seconds():
-                    summary.add(stage, seconds)
-                if drawn is not None:
-                    write(_without(drawn, done.drawn))
-                if not done.paths and to_draw is None:
-                    break
-                pending = workers.submit(next(chunks, ()), to_draw)
-                drawn, to_draw = to_draw, None
-                with _clock(summary, "network"):
-                    results = predict(
-                        done.cuts, network, scheme, config.batch, config.min_score, config.max_faces
-                    )
-                if done.paths and config.overlays:
-                    to_draw = _Chunk(done.paths, results)
-                elif done.paths:
-                    write(_Chunk(done.paths, results))
+    with _Workers(inputs, network, detector, config, progress, past.done) as workers:
+        drawn = to_draw = None
+        pending = workers.submit(next(chunks, ()), None)
+        while True:
+            with _clock(summary, "waiting"):
+                done = pending.result()
+            for stage, seconds in done.seconds():
+                summary.add(stage, seconds)
+            if drawn is not None:
+                write(_without(drawn, done.drawn))
+            if not done.paths and to_draw is None:
+                break
+            pending = workers.submit(next(chunks, ()), to_draw)
+            drawn, to_draw = to_draw, None
+            with _clock(summary, "network"):
+                results = predict(
+                    done.cuts, network, scheme, config.batch, config.min_score, config.max_faces
+                )
+            if done.paths and config.overlays is not None:
+                to_draw = _Chunk(done.paths, results)
+            elif done.paths:
+                write(_Chunk(done.paths, results))
     return summary
 
 
@@ -201,7 +198,9 @@ class _Workers:
         return done
 
     def _drawings(self, chunk: _Chunk) -> list[tuple[str, Path, Faces]]:
-        folder = self.config.out / OVERLAYS
+        folder = self.config.overlays
+        if folder is None:
+            return []
         return [
             (path, folder / overlay_name(self.inputs.relative(path)), faces)
             for path, faces in zip(chunk.paths, chunk.results, strict=True)

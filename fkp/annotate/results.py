@@ -1,25 +1,22 @@
-"""What a run writes: the table of keypoints and `run.json`."""
+"""What a run writes into its folder, or to a stream: the rows and `run.json`."""
 
-import csv
 import json
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-
-import numpy as np
+from typing import BinaryIO, Protocol, Self
 
 from fkp.annotate.journal import JOURNAL
+from fkp.annotate.rows import FORMATS, Rows
 from fkp.annotate.stages import Failure
 from fkp.errors import FkpError
-from fkp.keypoints import Faces, Scheme
+from fkp.keypoints import Faces
 
-TABLE = "keypoints.csv"
+TABLES = {name: f"keypoints.{name}" for name in FORMATS}
+"""File names by format."""
+
 OVERLAYS = "overlays"
 RUN = "run.json"
-_COLUMNS = (
-    "image", "frame", "timestamp", "face", "status", "score", "box_x", "box_y", "box_w", "box_h",
-)  # fmt: skip
 
 
 def claim_folder(out: Path, overwrite: bool = False, resume: bool = False) -> None:
@@ -31,7 +28,7 @@ def claim_folder(out: Path, overwrite: bool = False, resume: bool = False) -> No
         out.mkdir(parents=True, exist_ok=True)
         if not os.access(out, os.W_OK):
             raise FkpError(f"{out}: no permission to write there")
-        if any((out / name).exists() for name in (TABLE, RUN, JOURNAL)):
+        if any((out / name).exists() for name in (*TABLES.values(), RUN, JOURNAL)):
             if not overwrite and not resume:
                 what = (
                     "an unfinished run; --resume continues it"
@@ -40,8 +37,9 @@ def claim_folder(out: Path, overwrite: bool = False, resume: bool = False) -> No
                 )
                 raise FkpError(f"{out}: holds {what}; use --overwrite or another --out")
             if overwrite:
-                for name in (TABLE, RUN, JOURNAL, f"{TABLE}.part"):
+                for name in (*TABLES.values(), RUN, JOURNAL):
                     (out / name).unlink(missing_ok=True)
+                    (out / f"{name}.part").unlink(missing_ok=True)
             _clear(out / OVERLAYS, everything=overwrite)
     except OSError as error:
         raise FkpError(f"{out}: cannot be used for results: {error.strerror}") from error
@@ -58,31 +56,37 @@ def _clear(folder: Path, everything: bool) -> None:
             os.unlink(path) if os.path.islink(path) else os.rmdir(path)
 
 
-class KeypointTable:
-    """Writes `keypoints.csv`: a row a face, and one for an input without a face.
+class Table(Protocol):
+    """Where rows go."""
 
-    Behind the points stand their mean confidence (that of each point too, with `each`) and why
-    an input is unreadable. Until the end the rows stand in `keypoints.csv.part`, which an
-    interrupted run leaves; `keep` bytes of that are gone on from.
+    def write(self, image: str, result: Faces | Failure) -> None:
+        """The rows of one input."""
+        ...
+
+    def flush(self) -> int:
+        """Bring the rows to where they go; how many bytes there are."""
+        ...
+
+
+class TableFile:
+    """Writes a file whole or not at all.
+
+    Until the end the rows stand in `NAME.part`, which an interrupted run leaves; `keep` bytes of
+    that are gone on from.
     """
 
-    def __init__(self, path: Path, scheme: Scheme, each: bool = False, keep: int = 0) -> None:
-        self.path, self.scheme, self.keep = path, scheme, keep
+    def __init__(self, path: Path, rows: Rows, keep: int = 0) -> None:
+        self.path, self.rows, self.keep = path, rows, keep
         self.part = path.with_name(path.name + ".part")
-        self.each = each
-        confidence = [f"{name}_confidence" for name in scheme.names] if each else []
-        self.columns = [*_COLUMNS, *scheme.columns, *confidence, "confidence", "reason"]
 
     def __enter__(self) -> Self:
         if self.keep:
             self._cut_back()
         # Names of files may hold bytes that are no UTF-8; they go out as they came.
-        self._file = self.part.open(
-            "a" if self.keep else "w", newline="", encoding="utf-8", errors="surrogateescape"
-        )
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        mode = "a" if self.keep else "w"
+        self._file = self.part.open(mode, newline="", encoding="utf-8", errors="surrogateescape")
         if not self.keep:
-            self._writer.writerow(self.columns)
+            self._file.write(self.rows.header())
         return self
 
     def _cut_back(self) -> None:
@@ -99,20 +103,7 @@ class KeypointTable:
 
     def write(self, image: str, result: Faces | Failure) -> None:
         """The rows of one input."""
-        empty = [""] * (len(self.columns) - 6)
-        if isinstance(result, Failure):
-            self._writer.writerow([image, "", "", "", "unreadable", *empty, result.reason])
-        elif len(result) == 0:
-            self._writer.writerow([image, "", "", "", "no_face", *empty, ""])
-        else:
-            for i in range(len(result)):
-                cells = [_cell(result.scores[i], 4)]
-                cells += [_cell(v, 2) for v in result.boxes[i]]
-                cells += [_cell(v, 3) for v in result.points[i].reshape(-1)]
-                if self.each:
-                    cells += [_cell(v, 3) for v in result.confidence[i]]
-                cells.append(_cell(result.confidence[i].mean(), 3))
-                self._writer.writerow([image, "", "", i, "ok", *cells, ""])
+        self._file.write(self.rows.of(image, result))
 
     def flush(self) -> int:
         """Bring the rows to the disk; how many bytes there are."""
@@ -131,13 +122,29 @@ class KeypointTable:
             os.replace(self.part, self.path)
 
 
-def _cell(value: np.floating, decimals: int) -> str:
-    return f"{float(value):.{decimals}f}" if np.isfinite(value) else ""
+class TableStream:
+    """Writes to an open stream of bytes, such as stdout, a chunk at a time."""
+
+    def __init__(self, stream: BinaryIO, rows: Rows) -> None:
+        self.stream, self.rows, self.bytes = stream, rows, 0
+        self._put(rows.header())
+
+    def write(self, image: str, result: Faces | Failure) -> None:
+        """The rows of one input."""
+        self._put(self.rows.of(image, result))
+
+    def flush(self) -> int:
+        """Send what is written; how many bytes there are."""
+        self.stream.flush()
+        return self.bytes
+
+    def _put(self, text: str) -> None:
+        self.bytes += self.stream.write(text.encode("utf-8", "surrogateescape"))
 
 
 def is_finished(out: Path) -> bool:
     """Whether the folder holds the results of a run that came to its end."""
-    return (out / RUN).exists() and (out / TABLE).exists() and not (out / JOURNAL).exists()
+    return (out / RUN).exists() and not (out / JOURNAL).exists()
 
 
 def unreadable_in(out: Path) -> int:

@@ -4,10 +4,12 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import numpy as np
 
 from fkp import __version__
 from fkp.annotate.faces import MIN_SCORE
@@ -17,25 +19,28 @@ from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
 from fkp.annotate.results import (
     OVERLAYS,
     RUN,
-    TABLE,
+    TABLES,
+    TableFile,
+    TableStream,
     claim_folder,
     is_finished,
     unreadable_in,
     write_run,
 )  # fmt: skip
+from fkp.annotate.rows import FORMATS, Rows
 from fkp.annotate.stages import Overlay
 from fkp.cli import console
 from fkp.cli.models import BUNDLED, DETECTORS, find_detector, find_model
 from fkp.keypoints import SCHEMES
-from fkp.learn.checkpoint import load_model
-from fkp.vision.detect import WEIGHTS
+from fkp.learn.checkpoint import Model, load_model
+from fkp.vision.detect import WEIGHTS, FaceDetector
 from fkp.vision.images import MAX_PIXELS
 
 SHOWN = 10
 
 DECIDING = (
     "scheme", "detector", "det_size", "min_score", "min_face", "max_faces", "confidence", "batch",
-    "device", "no_overlays", "overlay_size", "max_pixels",
+    "device", "form", "no_overlays", "overlay_size", "max_pixels",
 )  # fmt: skip
 """Options that the results depend on."""
 
@@ -57,7 +62,15 @@ def _overlay_size(context: click.Context, parameter: click.Parameter, value: str
     type=click.Path(path_type=Path),
     default=Path("results"),
     show_default=True,
-    help="The folder for the results.",
+    help="The folder for the results; - writes rows to stdout.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(sorted(FORMATS)),
+    default="csv",
+    show_default=True,
+    help="Of the rows; jsonl is an object a line.",
 )
 @click.option("--model", default=BUNDLED, show_default=True, help="A checkpoint of fkp train.")
 @click.option(
@@ -131,6 +144,7 @@ def _overlay_size(context: click.Context, parameter: click.Parameter, value: str
 def annotate_command(
     inputs: tuple[str, ...],
     out: Path,
+    form: str,
     model: str,
     scheme: str | None,
     detector: str,
@@ -158,42 +172,88 @@ def annotate_command(
     fkp annotate photos/ --out results/
     fkp annotate faces/ --detector none --model runs/data-lecture/best.safetensors
     """
-    started, when = time.perf_counter(), datetime.now(UTC)
     network = load_model(find_model(model), device)
     finder = find_detector(detector, detector_model, det_size, min_face)
-    found = find_inputs(_expand(inputs, null), exclude=out)
+    wanted = SCHEMES[scheme] if scheme else network.scheme
+    network.scheme.convert(np.zeros((len(network.scheme), 2)), wanted)  # raises before any work
+    if overwrite and resume:
+        raise click.UsageError("--overwrite starts again, --resume goes on: which is it?")
+    streams = str(out) == "-"
+    if streams and resume:
+        raise click.UsageError("what went to stdout cannot be resumed")
+    found = find_inputs(_expand(inputs, null), exclude=None if streams else out)
     config = AnnotateConfig(
-        out=out,
-        scheme=SCHEMES[scheme] if scheme else None,
+        scheme=wanted,
         min_score=min_score,
         max_faces=max_faces or 0,
-        confidence=confidence,
         jobs=min(jobs or os.cpu_count() or 1, len(found.paths)),
         batch=batch,
-        overlays=not no_overlays,
+        overlays=None if no_overlays or streams else out / OVERLAYS,
         overlay=Overlay(size=overlay_size, max_pixels=max_pixels),
         max_pixels=max_pixels,
     )
-    if overwrite and resume:
-        raise click.UsageError("--overwrite starts again, --resume goes on: which is it?")
+    rows = FORMATS[form](wanted, confidence)
+    if streams:
+        return _to_stream(found, network, finder, config, rows)
     claim_folder(out, overwrite, resume)
     if resume and is_finished(out):
         console.say(f"{out}: is finished already")
         return 3 if unreadable_in(out) else 0
-    journal = Journal.resume(out, _identity(found, find_model(model), detector_model))
+    identity = _identity(found, find_model(model), detector_model)
+    return _to_folder(out, found, network, finder, config, rows, identity)
+
+
+def _to_stream(
+    found: Inputs,
+    network: Model,
+    detector: FaceDetector | None,
+    config: AnnotateConfig,
+    rows: Rows,
+) -> int:
+    """Rows to stdout as they are ready; all else to stderr."""
+    started = time.perf_counter()
+    try:
+        table = TableStream(sys.stdout.buffer, rows)
+        with console.progress("annotate") as progress:
+            summary = annotate(found, network, detector, config, progress, table)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    _print(found, summary, time.perf_counter() - started, console.warn)
+    return 3 if summary.failures else 0
+
+
+def _to_folder(
+    out: Path,
+    found: Inputs,
+    network: Model,
+    detector: FaceDetector | None,
+    config: AnnotateConfig,
+    rows: Rows,
+    identity: dict[str, object],
+) -> int:
+    """Table, overlays and run.json, with a journal."""
+    started, when = time.perf_counter(), datetime.now(UTC)
+    journal = Journal.resume(out, identity)
+    path = out / TABLES[rows.suffix]
     if journal.past.done:
         console.say(f"going on after {journal.past.done} of {len(found.paths)} inputs")
     try:
-        with console.progress("annotate") as progress:
-            summary = annotate(found, network, finder, config, progress, journal)
+        with (
+            console.progress("annotate") as bar,
+            TableFile(path, rows, journal.past.bytes) as table,
+        ):
+            summary = annotate(found, network, detector, config, bar, table, journal)
     except KeyboardInterrupt:
-        console.warn(f"interrupted; --resume goes on, the rows so far are in {out / TABLE}.part")
+        console.warn(f"interrupted; --resume goes on, the rows so far are in {path}.part")
         raise
     seconds = time.perf_counter() - started
-    facts = {"started": when.isoformat(timespec="seconds"), "model": model, "detector": detector}
-    write_run(out / RUN, {**facts, **_facts(found, summary, seconds)})
+    facts = {**_facts(found, summary, seconds), "started": when.isoformat(timespec="seconds")}
+    write_run(out / RUN, {**facts, "identity": identity})
     journal.finish()
-    _print(found, summary, config, seconds)
+    _print(found, summary, seconds, console.say)
+    pictures = f" and {config.overlays}/" if config.overlays else ""
+    console.say(f"look at {path}{pictures}")
     return 3 if summary.failures else 0
 
 
@@ -237,20 +297,18 @@ def _expand(inputs: tuple[str, ...], null: bool) -> list[str]:
     return expanded
 
 
-def _print(found: Inputs, summary: Summary, config: AnnotateConfig, seconds: float) -> None:
+def _print(found: Inputs, summary: Summary, seconds: float, say: Callable[[str], None]) -> None:
     n = len(found.paths)
     counts = summary.statuses
-    console.say(
+    say(
         f"{n} pictures in {seconds:.1f} s ({n / seconds:.1f} a second): {summary.faces} faces in "
         f"{counts['ok']}, {counts['no_face']} without a face, {counts['unreadable']} unreadable"
     )
     if found.passed_over:
-        console.say(f"{found.passed_over} files in folders are not pictures by name: passed over")
+        say(f"{found.passed_over} files in folders are not pictures by name: passed over")
     for path, reason in summary.failures[:SHOWN]:
         console.warn(f"unreadable: {path}: {reason}")
     if len(summary.failures) > SHOWN:
         console.warn(
             f"... and {len(summary.failures) - SHOWN} more (status unreadable in the table)"
         )
-    pictures = f" and {config.out / OVERLAYS}/" if config.overlays else ""
-    console.say(f"look at {config.out / TABLE}{pictures}")

@@ -18,6 +18,8 @@ import numpy as np
 
 from fkp.annotate.inputs import find_inputs
 from fkp.annotate.pipeline import AnnotateConfig, annotate
+from fkp.annotate.results import TableFile
+from fkp.annotate.rows import CsvRows
 from fkp.cli.models import find_model
 from fkp.learn.checkpoint import Model, load_model
 from fkp.vision.crop import CropTransform
@@ -68,9 +70,18 @@ def main() -> None:
         for _ in range(3):
             loop.append(one_by_one(inputs.paths, network))
             for overlays, rates in ((False, table), (True, drawn)):
-                config = AnnotateConfig(out=out, jobs=os.cpu_count() or 1, overlays=overlays)
+                folder_or_none = out / "overlays" if overlays else None
+                config = AnnotateConfig(jobs=os.cpu_count() or 1, overlays=folder_or_none)
                 start = time.perf_counter()
-                annotate(inputs, network, YuNetDetector(), config, lambda done, total: None)
+                with TableFile(out / "keypoints.csv", CsvRows(network.scheme)) as table_file:
+                    annotate(
+                        inputs,
+                        network,
+                        YuNetDetector(),
+                        config,
+                        lambda done, total: None,
+                        table_file,
+                    )
                 rates.append(count / (time.perf_counter() - start))
     ratio = statistics.median(t / one for t, one in zip(table, loop, strict=True))
     print(f"one by one: {statistics.median(loop):.1f} pictures/s")
