@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from fkp.annotate.journal import JOURNAL, Journal, fingerprint
+from fkp.annotate.merge import merge
 from fkp.errors import FkpError
 
 COUNT = 330
@@ -100,6 +101,51 @@ def test_a_finished_run_is_left_alone(tmp_path: Path, photos: Path) -> None:
         if code == 0 and not options:
             facts = (out / "run.json").read_text()
     assert (out / "run.json").read_text() == facts
+
+
+def test_shards_join_to_the_whole(tmp_path: Path, photos: Path) -> None:
+    few = tmp_path / "few"
+    (few / "sub").mkdir(parents=True)
+    for i in range(5):
+        shutil.copy(photos / f"{i:04d}.jpg", few / ("sub" if i > 2 else ""))
+    shutil.copy(photos / "0007.jpg", few)  # an empty file
+    runs = [start(few, tmp_path / "whole")]
+    runs += [start(few, tmp_path / f"part{i}", "--shard", f"{i}/3") for i in (1, 2, 3)]
+    runs.append(start(few, tmp_path / "other", "--shard", "2/3", "--max-faces", "1"))
+    for run in runs:
+        output, _ = run.communicate()
+        assert run.returncode in (0, 3), output
+    parts = [tmp_path / f"part{i}" for i in (3, 1, 2)]
+    merged = merge(parts, tmp_path / "merged")
+    assert contents(tmp_path / "merged") == contents(tmp_path / "whole")
+    assert merged.inputs == 6
+    assert merged.statuses["unreadable"] == 1
+    before = contents(tmp_path / "merged")
+    for wrong, message in (
+        ([parts[0], parts[1]], r"shards 1 to 3 once, got 1, 3"),
+        ([*parts, parts[0]], r"got 1, 2, 3, 3"),
+        ([parts[0], parts[1], tmp_path / "other"], "part of another run: --max-faces: 1"),
+        ([parts[0], tmp_path / "few"], "no finished run"),
+    ):
+        with pytest.raises(FkpError, match=message):
+            merge(wrong, tmp_path / "merged", overwrite=True)
+    # What was there is gone only once the parts are known to fit.
+    assert contents(tmp_path / "merged") == before
+    with pytest.raises(FkpError, match="holds results"):
+        merge(parts, tmp_path / "merged")
+
+
+def test_links_in_a_shard_are_not_followed(tmp_path: Path, photos: Path) -> None:
+    few, part = tmp_path / "few", tmp_path / "part"
+    few.mkdir()
+    shutil.copy(photos / "0000.jpg", few)
+    run = start(few, part)
+    run.communicate()
+    (tmp_path / "secret").write_text("secret")
+    (part / "overlays" / "link.jpg").symlink_to(tmp_path / "secret")
+    (part / "overlays" / "up").symlink_to(tmp_path)
+    merge([part], tmp_path / "merged")
+    assert [p.name for p in (tmp_path / "merged" / "overlays").iterdir()] == ["0000.jpg"]
 
 
 def test_a_journal_tells_how_far_a_run_came(tmp_path: Path) -> None:

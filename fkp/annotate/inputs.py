@@ -3,7 +3,7 @@
 import glob
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fkp.errors import DataError
@@ -54,6 +54,13 @@ def find_inputs(given: Sequence[str], exclude: Path | None = None) -> Inputs:
         raise DataError(f"{where}: no pictures ({passed_over} other files)")
     folders = {os.path.dirname(os.path.abspath(path)) for path in paths}
     return Inputs(tuple(paths), passed_over, os.path.commonpath(folders))
+
+
+def shard(inputs: Inputs, number: int, total: int) -> Inputs:
+    """Part `number` (from 1) of `total` parts, in the order of the inputs; it may be empty."""
+    n = len(inputs.paths)
+    start, stop = n * (number - 1) // total, n * number // total
+    return replace(inputs, paths=inputs.paths[start:stop])
 
 
 def _walk(folder: str, barred: str | None) -> tuple[list[str], int]:

@@ -14,7 +14,9 @@ import numpy as np
 from fkp import __version__
 from fkp.annotate.faces import MIN_SCORE
 from fkp.annotate.inputs import Inputs, find_inputs, read_list
+from fkp.annotate.inputs import shard as take_shard
 from fkp.annotate.journal import Journal, fingerprint
+from fkp.annotate.merge import SHARD
 from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
 from fkp.annotate.results import (
     OVERLAYS,
@@ -52,6 +54,14 @@ def _overlay_size(context: click.Context, parameter: click.Parameter, value: str
     if not value.isdigit() or int(value) < 64:
         raise click.BadParameter("expected at least 64 pixels, or full")
     return int(value)
+
+
+def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
+    """`I/N` as two numbers."""
+    number, slash, total = value.partition("/")
+    if not (slash and number.isdigit() and total.isdigit() and 1 <= int(number) <= int(total)):
+        raise click.BadParameter("expected I/N with I from 1 to N, such as 3/10")
+    return int(number), int(total)
 
 
 @click.command("annotate")
@@ -140,6 +150,13 @@ def _overlay_size(context: click.Context, parameter: click.Parameter, value: str
 )
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option(
+    "--shard",
+    callback=_shard,
+    default="1/1",
+    metavar="I/N",
+    help="Only part I of N of the inputs; see fkp merge.",
+)
 @click.option("-0", "--null", is_flag=True, help="Paths on stdin end with NUL, not a newline.")
 def annotate_command(
     inputs: tuple[str, ...],
@@ -162,6 +179,7 @@ def annotate_command(
     max_pixels: int,
     overwrite: bool,
     resume: bool,
+    shard: tuple[int, int],
     null: bool,
 ) -> int:
     """Find the faces and their keypoints in pictures: files, folders, globs, or - for stdin.
@@ -181,12 +199,13 @@ def annotate_command(
     streams = str(out) == "-"
     if streams and resume:
         raise click.UsageError("what went to stdout cannot be resumed")
-    found = find_inputs(_expand(inputs, null), exclude=None if streams else out)
+    everything = find_inputs(_expand(inputs, null), exclude=None if streams else out)
+    found = take_shard(everything, *shard)
     config = AnnotateConfig(
         scheme=wanted,
         min_score=min_score,
         max_faces=max_faces or 0,
-        jobs=min(jobs or os.cpu_count() or 1, len(found.paths)),
+        jobs=max(1, min(jobs or os.cpu_count() or 1, len(found.paths))),
         batch=batch,
         overlays=None if no_overlays or streams else out / OVERLAYS,
         overlay=Overlay(size=overlay_size, max_pixels=max_pixels),
@@ -199,7 +218,7 @@ def annotate_command(
     if resume and is_finished(out):
         console.say(f"{out}: is finished already")
         return 3 if unreadable_in(out) else 0
-    identity = _identity(found, find_model(model), detector_model)
+    identity = _identity(everything, find_model(model), detector_model)
     return _to_folder(out, found, network, finder, config, rows, identity)
 
 
@@ -265,6 +284,7 @@ def _identity(found: Inputs, model: Path, detector_model: Path | None) -> dict[s
     return {
         "fkp": __version__,
         "inputs": f"{len(found.paths)} files ({paths})",
+        SHARD: "{}/{}".format(*given["shard"]),
         "model file": fingerprint(files[0]),
         "detector file": fingerprint(files[1]),
         **{f"--{name.replace('_', '-')}": given[name] for name in DECIDING},

@@ -13,6 +13,7 @@ _SUMMARIES = {
     "train": "Train a keypoint network on a data set.",
     "evaluate": "Measure a network's errors on a data set.",
     "annotate": "Find faces and keypoints in pictures.",
+    "merge": "Join the results of several shards of annotate.",
 }
 COMMANDS = tuple(_SUMMARIES)
 
