@@ -21,8 +21,11 @@ from fkp.vision.images import enlarge, to_gray
 
 Crops = npt.NDArray[np.uint8]
 
-VIEWS = 3
+VIEWS = 2
 """Augmented views of each crop that the judge learns from."""
+
+MOST = 15_000
+"""Crops of a kind that it learns from, chosen at random."""
 
 
 def mine(
@@ -61,7 +64,9 @@ def fit_judge(model: Model, faces: Crops, others: Crops, seed: int, steps: int =
         raise ModelError(f"the architecture {model.architecture} cannot judge faces")
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    yes, no = (_features(network, crops, generator) for crops in (faces, others))
+    order = np.random.default_rng(seed)
+    few = (c[np.sort(order.permutation(len(c))[:MOST])] for c in (faces, others))
+    yes, no = (_features(network, crops, generator) for crops in few)
     optimizer = torch.optim.AdamW(network.face.parameters(), lr=2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
     wanted = torch.cat([torch.ones(256), torch.zeros(256)])

@@ -73,7 +73,7 @@ def make_weights(config: Recipe) -> tuple[Path, Path]:
             lambda i, loss, s: print(f"detector {i}: loss {loss:.3f}, {s:.0f} s", flush=True),
         )
         export_onnx(network, detector)
-    return detector, _keypoints(config, samples, pictures, YuNetDetector(detector, min_score=0.1))
+    return detector, _keypoints(config, samples, pictures, YuNetDetector(detector, min_score=0.2))
 
 
 def prepared_samples(config: Recipe) -> Samples:
@@ -153,15 +153,19 @@ def _keypoints(
         save_model(points, model)
     if not final.exists():
         model = load_model(points, trainable=True)
-        portraits = [scene for part in pictures.portraits for scene in part[::3]]
-        sets = [
-            mine(detector, pictures.scenes, model.layout, SIZE, (0.5, 1.0, 1.6)),
-            mine(detector, portraits, model.layout, SIZE),
-            (samples.part("train").images[::3], cut_negatives(pictures.scenes, SIZE, 8, 0)),
-        ]
-        faces, others = (np.concatenate([s[i] for s in sets]) for i in (0, 1))
-        print(f"judge: {len(faces)} faces, {len(others)} other crops", flush=True)
-        model = fit_judge(model, faces, others, seed=0)
+        mined = config.work / "mined.npz"
+        if not mined.exists():
+            portraits = [scene for part in pictures.portraits for scene in part[::3]]
+            sets = [
+                mine(detector, pictures.scenes, model.layout, SIZE, (0.5, 1.0, 1.6)),
+                mine(detector, portraits, model.layout, SIZE),
+                (samples.part("train").images[::3], cut_negatives(pictures.scenes, SIZE, 8, 0)),
+            ]
+            faces, others = (np.concatenate([s[i] for s in sets]) for i in (0, 1))
+            print(f"judge: {len(faces)} faces, {len(others)} other crops", flush=True)
+            np.savez(mined, faces=faces, others=others)
+        with np.load(mined) as crops:
+            model = fit_judge(model, crops["faces"], crops["others"], seed=0)
         save_model(final, model)
     return final
 
