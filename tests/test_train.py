@@ -104,7 +104,7 @@ def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
 def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
     samples = data(tmp_path, 40)
     others = np.random.default_rng(0).integers(0, 255, (30, 48, 48), np.uint8)
-    config = recipe("integral", epochs=4, batch=16, relabel=0.5, threads=1)
+    config = recipe("integral", epochs=4, batch=16, threads=1)
     framing = measure_framing(samples, None)
     whole = train(config, samples, framing, Listener(), others)
 
@@ -115,7 +115,6 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
 
         last = 2
 
-    # Before the labels are averaged, and after.
     for last in (2, 4):
         Stop.last = last
         with pytest.raises(KeyboardInterrupt):

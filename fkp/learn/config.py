@@ -27,8 +27,6 @@ class TrainConfig:
     loss: str = "wing"
     ema: float = 0.999  # decay of the averaged weights, 0 for none
     face_weight: float = 0.02  # of telling faces from other things, where there are others
-    relabel: float = 0.0  # share of the epochs after which labels are averaged, 0: never
-    relabel_share: float = 0.5  # how far labels then move towards the network's own points
     patience: int = 0  # epochs without a better validation before stopping, 0: never
     augmentation: Augmentation | None = field(default_factory=Augmentation)
     device: str = "auto"

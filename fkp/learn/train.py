@@ -79,7 +79,7 @@ def train(
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = _Run(config, network, device, batches.steps)
     best = _Best()
-    first = _resume(state, run, batches, best) if state is not None and state.exists() else 1
+    first = _resume(state, run, best) if state is not None and state.exists() else 1
 
     def model(network: nn.Module) -> Model:
         return Model(
@@ -89,8 +89,6 @@ def train(
 
     started = time.perf_counter()
     for epoch in range(first, config.epochs + 1):
-        if config.relabel and epoch == int(config.relabel * config.epochs) + 1:
-            batches.relabel(model(run.averaged()), config.relabel_share)
         begun, total, count = time.perf_counter(), 0.0, 0
         network.train()
         for x, y, others in batches.epoch(run.generator):
@@ -107,7 +105,7 @@ def train(
             Epoch(epoch, run.lr, total / count, rmse, nme, rate, seconds, better), current
         )
         if state is not None:
-            _save(state, run, batches, best, epoch)
+            _save(state, run, best, epoch)
         if config.patience and epoch - best.epoch >= config.patience:
             break
     network.load_state_dict(best.weights)
@@ -184,22 +182,6 @@ class _Batches:
                     nowhere = torch.zeros(len(others), 1, 2, device=self.device)
                     others, _ = augment(others, nowhere, (0,), self.config.augmentation, generator)
             yield x, y / self.size, others
-
-    def relabel(self, model: Model, share: float) -> None:
-        """Move the labels by a share towards what the network says, averaged over a mirror.
-
-        A network that has seen thousands of faces is right about a point where its label is off
-        by chance; the average of the two is off by less than either.
-        """
-        said = model.predict(np.asarray(self.part.images)).points
-        views = 1
-        if self.flip is not None:
-            mirrored = model.predict(np.ascontiguousarray(self.part.images[:, :, ::-1])).points
-            mirrored = mirrored[:, list(self.flip)]
-            mirrored[..., 0] = self.size - 1 - mirrored[..., 0]
-            said, views = said + mirrored, 2
-        target = torch.from_numpy(said / views).to(self.device)
-        self.points = self.points + share * (target - self.points)
 
 
 class _Run:
@@ -300,12 +282,11 @@ def _validate(model: Model, part: Samples) -> tuple[float, float]:
     return scores.rmse, scores.nme
 
 
-def _save(path: Path, run: _Run, batches: _Batches, best: _Best, epoch: int) -> None:
+def _save(path: Path, run: _Run, best: _Best, epoch: int) -> None:
     """The whole run after an epoch, for `_resume`."""
     part = path.with_name(f"{path.name}.part")
     state = {
         "epoch": epoch,
-        "points": batches.points,
         "best": asdict(best),
         "generator": run.generator.get_state(),
         **{name: thing.state_dict() for name, thing in run.parts().items()},
@@ -314,13 +295,12 @@ def _save(path: Path, run: _Run, batches: _Batches, best: _Best, epoch: int) -> 
     os.replace(part, path)
 
 
-def _resume(path: Path, run: _Run, batches: _Batches, best: _Best) -> int:
+def _resume(path: Path, run: _Run, best: _Best) -> int:
     """Bring a run to where it was saved; the next epoch."""
     state = torch.load(path, weights_only=True, map_location=run.device)
     for name, thing in run.parts().items():
         thing.load_state_dict(state[name])
     run.generator.set_state(state["generator"].cpu())
-    batches.points = state["points"]
     for name, value in state["best"].items():
         setattr(best, name, value)
     return int(state["epoch"]) + 1

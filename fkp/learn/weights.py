@@ -42,8 +42,6 @@ people the remaining difference is smallest between 0.8 and 1."""
 
 ITERATIONS = 30_000  # of the detector
 EPOCHS = 45  # of the keypoint network
-RELABEL = 0.6
-"""Share of the epochs after which the labels are averaged with what the network has learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,7 @@ def _keypoints(
     points, final = config.work / "points.safetensors", config.work / "keypoints68.safetensors"
     if not points.exists():
         settings = recipe(
-            "integral", epochs=config.epochs, relabel=RELABEL, device=config.device,
+            "integral", epochs=config.epochs, device=config.device,
             threads=config.threads,
         )  # fmt: skip
         model = train(
