@@ -22,14 +22,14 @@ from fkp.vision.draw import KeypointAnnotator, sheet
 from fkp.vision.images import Image, read_image, write_image
 
 PORTRAIT = Path(__file__).resolve().parents[2] / "sample_images" / "president.jpg"
-TILE = 300
+TILE, HEIGHT = 300, 210
 
 
 def mask(image: Image) -> Image:
     """A cloth over mouth and nose."""
     covered = image.copy()
     height, width = image.shape[:2]
-    corners = np.array([[0.33, 0.33], [0.67, 0.33], [0.62, 0.52], [0.38, 0.52]])
+    corners = np.array([[0.43, 0.45], [0.69, 0.45], [0.65, 0.69], [0.47, 0.69]])
     shape = (corners * [width, height]).astype(np.int32)
     cv2.fillPoly(covered, [shape], (200, 180, 150))
     return covered
@@ -39,7 +39,7 @@ def sunglasses(image: Image) -> Image:
     """A dark bar over the eyes."""
     covered = image.copy()
     height, width = image.shape[:2]
-    low, high = (int(0.35 * width), int(0.24 * height)), (int(0.65 * width), int(0.31 * height))
+    low, high = (int(0.44 * width), int(0.33 * height)), (int(0.68 * width), int(0.42 * height))
     cv2.rectangle(covered, low, high, (10, 10, 10), -1)
     return covered
 
@@ -85,7 +85,8 @@ def main() -> None:
     """Write the sheet."""
     network, detector = load_model(find_model("bundled")), YuNetDetector()
     cutter = FaceCutter(detector, network.layout, network.size)
-    portrait = scaled(read_image(PORTRAIT), 0.75)
+    whole = scaled(read_image(PORTRAIT), 0.75)
+    portrait = whole[: int(0.55 * len(whole))]
     tiles: list[Image] = []
     for name, change in HARD.items():
         image = change(portrait)
@@ -97,11 +98,11 @@ def main() -> None:
         if len(faces):
             text = f"{name}: {faces.scores[0]:.2f}, {np.nanmean(faces.confidence[0]):.2f}"
         scale = TILE / max(image.shape[:2])
-        drawn = KeypointAnnotator().draw(image, faces)
-        drawn = np.asarray(cv2.resize(drawn, None, fx=scale, fy=scale), np.uint8)
-        tile = np.full((TILE + 24, TILE, 3), 255, np.uint8)
+        large = np.asarray(cv2.resize(image, None, fx=scale, fy=scale), np.uint8)
+        drawn = KeypointAnnotator().draw(large, faces.scaled(scale))
+        tile = np.full((HEIGHT + 24, TILE, 3), 255, np.uint8)
         tile[: drawn.shape[0], : drawn.shape[1]] = drawn
-        cv2.putText(tile, text, (4, TILE + 17), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1)
+        cv2.putText(tile, text, (4, HEIGHT + 17), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1)
         tiles.append(tile)
         print(text)
     write_image(Path(sys.argv[1]), sheet(tiles, 4))
