@@ -17,7 +17,7 @@ def commands(text: str) -> list[list[str]]:
     """The command lines of fkp in indented blocks, as words."""
     joined = text.replace("\\\n", " ")
     lines = re.findall(r"^ {4}(?:\$ |.*\| )?(fkp .*)$", joined, flags=re.MULTILINE)
-    return [shlex.split(line, comments=True) for line in lines]
+    return [shlex.split(line.split(" | ")[0], comments=True) for line in lines]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
