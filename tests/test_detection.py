@@ -203,7 +203,6 @@ def test_a_stopped_training_goes_on_as_if_it_had_not(tmp_path: Path, data: Detec
 
 
 def test_the_exported_network_says_the_same(tmp_path: Path) -> None:
-    pytest.importorskip("onnx")
     torch.manual_seed(0)
     network = FaceNet().eval()
     for module in network.modules():

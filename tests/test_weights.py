@@ -96,7 +96,6 @@ def write_data(folder: Path) -> None:
 def test_the_recipe_runs_and_passes_over_what_is_done(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("onnx")
     write_data(tmp_path / "data")
     words = [
         str(tmp_path / "data"),
