@@ -194,11 +194,8 @@ def annotate_command(
     finder = find_detector(detector, detector_model, det_size, min_face)
     wanted = SCHEMES[scheme] if scheme else network.scheme
     network.scheme.convert(np.zeros((len(network.scheme), 2)), wanted)  # raises before any work
-    if overwrite and resume:
-        raise click.UsageError("--overwrite starts again, --resume goes on: which is it?")
     streams = str(out) == "-"
-    if streams and resume:
-        raise click.UsageError("what went to stdout cannot be resumed")
+    _check_resume(resume, overwrite, streams)
     everything = find_inputs(_expand(inputs, null), exclude=None if streams else out)
     found = take_shard(everything, *shard)
     config = AnnotateConfig(
@@ -220,6 +217,13 @@ def annotate_command(
         return 3 if unreadable_in(out) else 0
     identity = _identity(everything, find_model(model), detector_model)
     return _to_folder(out, found, network, finder, config, rows, identity)
+
+
+def _check_resume(resume: bool, overwrite: bool, streams: bool) -> None:
+    if resume and overwrite:
+        raise click.UsageError("--overwrite starts again, --resume goes on: which is it?")
+    if resume and streams:
+        raise click.UsageError("what went to stdout cannot be resumed")
 
 
 def _to_stream(
