@@ -115,9 +115,9 @@ class Drawn:
 class Overlay:
     """How overlays are drawn. size: their long side at most, pixels; 0 for the whole picture."""
 
-    annotator: KeypointAnnotator = field(default_factory=KeypointAnnotator)
     size: int = 1600
     max_pixels: int = MAX_PIXELS
+    annotator: KeypointAnnotator = field(default_factory=KeypointAnnotator)
 
     def draw(self, path: str, target: Path, faces: Faces) -> Drawn:
         """The last stage: draw the faces of a picture into a copy, `target`."""

@@ -35,6 +35,7 @@ from fkp.cli import console
 from fkp.cli.models import BUNDLED, DETECTORS, find_detector, find_model
 from fkp.keypoints import SCHEMES
 from fkp.learn.checkpoint import Model, load_model
+from fkp.learn.devices import single_thread
 from fkp.vision.detect import WEIGHTS, FaceDetector
 from fkp.vision.images import MAX_PIXELS
 
@@ -205,9 +206,11 @@ def annotate_command(
         jobs=max(1, min(jobs or os.cpu_count() or 1, len(found.paths))),
         batch=batch,
         overlays=None if no_overlays or streams else out / OVERLAYS,
-        overlay=Overlay(size=overlay_size, max_pixels=max_pixels),
+        overlay=Overlay(overlay_size, max_pixels),
         max_pixels=max_pixels,
     )
+    if config.jobs > 1:
+        single_thread()
     rows = FORMATS[form](wanted, confidence)
     if streams:
         return _to_stream(found, network, finder, config, rows)

@@ -5,6 +5,11 @@ import torch
 from fkp.errors import DataError
 
 
+def single_thread() -> None:
+    """Keep the networks of this process to one thread: others have the processors."""
+    torch.set_num_threads(1)
+
+
 def pick_device(name: str) -> torch.device:
     """The device of this name; `auto` is CUDA, else Apple's GPU, else the CPU."""
     if name == "auto":

@@ -54,7 +54,7 @@ class FaceDetector(Protocol):
 WEIGHTS = Path(__file__).parents[1] / "weights" / "faces.onnx"
 """The bundled detector."""
 
-CANDIDATE = 0.3
+CANDIDATE = 0.35
 """Boxes of a lower score are not even looked at by the keypoint network."""
 
 
