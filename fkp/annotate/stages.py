@@ -15,8 +15,12 @@ from fkp.vision.detect import FaceDetector
 from fkp.vision.draw import KeypointAnnotator
 from fkp.vision.images import MAX_PIXELS, Encoded, shrink, single_thread, to_gray, write_image
 
-SHARPEST = 1.0
-"""Crop pixels to a picture pixel, beyond which a reduced picture is decoded again, larger."""
+SHARPEST = 2.0
+"""Crop pixels to a picture pixel, beyond which a reduced picture is decoded again, larger.
+
+At 1 instead of 2 the points of 24 photographs came no nearer to those of whole decoding (0.47 and
+0.49 % of the eye distance), at a third more time.
+"""
 
 
 @dataclass(frozen=True, slots=True)
