@@ -21,6 +21,17 @@ def fingerprint(*parts: bytes) -> str:
     return digest.hexdigest()[:16]
 
 
+def differences(
+    one: Mapping[str, object], other: Mapping[str, object], names: tuple[str, str]
+) -> list[str]:
+    """In what two identities of runs differ, each told with the names of the two."""
+    return [
+        f"{key}: {one.get(key)!r} {names[0]}, {other.get(key)!r} {names[1]}"
+        for key in {**one, **other}
+        if json.dumps(one.get(key)) != json.dumps(other.get(key))
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """How far an earlier run came.
@@ -73,14 +84,10 @@ class Journal:
         was = lines[0].get("run")
         if not isinstance(was, dict):
             raise FkpError(f"{folder / JOURNAL}: not a journal of fkp annotate")
-        differing = [
-            f"{key}: {was.get(key)!r} then, {identity.get(key)!r} now"
-            for key in {**was, **identity}
-            if json.loads(json.dumps(identity.get(key))) != was.get(key)
-        ]
-        if differing:
+        changed = differences(was, identity, ("then", "now"))
+        if changed:
             raise FkpError(
-                f"{folder}: the run there cannot be resumed, it differs in {'; '.join(differing)}; "
+                f"{folder}: the run there cannot be resumed, it differs in {'; '.join(changed)}; "
                 "use --overwrite to start again"
             )
         failures = [(str(p), str(why)) for line in lines[1:] for p, why in line["failures"]]

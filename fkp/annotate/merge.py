@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fkp.annotate.journal import differences
 from fkp.annotate.results import OVERLAYS, RUN, TABLES, claim_folder, is_finished, write_run
 from fkp.errors import FkpError
 
@@ -41,13 +42,10 @@ def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
         )
     first = runs[0][2]["identity"]
     for _, folder, facts in runs[1:]:
-        differing = [
-            f"{key}: {facts['identity'].get(key)!r}, elsewhere {first.get(key)!r}"
-            for key in {**first, **facts["identity"]}
-            if key != SHARD and facts["identity"].get(key) != first.get(key)
-        ]
-        if differing:
-            raise FkpError(f"{folder}: is part of another run: {'; '.join(differing)}")
+        own = {**facts["identity"], SHARD: first[SHARD]}
+        others = differences(own, first, ("here", "elsewhere"))
+        if others:
+            raise FkpError(f"{folder}: is part of another run: {'; '.join(others)}")
     claim_folder(out, overwrite)
     table = _join_tables([folder for _, folder, _ in runs], out)
     for _, folder, _ in runs:
@@ -76,7 +74,7 @@ def _finished(parts: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
             raise FkpError(f"{folder}: holds no finished run; continue it with --resume")
         try:
             facts = json.loads((folder / RUN).read_text(encoding="utf-8"))
-            facts["identity"][SHARD], facts["inputs"], facts["faces"], facts["statuses"]
+            _shard(facts), facts["inputs"], facts["faces"], facts["statuses"]
         except (ValueError, KeyError, TypeError) as error:
             raise FkpError(f"{folder / RUN}: not what fkp annotate wrote: {error}") from error
         yield folder, facts

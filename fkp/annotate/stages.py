@@ -13,7 +13,7 @@ from fkp.keypoints import Faces
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import FaceDetector
 from fkp.vision.draw import KeypointAnnotator
-from fkp.vision.images import MAX_PIXELS, Encoded, shrink, single_thread, to_gray, write_image
+from fkp.vision.images import MAX_PIXELS, Encoded, resized, single_thread, to_gray, write_image
 
 SHARPEST = 2.0
 """Crop pixels to a picture pixel, beyond which a reduced picture is decoded again, larger.
@@ -134,9 +134,7 @@ class Overlay:
         except ImageError as error:
             return Drawn(str(error), watch.seconds)
         scale = min(1.0, self.size / max(image.shape[:2])) if self.size else 1.0
-        if scale < 1:
-            image = shrink(image, scale)
-        drawn = self.annotator.draw(image, faces.scaled(scale / factor))
+        drawn = self.annotator.draw(resized(image, scale), faces.scaled(scale / factor))
         write_image(target, drawn)
         watch.lap("draw")
         return Drawn(None, watch.seconds)

@@ -43,6 +43,12 @@ def augment(
     return degrade(images, settings, generator), points
 
 
+def augment_pictures(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+    """Change a batch (B, 1, S, S) that has no labels, such as crops that are no faces."""
+    nowhere = torch.zeros(len(images), 1, 2, device=images.device)
+    return augment(images, nowhere, (0,), settings, generator)[0]
+
+
 def random_similarities(
     count: int,
     size: int,

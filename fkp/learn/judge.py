@@ -10,14 +10,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from fkp.errors import ModelError
-from fkp.learn.augment import Augmentation, augment
+from fkp.learn.augment import Augmentation, augment_pictures
 from fkp.learn.checkpoint import Model
 from fkp.learn.detection.score import MATCH, iou
 from fkp.learn.networks import Integral
 from fkp.vision.canvas import Scene
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import FaceDetector
-from fkp.vision.images import enlarge, to_gray
+from fkp.vision.images import resized, to_gray
 
 Crops = npt.NDArray[np.uint8]
 
@@ -42,7 +42,7 @@ def mine(
     faces, others = [], []
     for scene in scenes:
         for scale in scales:
-            image = enlarge(scene.image, scale)
+            image = resized(scene.image, scale)
             found = detector.detect(image)
             overlap = iou(found.boxes.astype(np.float64) / scale, scene.boxes)
             gray = to_gray(image) if len(found.boxes) else image
@@ -94,8 +94,7 @@ def _features(network: Integral, crops: Crops, generator: torch.Generator) -> Te
     parts = []
     for _ in range(VIEWS):
         for part in torch.split(torch.from_numpy(crops), 128):
-            nowhere = torch.zeros(len(part), 1, 2)
-            views, _ = augment(part[:, None].float() / 255, nowhere, (0,), settings, generator)
+            views = augment_pictures(part[:, None].float() / 255, settings, generator)
             views = views.contiguous(memory_format=torch.channels_last)
             parts.append(network.encode(views)[2].mean((2, 3)))
     return torch.cat(parts)

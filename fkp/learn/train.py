@@ -20,7 +20,7 @@ from fkp.errors import DataError
 from fkp.keypoints import RADIUS_90
 from fkp.labels.store import Samples
 from fkp.learn import metrics
-from fkp.learn.augment import augment
+from fkp.learn.augment import augment, augment_pictures
 from fkp.learn.checkpoint import Model
 from fkp.learn.config import TrainConfig
 from fkp.learn.devices import pick_device, pick_precision
@@ -179,8 +179,7 @@ class _Batches:
             if self.config.augmentation is not None:
                 x, y = augment(x, y, self.flip, self.config.augmentation, generator)
                 if others is not None:
-                    nowhere = torch.zeros(len(others), 1, 2, device=self.device)
-                    others, _ = augment(others, nowhere, (0,), self.config.augmentation, generator)
+                    others = augment_pictures(others, self.config.augmentation, generator)
             yield x, y / self.size, others
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import FkpError, ModelError
-from fkp.vision.images import Image
+from fkp.vision.images import Image, resized
 
 HAAR_LAYOUT = np.array(
     [[0.320, 0.394], [0.680, 0.394], [0.500, 0.590], [0.362, 0.796], [0.638, 0.796]]
@@ -104,10 +104,8 @@ class YuNetDetector:
 
     def _look(self, image: Image, scale: float) -> Detections:
         height, width = image.shape[:2]
-        small = (max(1, round(width * scale)), max(1, round(height * scale)))
-        if small != (width, height):
-            how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-            image = np.asarray(cv2.resize(image, small, interpolation=how), np.uint8)
+        image = resized(image, scale)
+        small = (image.shape[1], image.shape[0])
         network = _yunet(self.model)
         network.setInputSize(small)
         network.setScoreThreshold(self.min_score)

@@ -106,18 +106,14 @@ def to_gray(crop: Image) -> Image:
     return np.asarray(np.rint(crop.astype(np.float32) @ weights), np.uint8)
 
 
-def shrink(image: Image, factor: float) -> Image:
-    """The picture at `factor` (under 1) times its size, averaged."""
-    height, width = (max(1, round(side * factor)) for side in image.shape[:2])
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def enlarge(image: Image, factor: float) -> Image:
-    """The picture at `factor` times its size, bilinear; itself for 1."""
-    if factor == 1:
+def resized(image: Image, factor: float) -> Image:
+    """The picture at `factor` times its size: averaged where smaller, bilinear where larger."""
+    height, width = image.shape[:2]
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    if size == (width, height):
         return image
-    larger = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(larger, np.uint8)
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
 
 
 def write_image(path: Path, image: Image, quality: int = 90) -> None:

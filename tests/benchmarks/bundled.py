@@ -31,7 +31,7 @@ from fkp.learn.weights import Recipe, prepared_samples
 from fkp.vision.canvas import Scene
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import WEIGHTS, Detections, HaarDetector, YuNetDetector
-from fkp.vision.images import Image, enlarge, to_gray
+from fkp.vision.images import Image, resized, to_gray
 
 Array = npt.NDArray[np.float64]
 LONG_SIDE = 640
@@ -42,7 +42,7 @@ def enlarged(detect: Callable[[Image], Detections]) -> Callable[[Image], Detecti
 
     def on_large(image: Image) -> Detections:
         scale = LONG_SIDE / max(image.shape[:2])
-        found = detect(enlarge(image, scale))
+        found = detect(resized(image, scale))
         boxes = (found.boxes / scale).astype(np.float32)
         return Detections(boxes, found.scores, (found.anchors + 0.5) / scale - 0.5)
 

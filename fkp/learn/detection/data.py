@@ -118,9 +118,7 @@ def _faces(folder: Path, persons: Mapping[str, str], edges: npt.NDArray[np.float
     for i, name in enumerate(labels.images):
         if persons.get(labels.persons[i]) != "train":
             continue
-        path = next(
-            (f / name for f in labels.folders if (f / name).exists()), folder / "images" / name
-        )
+        path = folder / "images" / name
         try:
             image = read_image(path)
         except ImageError as error:

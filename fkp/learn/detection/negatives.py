@@ -17,7 +17,7 @@ def cut_negatives(
     rng = np.random.default_rng(seed)
     crops = []
     for scene in scenes:
-        extent = np.array(scene.image.shape[1::-1], np.float64)
+        extent, gray = np.array(scene.image.shape[1::-1], np.float64), to_gray(scene.image)
         for _ in range(each):
             side = float(np.exp(rng.uniform(np.log(24), np.log(extent.max()))))
             corner = rng.uniform(0, 1, 2) * (extent - 0.6 * side) - 0.2 * side
@@ -30,5 +30,5 @@ def cut_negatives(
             middle = corner + side / 2
             shift = (size - 1) / 2 - np.array([[a, -b], [b, a]]) @ middle
             crop = CropTransform(float(a), float(b), float(shift[0]), float(shift[1]), size)
-            crops.append(crop.cut(to_gray(scene.image)))
+            crops.append(crop.cut(gray))
     return np.stack(crops) if crops else np.zeros((0, size, size), np.uint8)
