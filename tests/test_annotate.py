@@ -187,7 +187,9 @@ class Spy:
     def layout(self) -> npt.NDArray[np.float64]:
         return UPRIGHT_LAYOUT
 
-    def predict(self, crops: npt.NDArray[np.uint8], batch: int) -> Prediction:
+    def predict(
+        self, crops: npt.NDArray[np.uint8], batch: int, least: npt.NDArray[np.float32]
+    ) -> Prediction:
         self.calls += 1
         n = len(crops)
         points = np.repeat(UPRIGHT_LAYOUT[None] * self.size - 0.5, n, 0).astype(np.float32)

@@ -13,6 +13,7 @@ RANK = {"cli": 5, "annotate": 4, "learn": 4, "labels": 3, "vision": 2, "keypoint
 ONLY = {
     "click": {"cli"}, "rich": {"cli"}, "joblib": {"annotate"}, "torch": {"learn"},
     "safetensors": {"learn"}, "matplotlib": {"learn"}, "cv2": {"vision"}, "av": {"vision"},
+    "onnxruntime": {"vision"},
 }  # fmt: skip
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fkp.errors import FkpError, ModelError
-from fkp.vision.detect import Detections, FaceDetector, HaarDetector, YuNetDetector
+from fkp.vision.detect import Detections, FaceDetector, YuNetDetector
+from fkp.vision.haar import HaarDetector
 from fkp.vision.images import Image, read_image
 
 EYES = {"astronaut.jpg": [(203, 101), (246, 103)], "speech.jpg": [(187, 277), (279, 286)]}

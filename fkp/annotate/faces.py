@@ -34,8 +34,12 @@ class KeypointNetwork(Protocol):
         """Where the five anchor points lie in its crops, (5, 2) fractions of the side."""
         ...
 
-    def predict(self, crops: npt.NDArray[np.uint8], batch: int) -> Prediction:
-        """What it says of crops (N, S, S)."""
+    def predict(
+        self, crops: npt.NDArray[np.uint8], batch: int, least: npt.NDArray[np.float32]
+    ) -> Prediction:
+        """What it says of crops (N, S, S); where a face is less probable than `least` (N,), its
+        points are of no interest.
+        """
         ...
 
 
@@ -52,10 +56,14 @@ def predict(
     scheme: the points wanted, where not the network's own. Faces of a score under `min_score`
     (see `judge`) are left out; the surest come first, and with `max_faces` only so many.
     """
-    crops = [cut.crops for cut in cuts if isinstance(cut, Cut)]
-    if not crops:
+    good = [cut for cut in cuts if isinstance(cut, Cut)]
+    if not good:
         return [cut for cut in cuts if isinstance(cut, Failure)]
-    said = network.predict(np.concatenate(crops), batch)
+    # What `judge` needs of the network for `min_score`, and a little less, as numbers are rounded;
+    # nothing where there is no detector's score.
+    detected = np.nan_to_num(np.concatenate([cut.scores for cut in good]), nan=np.inf)
+    least = 0.999 * np.float32(min_score**2) / detected
+    said = network.predict(np.concatenate([cut.crops for cut in good]), batch, least)
     results: list[Faces | Failure] = []
     start = 0
     for cut in cuts:

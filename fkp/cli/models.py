@@ -4,7 +4,8 @@ from pathlib import Path
 
 import fkp
 from fkp.errors import FkpError
-from fkp.vision.detect import WEIGHTS, FaceDetector, HaarDetector, YuNetDetector
+from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
+from fkp.vision.haar import HaarDetector
 
 BUNDLED = "bundled"
 DETECTORS = ("fkp", "haar", "none")

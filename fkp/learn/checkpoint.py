@@ -17,7 +17,7 @@ from fkp.keypoints import SCHEMES, Prediction, Scheme
 from fkp.learn.devices import pick_device
 from fkp.learn.framing import Framing
 from fkp.learn.inference import optimized
-from fkp.learn.networks import build
+from fkp.learn.networks import Integral, Output, build
 
 FORMAT = 2
 _KEY = "fkp"
@@ -49,29 +49,67 @@ class Model:
         """Where the five anchor points lie in its crops, (5, 2) fractions of the side."""
         return self.framing.layout
 
-    def predict(self, crops: npt.NDArray[np.uint8], batch: int = 64) -> Prediction:
-        """Points of crops (N, S, S) uint8, with scales and face probabilities where it has them."""
+    def predict(
+        self,
+        crops: npt.NDArray[np.uint8],
+        batch: int = 64,
+        least: npt.NDArray[np.float32] | None = None,
+    ) -> Prediction:
+        """Points of crops (N, S, S) uint8, with scales and face probabilities where it has them.
+
+        least: (N,) a probability for each crop; no points are looked for where the network says
+        that a face is less probable. They are NaN there.
+        """
         if crops.shape[1:] != (self.size, self.size):
             raise ModelError(f"expected crops of {self.size} pixels, got shape {crops.shape}")
-        parameter = next(self.network.parameters())
         self.network.eval()
-        n, k = len(crops), len(self.scheme)
-        points = np.zeros((n, k, 2), np.float32)
-        scale = np.full((n, k), np.nan, np.float32)
-        face = np.full(n, np.nan, np.float32)
-        with torch.inference_mode():
-            for start in range(0, n, batch):
-                rows = slice(start, start + batch)
-                part = torch.from_numpy(np.array(crops[rows])).to(parameter.device)[:, None]
-                inputs = (part.float() / 255).to(parameter.dtype, memory_format=torch.channels_last)
-                output = self.network(inputs)
-                points[rows] = (output.points * self.size).cpu().numpy()
-                if output.log_scale is not None:
-                    wide = output.log_scale.exp() * self.size * self.calibration
-                    scale[rows] = wide.cpu().numpy()
-                if output.face is not None and self.judges_faces:
-                    face[rows] = output.face.sigmoid().cpu().numpy()
-        return Prediction(points, scale, face)
+        parts = [self._nothing(0)]
+        start = 0
+        while start < len(crops):
+            rows = slice(start, start + batch)
+            try:
+                parts.append(self._batch(crops[rows], None if least is None else least[rows]))
+                start += batch
+            except torch.OutOfMemoryError:
+                if batch == 1:
+                    raise
+                torch.cuda.empty_cache()
+                batch = -(-batch // 2)
+        fields = zip(*((p.points, p.scale, p.face) for p in parts), strict=True)
+        return Prediction(*(np.concatenate(field) for field in fields))
+
+    def _nothing(self, count: int) -> Prediction:
+        shapes = ((count, len(self.scheme), 2), (count, len(self.scheme)), (count,))
+        return Prediction(*(np.full(shape, np.nan, np.float32) for shape in shapes))
+
+    @torch.inference_mode()
+    def _batch(
+        self, crops: npt.NDArray[np.uint8], least: npt.NDArray[np.float32] | None
+    ) -> Prediction:
+        """One batch, on the network's device."""
+        parameter = next(self.network.parameters())
+        part = torch.from_numpy(np.array(crops)).to(parameter.device)[:, None]
+        inputs = (part.float() / 255).to(parameter.dtype, memory_format=torch.channels_last)
+        said = self._nothing(len(crops))
+        rows: npt.NDArray[np.int64] | slice = slice(None)
+        if isinstance(self.network, Integral) and self.judges_faces:
+            features = self.network.encode(inputs)
+            said.face[:] = self.network.judge(features[2]).sigmoid().cpu().numpy()
+            if least is not None and (said.face < least).any():
+                rows = np.flatnonzero(said.face >= least)
+                if len(rows) == 0:
+                    return said
+                kept = torch.from_numpy(rows).to(parameter.device)
+                a, b, c = (f[kept].to(memory_format=torch.channels_last) for f in features)
+                features = (a, b, c)
+            output = Output(*self.network.locate(*features))
+        else:
+            output = self.network(inputs)
+        said.points[rows] = (output.points * self.size).cpu().numpy()
+        if output.log_scale is not None:
+            wide = output.log_scale.exp() * self.size * self.calibration
+            said.scale[rows] = wide.cpu().numpy()
+        return said
 
 
 def save_model(path: Path, model: Model) -> None:

@@ -105,8 +105,13 @@ class Integral(nn.Module):
         b = self.stage2(a)
         return a, b, self.stage3(b)
 
-    def forward(self, crops: Tensor) -> Output:
-        a, b, c = self.encode(crops)
+    def judge(self, c: Tensor) -> Tensor:
+        """Logits (B,) of there being a face, from the last features."""
+        logits: Tensor = self.face(c.mean((2, 3)))
+        return logits.float()[:, 0]
+
+    def locate(self, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """Points (B, K, 2) and log scales (B, K) from the features."""
         top: Tensor = self.down[2](c)
         top = functional.interpolate(top, size=b.shape[-2:], mode="nearest") + self.down[1](b)
         top = functional.interpolate(top, size=a.shape[-2:], mode="nearest") + self.down[0](a)
@@ -118,10 +123,13 @@ class Integral(nn.Module):
         along = torch.stack([weights.sum(2), weights.sum(3)], dim=2)  # (B, K, 2, S/4)
         points = along @ grid
         variance = (along.detach() @ grid.square() - points.detach().square()).sum(-1)
-        mean = c.mean((2, 3))
         # Detached: learning to doubt must not change the points.
-        log_scale = self.doubt(mean.detach()).float() + 0.5 * variance.clamp(min=1e-6).log()
-        return Output(points, log_scale, self.face(mean).float()[:, 0])
+        doubt = self.doubt(c.mean((2, 3)).detach()).float()
+        return points, doubt + 0.5 * variance.clamp(min=1e-6).log()
+
+    def forward(self, crops: Tensor) -> Output:
+        features = self.encode(crops)
+        return Output(*self.locate(*features), self.judge(features[2]))
 
 
 ARCHITECTURES: dict[str, Callable[[int, int], nn.Module]] = {

@@ -41,11 +41,12 @@ def overlay_name(name: str) -> str:
 
 
 REDUCED = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
+    1: (cv2.IMREAD_COLOR, cv2.IMREAD_GRAYSCALE),
+    2: (cv2.IMREAD_REDUCED_COLOR_2, cv2.IMREAD_REDUCED_GRAYSCALE_2),
+    4: (cv2.IMREAD_REDUCED_COLOR_4, cv2.IMREAD_REDUCED_GRAYSCALE_4),
+    8: (cv2.IMREAD_REDUCED_COLOR_8, cv2.IMREAD_REDUCED_GRAYSCALE_8),
 }
+"""How OpenCV calls decoding at a fraction of the size, in colour and gray."""
 
 
 MAX_PIXELS = 300_000_000
@@ -85,7 +86,7 @@ class Encoded:
         `factor` reduces it; a JPEG costs little then. 16-bit pictures are brought to 8 bits, alpha
         is dropped, CMYK becomes BGR. Raises ImageError.
         """
-        flags = cv2.IMREAD_GRAYSCALE if gray else REDUCED[factor]
+        flags = REDUCED[factor][gray]
         try:
             image = cv2.imdecode(np.frombuffer(self.data, np.uint8), flags)
         except cv2.error as error:
@@ -107,13 +108,26 @@ def to_gray(crop: Image) -> Image:
 
 
 def resized(image: Image, factor: float) -> Image:
-    """The picture at `factor` times its size: averaged where smaller, bilinear where larger."""
+    """The picture at `factor` times its size.
+
+    Averaged down by a whole number, then bilinear: many times faster than an average over parts
+    of pixels.
+    """
     height, width = image.shape[:2]
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     if size == (width, height):
         return image
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+    step = min(int(1 / factor + 0.25), height, width)
+    if step > 1:
+        even = image[: height // step * step, : width // step * step]
+        small = (even.shape[1] // step, even.shape[0] // step)
+        image = np.asarray(cv2.resize(even, small, interpolation=cv2.INTER_AREA), np.uint8)
+    step = max(step, 1)
+    along = [side / (new * step) for side, new in zip((width, height), size, strict=True)]
+    matrix = np.array([[along[0], 0, along[0] / 2 - 0.5], [0, along[1], along[1] / 2 - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(image, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.uint8)
 
 
 def write_image(path: Path, image: Image, quality: int = 90) -> None:

@@ -23,7 +23,8 @@ from fkp.annotate.rows import CsvRows
 from fkp.cli.models import find_model
 from fkp.learn.checkpoint import Model, load_model
 from fkp.vision.crop import CropTransform
-from fkp.vision.detect import HaarDetector, YuNetDetector
+from fkp.vision.detect import YuNetDetector
+from fkp.vision.haar import HaarDetector
 from fkp.vision.images import to_gray
 
 GROUP = Path(__file__).resolve().parents[2] / "sample_images" / "group.jpg"

@@ -30,7 +30,8 @@ from fkp.learn.detection.score import score_detector
 from fkp.learn.weights import Recipe, prepared_samples
 from fkp.vision.canvas import Scene
 from fkp.vision.crop import CropTransform
-from fkp.vision.detect import WEIGHTS, Detections, HaarDetector, YuNetDetector
+from fkp.vision.detect import WEIGHTS, Detections, YuNetDetector
+from fkp.vision.haar import HaarDetector
 from fkp.vision.images import Image, resized, to_gray
 
 Array = npt.NDArray[np.float64]

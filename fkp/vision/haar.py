@@ -1,0 +1,74 @@
+"""OpenCV's face cascade, where OpenCV has it."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fkp.errors import FkpError
+from fkp.vision.detect import Detections
+from fkp.vision.images import Image
+
+HAAR_LAYOUT = np.array(
+    [[0.320, 0.394], [0.680, 0.394], [0.500, 0.590], [0.362, 0.796], [0.638, 0.796]]
+)
+"""Mean place of the anchors in the cascade's boxes, measured on 300 labelled video frames
+(standard deviation 0.03 for the eyes, 0.07 for the nose tip), made symmetric."""
+
+
+class HaarDetector:
+    """OpenCV's frontal-face cascade (Viola and Jones, 2001) on a picture of bounded size.
+
+    It knows boxes only; the anchors are where they lie in its boxes on average. The `alt2`
+    cascade finds more faces than `default` at a tenth of its false alarms.
+    """
+
+    name = "haar"
+
+    def __init__(self, det_size: int = 640, min_score: float = 0, min_face: float = 0) -> None:
+        self.det_size = det_size  # long side of the picture it looks at, pixels
+        self.min_score = min_score
+        self.min_face = min_face  # smallest side of a face in the whole picture, pixels
+        if not self.available():
+            raise FkpError(
+                f"OpenCV {cv2.__version__} has no Haar cascades: use --detector fkp, "
+                "or install opencv-python-headless<5"
+            )
+
+    @staticmethod
+    def available() -> bool:
+        """Whether this OpenCV has cascades; version 5 has none in its main wheels."""
+        return hasattr(cv2, "CascadeClassifier")
+
+    def detect(self, image: Image) -> Detections:
+        """Faces in a BGR picture (H, W, 3); scores: w / (w + 5), w of the last stage."""
+        scale = min(1.0, self.det_size / max(image.shape[:2]))
+        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        if scale < 1:
+            gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        smallest = max(24, round(self.min_face * scale))
+        found, _, weights = _cascade().detectMultiScale3(
+            gray, 1.1, 5, minSize=(smallest, smallest), outputRejectLevels=True
+        )
+        boxes = np.asarray(found, np.float64).reshape(-1, 4)
+        scores = np.asarray(weights, np.float64).reshape(-1).clip(min=0)
+        scores = scores / (scores + 5)
+        order = np.argsort(-scores, kind="stable")
+        order = order[scores[order] >= self.min_score]
+        # Pixel centres at integers: a box of the small picture starts half a pixel before its own.
+        fx, fy = image.shape[1] / gray.shape[1], image.shape[0] / gray.shape[0]
+        factor = np.array([fx, fy, fx, fy])
+        boxes = boxes[order] * factor
+        corner = boxes[:, None, :2] - 0.5
+        anchors = corner + HAAR_LAYOUT * boxes[:, None, 2:]
+        return Detections(boxes.astype(np.float32), scores[order].astype(np.float32), anchors)
+
+
+@lru_cache(maxsize=1)
+def _cascade() -> "cv2.CascadeClassifier":
+    path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_alt2.xml"
+    cascade = cv2.CascadeClassifier(str(path))
+    if cascade.empty():
+        raise FkpError(f"{path}: OpenCV's face cascade cannot be loaded")
+    return cascade
