@@ -15,8 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from fkp.annotate.drawing import Drawing
 from fkp.annotate.faces import TOLERANCE, KeypointNetwork, judge
 from fkp.annotate.inputs import find_inputs, read_list
+from fkp.annotate.local import Local
+from fkp.annotate.outcome import Annotated
 from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
 from fkp.annotate.results import TableFile, TableStream, claim_folder
 from fkp.annotate.rows import CsvRows, JsonRows
@@ -48,10 +51,11 @@ def run(
     """Annotate into a folder; the summary and the table."""
     out.mkdir(parents=True, exist_ok=True)
     inputs = find_inputs(paths, exclude=out)
-    config = AnnotateConfig(scheme=scheme, **{"overlays": out / "overlays", **options})
+    config = AnnotateConfig(scheme=scheme, **{"drawing": Drawing(out / "overlays"), **options})
     rows = CsvRows(scheme or network.scheme, each)
     with TableFile(out / "keypoints.csv", rows) as table:
-        summary = annotate(inputs, network, detector, config, lambda done, total: None, table)
+        engine = Local(network, detector, config)
+        summary = annotate(inputs, engine, lambda done, total: None, table)
     return summary, pd.read_csv(out / "keypoints.csv")
 
 
@@ -199,7 +203,7 @@ class Spy:
 
 def test_faces_of_many_pictures_share_a_batch_and_map_back(tmp_path: Path, samples: Path) -> None:
     spy, detector = Spy(), DETECTOR
-    _, table = run([str(samples)], tmp_path, spy, overlays=None)
+    _, table = run([str(samples)], tmp_path, spy, drawing=None)
     assert spy.calls == 1
     table = table.dropna(subset="face")
     image = cv2.imread(str(samples / "president.jpg"))
@@ -217,7 +221,7 @@ def test_the_network_has_its_say_about_what_is_a_face(tmp_path: Path, samples: P
     rows = {}
     for face, name in ((0.99, "sure"), (0.01, "doubtful"), (float("nan"), "silent")):
         paths = [str(samples / "group.jpg")]
-        _, rows[name] = run(paths, tmp_path / name, Spy(face=face), overlays=None)
+        _, rows[name] = run(paths, tmp_path / name, Spy(face=face), drawing=None)
     assert rows["doubtful"]["status"].tolist() == ["no_face"]
     count = len(rows["silent"])
     assert 3 <= count <= len(rows["sure"])
@@ -239,7 +243,7 @@ def test_only_the_surest_faces_and_their_confidence(tmp_path: Path, samples: Pat
     # Scales at which a point lies within the tolerance in 90 % of cases.
     spy = Spy(face=1.0, scale=TOLERANCE * 40 / RADIUS_90)
     paths = [str(samples / "group.jpg")]
-    _, table = run(paths, tmp_path, spy, each=True, max_faces=1, overlays=None)
+    _, table = run(paths, tmp_path, spy, each=True, max_faces=1, drawing=None)
     assert len(table) == 1
     assert table["confidence"][0] == 0.9
     assert [table[f"{name}_confidence"][0] for name in MTFL5.names] == [0.9] * 5
@@ -252,7 +256,8 @@ def test_rows_of_json(tmp_path: Path, samples: Path) -> None:
     paths = [str(samples / "group.jpg"), str(tmp_path / "blank.png"), os.fsdecode(b"\xff.jpg")]
     table = TableStream(sink, JsonRows(MTFL5, each=True))
     spy = Spy(face=1.0, scale=TOLERANCE * 40 / RADIUS_90)
-    annotate(find_inputs(paths), spy, DETECTOR, AnnotateConfig(), lambda done, total: None, table)
+    engine = Local(spy, DETECTOR, AnnotateConfig())
+    annotate(find_inputs(paths), engine, lambda done, total: None, table)
     rows = [json.loads(line) for line in sink.getvalue().splitlines()]
     assert [row["status"] for row in rows[-2:]] == ["no_face", "unreadable"]
     assert rows[-1]["reason"] == "no such file or directory"
@@ -261,7 +266,7 @@ def test_rows_of_json(tmp_path: Path, samples: Path) -> None:
     assert (first["image"], first["face"], first["status"]) == (paths[0], 0, "ok")
     assert list(first["points"]) == list(MTFL5.names)
     assert first["confidences"] == dict.fromkeys(MTFL5.names, 0.9)
-    _, csv = run(paths[:1], tmp_path, spy, overlays=None)
+    _, csv = run(paths[:1], tmp_path, spy, drawing=None)
     assert first["points"]["nose_tip"] == csv.iloc[0][["nose_tip_x", "nose_tip_y"]].tolist()
     assert first["box"][2] == csv["box_w"][0]
 
@@ -296,7 +301,7 @@ def test_odd_names_survive_the_table(tmp_path: Path) -> None:
     names = ["a,b.jpg", 'q"q.jpg', "new\nline.jpg", "=1+1.jpg", os.fsdecode(b"\xff.jpg")]
     with TableFile(tmp_path / "keypoints.csv", CsvRows(FKP4)) as table:
         for name in names:
-            table.write(name, Faces.empty(FKP4))
+            table.write(name, Annotated(Faces.empty(FKP4), 8, 8))
     read = pd.read_csv(tmp_path / "keypoints.csv", encoding_errors="surrogateescape")
     assert list(read["image"]) == names
     assert set(read["status"]) == {"no_face"}

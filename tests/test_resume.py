@@ -153,6 +153,7 @@ def test_a_journal_tells_how_far_a_run_came(tmp_path: Path) -> None:
         faces = 3
         statuses = {"ok": 2, "unreadable": 1}  # noqa: RUF012
         failures = [("a\udcff.jpg", "empty")]  # noqa: RUF012
+        notes = {"animated": 1}  # noqa: RUF012
 
     identity = {"inputs": "5 files", "--scheme": None}
     journal = Journal.resume(tmp_path, identity)

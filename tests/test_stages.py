@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from fkp.annotate.faces import predict
-from fkp.annotate.stages import Cut, FaceCutter, Failure
+from fkp.annotate.outcome import Annotated, Failure
+from fkp.annotate.pipeline import AnnotateConfig
+from fkp.annotate.stages import Cut, FaceCutter
 from fkp.cli.models import find_model
 from fkp.keypoints import IBUG68, Faces
 from fkp.learn.checkpoint import Model, load_model
@@ -35,9 +37,9 @@ def network() -> Model:
 
 def faces(path: Path, network: Model) -> Faces:
     cutter = FaceCutter(YuNetDetector(), network.layout, network.size)
-    (result,) = predict([cutter(str(path))], network)
-    assert isinstance(result, Faces)
-    return result
+    (result,) = predict([cutter(str(path))], network, AnnotateConfig())
+    assert isinstance(result, Annotated)
+    return result.faces
 
 
 def test_reduced_decoding_moves_no_point(

@@ -6,10 +6,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fkp.annotate.stages import Cut, Failure
+from fkp.annotate.outcome import Annotated, Failure, Result
+from fkp.annotate.pipeline import AnnotateConfig
+from fkp.annotate.stages import Cut
 from fkp.keypoints import Faces, Prediction, Scheme
-
-MIN_SCORE = 0.5
 
 TOLERANCE = 0.02
 """A point's confidence is the probability that it lies within this share of the crop's side of its
@@ -44,27 +44,18 @@ class KeypointNetwork(Protocol):
 
 
 def predict(
-    cuts: Sequence[Cut | Failure],
-    network: KeypointNetwork,
-    scheme: Scheme | None = None,
-    batch: int = 64,
-    min_score: float = MIN_SCORE,
-    max_faces: int = 0,
-) -> list[Faces | Failure]:
-    """The faces of many pictures from their crops, in common batches, in picture pixels.
-
-    scheme: the points wanted, where not the network's own. Faces of a score under `min_score`
-    (see `judge`) are left out; the surest come first, and with `max_faces` only so many.
-    """
+    cuts: Sequence[Cut | Failure], network: KeypointNetwork, config: AnnotateConfig
+) -> list[Result]:
+    """What is in many pictures, from their crops in common batches."""
     good = [cut for cut in cuts if isinstance(cut, Cut)]
     if not good:
         return [cut for cut in cuts if isinstance(cut, Failure)]
     # What `judge` needs of the network for `min_score`, and a little less, as numbers are rounded;
     # nothing where there is no detector's score.
     detected = np.nan_to_num(np.concatenate([cut.scores for cut in good]), nan=np.inf)
-    least = 0.999 * np.float32(min_score**2) / detected
-    said = network.predict(np.concatenate([cut.crops for cut in good]), batch, least)
-    results: list[Faces | Failure] = []
+    least = 0.999 * np.float32(config.min_score**2) / detected
+    said = network.predict(np.concatenate([cut.crops for cut in good]), config.batch, least)
+    results: list[Result] = []
     start = 0
     for cut in cuts:
         if isinstance(cut, Failure):
@@ -73,26 +64,21 @@ def predict(
         rows = slice(start, start + len(cut.transforms))
         start = rows.stop
         own = Prediction(said.points[rows], said.scale[rows], said.face[rows])
-        scores = judge(cut.scores, own.face)
-        # A crop that is said to be a face (NaN: no detector) is taken for one.
-        kept = np.flatnonzero(~(scores < min_score))
-        kept = kept[np.argsort(-scores[kept], kind="stable")][: max_faces or None]
-        results.append(_faces(cut, own, scores, kept, network, scheme or network.scheme))
+        faces = _faces(cut, own, network, config)
+        results.append(Annotated(faces, cut.width, cut.height, cut.note))
     return results
 
 
-def _faces(
-    cut: Cut,
-    said: Prediction,
-    scores: npt.NDArray[np.float32],
-    kept: npt.NDArray[np.int64],
-    network: KeypointNetwork,
-    scheme: Scheme,
-) -> Faces:
-    """The kept faces of one picture."""
+def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: AnnotateConfig) -> Faces:
+    """The faces of one picture that are sure enough, the surest first, in picture pixels."""
+    scores = judge(cut.scores, said.face)
+    # A crop that is said to be a face (NaN: no detector) is taken for one.
+    kept = np.flatnonzero(~(scores < config.min_score))
+    kept = kept[np.argsort(-scores[kept], kind="stable")][: config.max_faces or None]
     points = np.array([cut.transforms[i].invert(said.points[i]) for i in kept])
     points = points.reshape(len(kept), len(network.scheme), 2)
     confidence = said.confidence(TOLERANCE * network.size)[kept]
+    scheme = config.scheme or network.scheme
     return Faces(
         scheme,
         cut.boxes[kept],

@@ -44,6 +44,7 @@ class Past:
     faces: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     failures: list[tuple[str, str]] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
 
 
 class Counts(Protocol):
@@ -57,6 +58,9 @@ class Counts(Protocol):
 
     @property
     def failures(self) -> Sequence[tuple[str, str]]: ...
+
+    @property
+    def notes(self) -> Mapping[str, int]: ...
 
 
 class Journal:
@@ -94,7 +98,10 @@ class Journal:
         last = lines[-1]
         past = Past()
         if len(lines) > 1:
-            past = Past(last["done"], last["bytes"], last["faces"], last["statuses"], failures)
+            past = Past(
+                last["done"], last["bytes"], last["faces"], last["statuses"], failures,
+                last["notes"],
+            )  # fmt: skip
         return cls(folder, identity, past)
 
     def commit(self, counts: Counts, written: int) -> None:
@@ -108,6 +115,7 @@ class Journal:
                 "faces": counts.faces,
                 "statuses": dict(counts.statuses),
                 "failures": new,
+                "notes": dict(counts.notes),
             }
         )
 

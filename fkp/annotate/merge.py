@@ -10,8 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from fkp.annotate.journal import differences
-from fkp.annotate.results import OVERLAYS, RUN, TABLES, claim_folder, is_finished, write_run
+from fkp.annotate.results import (
+    CROPS,
+    OVERLAYS,
+    RUN,
+    Output,
+    claim_folder,
+    is_finished,
+    write_run,
+)
+from fkp.annotate.rows import Rows
 from fkp.errors import FkpError
+from fkp.keypoints import Scheme
 
 SHARD = "shard"
 """The key of a run's identity that tells which part it is: `I/N`."""
@@ -46,10 +56,14 @@ def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
         others = differences(own, first, ("here", "elsewhere"))
         if others:
             raise FkpError(f"{folder}: is part of another run: {'; '.join(others)}")
+    output = _output(first)
     claim_folder(out, overwrite)
-    table = _join_tables([folder for _, folder, _ in runs], out)
-    for _, folder, _ in runs:
-        _copy_tree(folder / OVERLAYS, out / OVERLAYS)
+    folders = [folder for _, folder, _ in runs]
+    _join_tables(folders, out, output.table)
+    for folder in folders:
+        for name in (OVERLAYS, CROPS):
+            _copy_tree(folder / name, out / name)
+    table = output.finish(out, str(runs[0][2]["root"]), os.cpu_count() or 1)
     statuses: Counter[str] = Counter()
     for _, _, facts in runs:
         statuses.update(facts["statuses"])
@@ -59,13 +73,26 @@ def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
         out / RUN,
         {
             "identity": {**first, SHARD: "1/1"},
-            "merged": [str(folder) for _, folder, _ in runs],
+            "merged": [str(folder) for folder in folders],
             "inputs": inputs,
             "statuses": dict(statuses),
             "faces": faces,
+            "root": runs[0][2]["root"],
         },
     )
+    output.tidy(out)
     return Merged(table, inputs, faces, statuses)
+
+
+def _output(identity: dict[str, Any]) -> Output:
+    """What the shards wrote, to be written of all."""
+    return Output(
+        Scheme.from_names(identity["points"]),
+        identity["--format"],
+        identity["--schema"],
+        identity["--confidence"],
+        gallery=not identity["--no-overlays"],
+    )
 
 
 def _finished(parts: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -74,7 +101,8 @@ def _finished(parts: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
             raise FkpError(f"{folder}: holds no finished run; continue it with --resume")
         try:
             facts = json.loads((folder / RUN).read_text(encoding="utf-8"))
-            _shard(facts), facts["inputs"], facts["faces"], facts["statuses"]
+            _shard(facts), facts["inputs"], facts["faces"], facts["statuses"], facts["root"]
+            _output(facts["identity"])
         except (ValueError, KeyError, TypeError) as error:
             raise FkpError(f"{folder / RUN}: not what fkp annotate wrote: {error}") from error
         yield folder, facts
@@ -85,21 +113,20 @@ def _shard(facts: dict[str, Any]) -> tuple[int, int]:
     return int(number), int(total)
 
 
-def _join_tables(folders: Sequence[Path], out: Path) -> Path:
+def _join_tables(folders: Sequence[Path], out: Path, rows: Rows) -> None:
     """One table with the rows of all, and one header."""
-    name = next((n for n in TABLES.values() if (folders[0] / n).exists()), None)
-    if name is None:
-        raise FkpError(f"{folders[0]}: holds no table")
+    name = f"keypoints.{rows.suffix}"
     part = out / f"{name}.part"
     with part.open("wb") as target:
-        for i, folder in enumerate(folders):
-            with (folder / name).open("rb") as source:
-                header = source.readline() if name == TABLES["csv"] else b""
-                if i == 0:
-                    target.write(header)
-                shutil.copyfileobj(source, target)
+        target.write(rows.header().encode())
+        for folder in folders:
+            try:
+                with (folder / name).open("rb") as source:
+                    source.seek(len(rows.header().encode()))
+                    shutil.copyfileobj(source, target)
+            except FileNotFoundError as error:
+                raise FkpError(f"{folder}: holds no {name}") from error
     os.replace(part, out / name)
-    return out / name
 
 
 def _copy_tree(source: Path, target: Path) -> None:

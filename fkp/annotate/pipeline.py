@@ -1,43 +1,35 @@
-"""From inputs to results: workers read, find, cut and draw; the parent runs the network and writes.
+"""From inputs to results: an engine annotates chunk by chunk; what comes is written in order."""
 
-While the network has one chunk of inputs, the workers have the next one, and the overlays of the
-one before. Nothing else is held, so that the memory depends on the chunk alone.
-"""
-
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Protocol
 
-import joblib
-
-from fkp.annotate.faces import MIN_SCORE, KeypointNetwork, predict
+from fkp.annotate.drawing import Drawing
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.journal import Journal, Past
+from fkp.annotate.outcome import Failure, Result
 from fkp.annotate.results import Table
-from fkp.annotate.stages import Cut, Drawn, FaceCutter, Failure, Overlay
-from fkp.keypoints import Faces, Scheme
-from fkp.vision.detect import FaceDetector
-from fkp.vision.images import MAX_PIXELS, overlay_name
+from fkp.annotate.watch import Watch, add_seconds
+from fkp.keypoints import Scheme
+from fkp.vision.images import MAX_PIXELS
 
 CHUNK = 96
 """Inputs between two runs of the network; fewer at the beginning, so that first rows come soon."""
 
-TASK = 4
-"""Inputs that a worker takes at a time."""
-
-Result = Faces | Failure
+MIN_SCORE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotateConfig:
     """How to annotate.
 
-    scheme, min_score, max_faces, batch: see `faces.predict`.
-    overlays: the folder for them, None for none.
+    scheme: the points wanted, where not the network's own.
+    min_score: faces of a lower score (see `faces.judge`) are left out.
+    max_faces: of a picture at most, the surest; 0 for all.
+    jobs: worker processes. batch: crops in a batch of the network.
+    drawing: None draws nothing.
     """
 
     scheme: Scheme | None = None
@@ -45,9 +37,31 @@ class AnnotateConfig:
     max_faces: int = 0
     jobs: int = 1
     batch: int = 64
-    overlays: Path | None = None
-    overlay: Overlay = field(default_factory=Overlay)
+    drawing: Drawing | None = None
     max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Some inputs with what was found in them, drawn if so wished.
+
+    seconds: spent, by stage. killed: worker processes that did not survive it.
+    """
+
+    paths: Sequence[str]
+    results: Sequence[Result]
+    seconds: dict[str, float] = field(default_factory=dict)
+    killed: int = 0
+
+
+class Engine(Protocol):
+    """What annotates inputs."""
+
+    def run(
+        self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
+    ) -> Generator[Chunk]:
+        """The inputs behind the first `done`, chunk by chunk as `chunked` makes them."""
+        ...
 
 
 @dataclass(slots=True)
@@ -55,182 +69,69 @@ class Summary:
     """What a run came to.
 
     seconds: of all workers together for decode, detect, crop and draw; of the parent for network,
-    write and waiting (for workers).
+    write and waiting (for workers). killed: worker processes that were killed from outside.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)  # inputs: ok, no_face, unreadable
     faces: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)  # path, reason
+    notes: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
+    killed: int = 0
 
-    def add(self, stage: str, seconds: float) -> None:
-        """Time spent more."""
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+    def add(self, seconds: dict[str, float]) -> None:
+        """Time spent more, by stage."""
+        add_seconds(self.seconds, seconds)
 
     def count(self, path: str, result: Result) -> None:
         """One input more."""
         if isinstance(result, Failure):
             self.statuses["unreadable"] += 1
             self.failures.append((path, result.reason))
-        else:
-            self.statuses["ok" if len(result) else "no_face"] += 1
-            self.faces += len(result)
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Some inputs with what was found in them."""
-
-    paths: Sequence[str]
-    results: list[Result]
+            return
+        self.statuses["ok" if len(result.faces) else "no_face"] += 1
+        self.faces += len(result.faces)
+        if result.note:
+            self.notes[result.note] += 1
 
 
 def annotate(
     inputs: Inputs,
-    network: KeypointNetwork,
-    detector: FaceDetector | None,
-    config: AnnotateConfig,
+    engine: Engine,
     progress: Callable[[int, int], None],
     table: Table,
     journal: Journal | None = None,
 ) -> Summary:
-    """Write the rows of all inputs into a table, and their overlays into a folder.
+    """Write the rows of all inputs into a table.
 
     Rows come in the order of the inputs. An unreadable input is a row, and never ends the run.
     With a journal, a run that was stopped goes on where it was.
     """
-    scheme = config.scheme or network.scheme
     past = journal.past if journal is not None else Past()
-    summary = Summary(Counter(past.statuses), past.faces, list(past.failures))
-    chunks = _chunks(inputs.paths, past.done)
-
-    def write(chunk: _Chunk) -> None:
-        with _clock(summary, "write"):
+    summary = Summary(
+        Counter(past.statuses), past.faces, list(past.failures), Counter(past.notes)
+    )  # fmt: skip
+    with closing(engine.run(inputs, past.done, progress)) as chunks:
+        for chunk in chunks:
+            watch = Watch()
             for path, result in zip(chunk.paths, chunk.results, strict=True):
                 table.write(path, result)
                 summary.count(path, result)
             written = table.flush()
             if journal is not None:
                 journal.commit(summary, written)
-
-    with _Workers(inputs, network, detector, config, progress, past.done) as workers:
-        drawn = to_draw = None
-        pending = workers.submit(next(chunks, ()), None)
-        while True:
-            with _clock(summary, "waiting"):
-                done = pending.result()
-            for stage, seconds in done.seconds():
-                summary.add(stage, seconds)
-            if drawn is not None:
-                write(_without(drawn, done.drawn))
-            if not done.paths and to_draw is None:
-                break
-            pending = workers.submit(next(chunks, ()), to_draw)
-            drawn, to_draw = to_draw, None
-            with _clock(summary, "network"):
-                results = predict(
-                    done.cuts, network, scheme, config.batch, config.min_score, config.max_faces
-                )
-            if done.paths and config.overlays is not None:
-                to_draw = _Chunk(done.paths, results)
-            elif done.paths:
-                write(_Chunk(done.paths, results))
+            watch.lap("write")
+            summary.add(chunk.seconds)
+            summary.add(watch.seconds)
+            summary.killed += chunk.killed
     return summary
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """What the workers have done: the faces cut out of `paths`, and the drawings asked for."""
-
-    paths: Sequence[str]
-    cuts: list[Cut | Failure] = field(default_factory=list)
-    drawn: list[Drawn] = field(default_factory=list)
-
-    def seconds(self) -> Iterator[tuple[str, float]]:
-        """By stage."""
-        for part in (*self.cuts, *self.drawn):
-            if not isinstance(part, Failure):
-                yield from part.seconds.items()
-
-
-class _Workers:
-    """A pool that cuts the faces of one chunk and draws those of another at the same time."""
-
-    def __init__(
-        self,
-        inputs: Inputs,
-        network: KeypointNetwork,
-        detector: FaceDetector | None,
-        config: AnnotateConfig,
-        progress: Callable[[int, int], None],
-        done: int,
-    ) -> None:
-        self.inputs, self.config, self.progress, self.done = inputs, config, progress, done
-        self.cutter = FaceCutter(detector, network.layout, network.size, config.max_pixels)
-        self.pool = joblib.Parallel(n_jobs=config.jobs, return_as="generator", batch_size=1)
-        self.thread = ThreadPoolExecutor(1)
-
-    def __enter__(self) -> "_Workers":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.thread.shutdown(cancel_futures=True)
-
-    def submit(self, paths: Sequence[str], drawn: _Chunk | None) -> "Future[_Done]":
-        """Begin with cutting the faces of `paths` and drawing those of `drawn`."""
-        return self.thread.submit(self._run, paths, drawn)
-
-    def _run(self, paths: Sequence[str], drawn: _Chunk | None) -> "_Done":
-        tasks = [
-            joblib.delayed(self.cutter.many)(paths[i : i + TASK])
-            for i in range(0, len(paths), TASK)
-        ]
-        to_draw = [] if drawn is None else self._drawings(drawn)
-        tasks += [joblib.delayed(self.config.overlay.draw)(*drawing) for drawing in to_draw]
-        done = _Done(paths)
-        for result in self.pool(tasks):
-            if isinstance(result, Drawn):
-                done.drawn.append(result)
-                continue
-            done.cuts.extend(result)
-            self.done += len(result)
-            self.progress(self.done, len(self.inputs.paths))
-        return done
-
-    def _drawings(self, chunk: _Chunk) -> list[tuple[str, Path, Faces]]:
-        folder = self.config.overlays
-        if folder is None:
-            return []
-        return [
-            (path, folder / overlay_name(self.inputs.relative(path)), faces)
-            for path, faces in zip(chunk.paths, chunk.results, strict=True)
-            if isinstance(faces, Faces)
-        ]
-
-
-def _without(chunk: _Chunk, drawn: Sequence[Drawn]) -> _Chunk:
-    """The chunk, in which pictures that could not be drawn have become failures."""
-    remaining = iter(drawn)
-    results: list[Result] = []
-    for result in chunk.results:
-        problem = next(remaining).problem if isinstance(result, Faces) else None
-        results.append(result if problem is None else Failure(problem))
-    return _Chunk(chunk.paths, results)
-
-
-def _chunks(paths: Sequence[str], done: int) -> Iterator[Sequence[str]]:
-    """The parts behind the first `done` inputs: always the same ones, wherever a run goes on."""
+def chunked(paths: Sequence[str], done: int) -> Iterator[Sequence[str]]:
+    """The chunks behind the first `done` inputs: always the same ones, wherever a run goes on."""
     start, size = 0, CHUNK // 8
     while start < len(paths):
         if start >= done:
             yield paths[start : start + size]
         start += size
         size = min(2 * size, CHUNK)
-
-
-@contextmanager
-def _clock(summary: Summary, stage: str) -> Iterator[None]:
-    """Add the time spent to a stage."""
-    started = time.perf_counter()
-    yield
-    summary.add(stage, time.perf_counter() - started)

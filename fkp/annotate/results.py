@@ -1,22 +1,134 @@
-"""What a run writes into its folder, or to a stream: the rows and `run.json`."""
+"""What a run writes into its folder, or to a stream: the table, and what is made of it."""
 
 import json
 import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
+from fkp.annotate.datasets import YoloFolder, relative_to, write_coco
+from fkp.annotate.gallery import PAGE, write_gallery
 from fkp.annotate.journal import JOURNAL
-from fkp.annotate.rows import FORMATS, Rows
-from fkp.annotate.stages import Failure
+from fkp.annotate.outcome import Result
+from fkp.annotate.parquet import check_parquet, write_parquet
+from fkp.annotate.rows import TABLES, Record, Rows
+from fkp.annotate.rows import Table as TableRows
+from fkp.annotate.schemas import OWN_SCHEME, ROW_SCHEMAS
 from fkp.errors import FkpError
-from fkp.keypoints import Faces
+from fkp.keypoints import SCHEMES, Scheme
 
-TABLES = {name: f"keypoints.{name}" for name in FORMATS}
-"""File names by format."""
+FORMATS = (*TABLES, "parquet")
+SCHEMAS = ("fkp", *ROW_SCHEMAS, "coco", "yolo")
 
-OVERLAYS = "overlays"
+OVERLAYS, CROPS, YOLO = "overlays", "crops", "yolo"
+FOLDERS = (OVERLAYS, CROPS, YOLO)
 RUN = "run.json"
+FILES = (
+    *(f"keypoints.{form}" for form in FORMATS),
+    *(f"{name}.csv" for name in ROW_SCHEMAS),
+    "coco.json", PAGE, RUN, JOURNAL,
+)  # fmt: skip
+"""All that a run may leave in its folder, beside the folders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What is written of the faces found.
+
+    scheme: their points. form: of the main table, one of FORMATS. schema: what else, one of
+    SCHEMAS. each: a confidence for each point. gallery: whether there are pictures to look at.
+    """
+
+    scheme: Scheme
+    form: str = "csv"
+    schema: str = "fkp"
+    each: bool = False
+    gallery: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise FkpError for what does not go together, before any work."""
+        if self.form == "parquet":
+            check_parquet()
+        if self.schema in ROW_SCHEMAS:
+            ROW_SCHEMAS[self.schema](self.scheme)
+
+    @property
+    def table(self) -> TableRows:
+        """The rows of the main table, as they are written one after the other."""
+        each = self.each or self.schema in ("dlc", "coco")
+        return TABLES["csv" if self.form == "parquet" else self.form](self.scheme, each)
+
+    @property
+    def stream(self) -> Rows:
+        """The rows for a pipe."""
+        if self.form == "parquet" or self.schema in ("coco", "yolo"):
+            raise FkpError("parquet, coco and yolo cannot be streamed: --out needs a folder")
+        if self.schema == "fkp":
+            return self.table
+        if self.form != "csv":
+            raise FkpError(f"--schema {self.schema} is CSV, not {self.form}")
+        return ROW_SCHEMAS[self.schema](self.scheme)
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Raise FkpError where two inputs, by their names below the root, would share a file."""
+        if self.schema == "yolo":
+            YoloFolder.check(names)
+
+    def finish(self, out: Path, root: str, jobs: int) -> Path:
+        """Make all else from the main table, when that is whole; the table's last place.
+
+        root: the folder of all inputs.
+        """
+        rows = self.table
+        path = out / f"keypoints.{rows.suffix}"
+
+        def records() -> Iterator[Record]:
+            return rows.read(path)
+
+        if self.schema in ROW_SCHEMAS:
+            other = ROW_SCHEMAS[self.schema](self.scheme)
+            with TableFile(out / f"{self.schema}.csv", other) as table:
+                for image, result in records():
+                    table.write(image, result)
+        elif self.schema == "coco":
+            part = out / "coco.json.part"
+            write_coco(part, self.scheme, records())
+            os.replace(part, out / "coco.json")
+        elif self.schema == "yolo":
+            folder = YoloFolder(out / YOLO, self.scheme)
+            folder.write((relative_to(root, image), result) for image, result in records())
+        if self.gallery:
+            write_gallery(out / PAGE, records(), out / OVERLAYS, root, jobs)
+        if self.form != "parquet":
+            return path
+        part = out / "keypoints.parquet.part"
+        write_parquet(part, self.scheme, rows.each, records())
+        os.replace(part, out / "keypoints.parquet")
+        return out / "keypoints.parquet"
+
+    def tidy(self, out: Path) -> None:
+        """Remove what only the way here needed, once the run is marked as finished."""
+        if self.form == "parquet":
+            (out / "keypoints.csv").unlink(missing_ok=True)
+
+
+def wanted_scheme(schema: str, named: str | None, own: Scheme) -> Scheme:
+    """The points for the results: as named, as the schema has them, or the network's own."""
+    if named is not None:
+        return SCHEMES[named]
+    return OWN_SCHEME.get(schema, own)
+
+
+def make_folder(out: Path) -> None:
+    """Make the result folder if it is not there; raises FkpError where that cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FkpError(f"{out}: cannot be used for results: {error.strerror}") from error
+    if not os.access(out, os.W_OK):
+        raise FkpError(f"{out}: no permission to write there")
 
 
 def claim_folder(out: Path, overwrite: bool = False, resume: bool = False) -> None:
@@ -24,11 +136,9 @@ def claim_folder(out: Path, overwrite: bool = False, resume: bool = False) -> No
 
     What a killed run left half-written there is removed.
     """
+    make_folder(out)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        if not os.access(out, os.W_OK):
-            raise FkpError(f"{out}: no permission to write there")
-        if any((out / name).exists() for name in (*TABLES.values(), RUN, JOURNAL)):
+        if any((out / name).exists() for name in FILES):
             if not overwrite and not resume:
                 what = (
                     "an unfinished run; --resume continues it"
@@ -37,10 +147,11 @@ def claim_folder(out: Path, overwrite: bool = False, resume: bool = False) -> No
                 )
                 raise FkpError(f"{out}: holds {what}; use --overwrite or another --out")
             if overwrite:
-                for name in (*TABLES.values(), RUN, JOURNAL):
+                for name in FILES:
                     (out / name).unlink(missing_ok=True)
                     (out / f"{name}.part").unlink(missing_ok=True)
-            _clear(out / OVERLAYS, everything=overwrite)
+            for name in FOLDERS:
+                _clear(out / name, everything=overwrite)
     except OSError as error:
         raise FkpError(f"{out}: cannot be used for results: {error.strerror}") from error
 
@@ -59,7 +170,7 @@ def _clear(folder: Path, everything: bool) -> None:
 class Table(Protocol):
     """Where rows go."""
 
-    def write(self, image: str, result: Faces | Failure) -> None:
+    def write(self, image: str, result: Result) -> None:
         """The rows of one input."""
         ...
 
@@ -101,7 +212,7 @@ class TableFile:
             )
         os.truncate(self.part, self.keep)
 
-    def write(self, image: str, result: Faces | Failure) -> None:
+    def write(self, image: str, result: Result) -> None:
         """The rows of one input."""
         self._file.write(self.rows.of(image, result))
 
@@ -129,7 +240,7 @@ class TableStream:
         self.stream, self.rows, self.bytes = stream, rows, 0
         self._put(rows.header())
 
-    def write(self, image: str, result: Faces | Failure) -> None:
+    def write(self, image: str, result: Result) -> None:
         """The rows of one input."""
         self._put(self.rows.of(image, result))
 

@@ -1,14 +1,16 @@
-"""The forms that rows of results take: text, a line or more for each input."""
+"""Rows of results as text, a line or more for each input, and back again."""
 
 import csv
 import io
 import json
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from fkp.annotate.stages import Failure
+from fkp.annotate.outcome import Annotated, Failure, Result
 from fkp.keypoints import Faces, Scheme
 
 _COLUMNS = (
@@ -17,6 +19,10 @@ _COLUMNS = (
 
 SCORE, BOX, POINT = 4, 2, 3
 """Decimals written."""
+
+Record = tuple[str, Result]
+
+_Row = TypeVar("_Row")
 
 
 class Rows(Protocol):
@@ -28,46 +34,83 @@ class Rows(Protocol):
         """What comes before the first row."""
         ...
 
-    def of(self, image: str, result: Faces | Failure) -> str:
+    def of(self, image: str, result: Result) -> str:
         """The rows of one input: one a face, or one that says why there is none."""
+        ...
+
+
+class Table(Rows, Protocol):
+    """Rows that tell all, and can be read again. each: with a confidence for each point."""
+
+    each: bool
+
+    def read(self, path: Path) -> Iterator[Record]:
+        """The inputs of a file of these rows, in order."""
         ...
 
 
 class CsvRows:
     """A table that is itself a valid training table: `<name>_x,<name>_y` for each point.
 
-    Behind the points stand the confidence of each (with `each`), their mean, and why an input is
-    unreadable.
+    Behind the points stand the confidence of each (with `each`), their mean, the size of the
+    picture, and what there is to say: why an input is unreadable.
     """
 
     suffix = "csv"
 
     def __init__(self, scheme: Scheme, each: bool = False) -> None:
-        self.each = each
+        self.scheme, self.each = scheme, each
         confidence = [f"{name}_confidence" for name in scheme.names] if each else []
-        self.columns = [*_COLUMNS, *scheme.columns, *confidence, "confidence", "reason"]
+        last = ("confidence", "image_width", "image_height", "reason")
+        self.columns = [*_COLUMNS, *scheme.columns, *confidence, *last]
 
     def header(self) -> str:
         """The names of the columns."""
-        return _csv_line(self.columns)
+        return csv_line(self.columns)
 
-    def of(self, image: str, result: Faces | Failure) -> str:
+    def of(self, image: str, result: Result) -> str:
         """Lines with empty cells where nothing is known."""
-        empty = [""] * (len(self.columns) - 6)
+        empty = [""] * (len(self.columns) - 8)
         if isinstance(result, Failure):
-            return _csv_line([image, "", "", "", "unreadable", *empty, result.reason])
-        if len(result) == 0:
-            return _csv_line([image, "", "", "", "no_face", *empty, ""])
-        lines = []
-        for i in range(len(result)):
-            cells = [_cell(result.scores[i], SCORE)]
-            cells += [_cell(v, BOX) for v in result.boxes[i]]
-            cells += [_cell(v, POINT) for v in result.points[i].reshape(-1)]
-            if self.each:
-                cells += [_cell(v, POINT) for v in result.confidence[i]]
-            cells.append(_cell(result.confidence[i].mean(), POINT))
-            lines.append(_csv_line([image, "", "", str(i), "ok", *cells, ""]))
-        return "".join(lines)
+            return csv_line([image, "", "", "", "unreadable", *empty, "", "", result.reason])
+        last = [str(result.width), str(result.height), result.note]
+        if len(result.faces) == 0:
+            return csv_line([image, "", "", "", "no_face", *empty, *last])
+        return "".join(
+            csv_line([image, "", "", str(i), "ok", *self._face(result.faces, i), *last])
+            for i in range(len(result.faces))
+        )
+
+    def _face(self, faces: Faces, i: int) -> list[str]:
+        cells = [cell(faces.scores[i], SCORE)]
+        cells += [cell(v, BOX) for v in faces.boxes[i]]
+        cells += [cell(v, POINT) for v in faces.points[i].reshape(-1)]
+        if self.each:
+            cells += [cell(v, POINT) for v in faces.confidence[i]]
+        return [*cells, cell(faces.confidence[i].mean(), POINT)]
+
+    def read(self, path: Path) -> Iterator[Record]:
+        """The inputs of a file of these rows, in order."""
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            reader = csv.reader(file)
+            next(reader)
+            # Faces of one input are numbered from 0; the same input may be given twice.
+            first = (row for row in reader if row)
+            for rows in _by_input(first, lambda row: row[3]):
+                yield rows[0][0], self._result(rows)
+
+    def _result(self, rows: list[list[str]]) -> Result:
+        status, last = rows[0][4], rows[0][-3:]
+        if status == "unreadable":
+            return Failure(last[2])
+        faces = Faces.empty(self.scheme)
+        if status == "ok":
+            k = len(self.scheme)
+            numbers = np.array([[float(v or "nan") for v in row[5:-3]] for row in rows], np.float32)
+            sure = numbers[:, 5 + 2 * k : -1] if self.each else np.repeat(numbers[:, -1:], k, 1)
+            points = numbers[:, 5 : 5 + 2 * k].reshape(-1, k, 2)
+            faces = Faces(self.scheme, numbers[:, 1:5], numbers[:, 0], points, sure)
+        return Annotated(faces, int(last[0]), int(last[1]), last[2])
 
 
 class JsonRows:
@@ -85,46 +128,97 @@ class JsonRows:
         """Nothing."""
         return ""
 
-    def of(self, image: str, result: Faces | Failure) -> str:
+    def of(self, image: str, result: Result) -> str:
         """Lines of JSON."""
         if isinstance(result, Failure):
-            return self._line(image, "unreadable", reason=result.reason)
-        if len(result) == 0:
-            return self._line(image, "no_face")
-        return "".join(self._face(image, result, i) for i in range(len(result)))
+            return self._line(image, "unreadable", None, {"reason": result.reason})
+        about: dict[str, object] = {"size": [result.width, result.height]}
+        if result.note:
+            about["reason"] = result.note
+        if len(result.faces) == 0:
+            return self._line(image, "no_face", None, about)
+        return "".join(
+            self._line(image, "ok", i, {**self._face(result.faces, i), **about})
+            for i in range(len(result.faces))
+        )
 
-    def _face(self, image: str, faces: Faces, i: int) -> str:
+    def _face(self, faces: Faces, i: int) -> dict[str, object]:
         names = self.scheme.names
         rows = zip(names, faces.points[i], strict=True)
         row: dict[str, object] = {
-            "score": _number(faces.scores[i], SCORE),
-            "box": [_number(v, BOX) for v in faces.boxes[i]],
-            "points": {name: [_number(v, POINT) for v in point] for name, point in rows},
-            "confidence": _number(faces.confidence[i].mean(), POINT),
+            "score": number(faces.scores[i], SCORE),
+            "box": [number(v, BOX) for v in faces.boxes[i]],
+            "points": {name: [number(v, POINT) for v in point] for name, point in rows},
+            "confidence": number(faces.confidence[i].mean(), POINT),
         }
         if self.each:
             each = zip(names, faces.confidence[i], strict=True)
-            row["confidences"] = {name: _number(v, POINT) for name, v in each}
-        return self._line(image, "ok", face=i, **row)
+            row["confidences"] = {name: number(v, POINT) for name, v in each}
+        return row
 
     @staticmethod
-    def _line(image: str, status: str, face: int | None = None, **more: object) -> str:
+    def _line(image: str, status: str, face: int | None, more: dict[str, object]) -> str:
         row = {"image": image, "frame": None, "timestamp": None, "face": face, "status": status}
         return json.dumps({**row, **more}) + "\n"
 
+    def read(self, path: Path) -> Iterator[Record]:
+        """The inputs of a file of these rows, in order."""
+        with path.open(encoding="utf-8") as file:
+            rows = (json.loads(line) for line in file)
+            for group in _by_input(rows, lambda row: row["face"]):
+                yield group[0]["image"], self._result(group)
 
-FORMATS: dict[str, Callable[[Scheme, bool], Rows]] = {"csv": CsvRows, "jsonl": JsonRows}
+    def _result(self, rows: list[dict[str, object]]) -> Result:
+        first = rows[0]
+        if first["status"] == "unreadable":
+            return Failure(str(first["reason"]))
+        width, height = np.array(first["size"], int)
+        faces = Faces.empty(self.scheme)
+        if first["status"] == "ok":
+            k = len(self.scheme)
+            sure = [
+                list(row["confidences"].values())  # type: ignore[attr-defined]
+                if self.each
+                else [row["confidence"]] * k
+                for row in rows
+            ]
+            points = [list(row["points"].values()) for row in rows]  # type: ignore[attr-defined]
+            score = [row["score"] for row in rows]
+            box = [row["box"] for row in rows]
+            arrays = (np.array(v, np.float32) for v in (box, score, points, sure))
+            faces = Faces(self.scheme, *arrays)
+        return Annotated(faces, int(width), int(height), str(first.get("reason", "")))
 
 
-def _csv_line(cells: list[str]) -> str:
+TABLES: dict[str, Callable[[Scheme, bool], Table]] = {"csv": CsvRows, "jsonl": JsonRows}
+"""The forms of the main table that are written row by row."""
+
+
+def _by_input(rows: Iterator[_Row], face: Callable[[_Row], object]) -> Iterator[list[_Row]]:
+    """Rows that belong together: a face's number greater than 0 goes on with the input before."""
+    count = 0
+
+    def number_of_input(row: _Row) -> int:
+        nonlocal count
+        count += face(row) in ("", None, "0", 0)
+        return count
+
+    for _, group in groupby(rows, number_of_input):
+        yield list(group)
+
+
+def csv_line(cells: list[str]) -> str:
+    """A line of CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
 
 
-def _cell(value: np.floating, decimals: int) -> str:
+def cell(value: np.floating, decimals: int) -> str:
+    """A number, or nothing where it is not known."""
     return f"{float(value):.{decimals}f}" if np.isfinite(value) else ""
 
 
-def _number(value: np.floating, decimals: int) -> float | None:
+def number(value: np.floating, decimals: int) -> float | None:
+    """A number, or None where it is not known."""
     return round(float(value), decimals) if np.isfinite(value) else None

@@ -1,19 +1,16 @@
 """What workers do with one picture: read it, find its faces and cut them out; draw into it."""
 
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from fkp.annotate.outcome import Failure
+from fkp.annotate.watch import Watch
 from fkp.errors import ImageError
-from fkp.keypoints import Faces
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import FaceDetector
-from fkp.vision.draw import KeypointAnnotator
-from fkp.vision.images import MAX_PIXELS, Encoded, resized, single_thread, to_gray, write_image
+from fkp.vision.images import MAX_PIXELS, Encoded, single_thread, to_gray
 
 SHARPEST = 2.0
 """Crop pixels to a picture pixel, beyond which a reduced picture is decoded again, larger.
@@ -26,25 +23,21 @@ SURE = 0.5
 """Only for a face of such a detector's score: most of those below turn out to be none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an input could not be read."""
-
-    reason: str
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
     """The faces of one picture, cut out: crops (F, S, S) uint8, and where they come from.
 
     transforms: from pixels of the whole picture; boxes: (F, 4), scores: (F,) as in `Faces`.
-    seconds: spent, by stage.
+    width, height, note: as in `Annotated`. seconds: spent, by stage.
     """
 
     crops: npt.NDArray[np.uint8]
     transforms: list[CropTransform]
     boxes: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
+    width: int
+    height: int
+    note: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -62,34 +55,33 @@ class FaceCutter:
     size: int
     max_pixels: int = MAX_PIXELS
 
-    def many(self, paths: Sequence[str]) -> list[Cut | Failure]:
-        """The faces of several pictures."""
-        return [self(path) for path in paths]
-
     def __call__(self, path: str) -> Cut | Failure:
         """The faces of one picture, or why there are none to be had."""
         single_thread()
+        watch = Watch()
         try:
             encoded = Encoded.read(path, self.max_pixels)
-            return self._whole(encoded) if self.detector is None else self._found(encoded)
+            find = self._whole if self.detector is None else self._found
+            return find(encoded, watch)
         except ImageError as error:
             return Failure(str(error))
 
-    def _whole(self, encoded: Encoded) -> Cut:
-        watch = _Watch()
+    def _whole(self, encoded: Encoded, watch: Watch) -> Cut:
         factor = encoded.reduction(2 * self.size)
         image = encoded.decode(factor)
         watch.lap("decode")
-        height, width = (side * factor for side in image.shape[:2])
+        width, height = encoded.upright(image)
         transform = CropTransform.whole(width, height, self.size)
         boxes = np.array([[0, 0, width, height]], np.float32)
         crop = to_gray(transform.reduced(factor).cut(image))
         watch.lap("crop")
-        return Cut(crop[None], [transform], boxes, np.full(1, np.nan, np.float32), watch.seconds)
+        unknown = np.full(1, np.nan, np.float32)
+        return Cut(
+            crop[None], [transform], boxes, unknown, width, height, encoded.note, watch.seconds
+        )
 
-    def _found(self, encoded: Encoded) -> Cut:
+    def _found(self, encoded: Encoded, watch: Watch) -> Cut:
         assert self.detector is not None
-        watch = _Watch()
         factor = encoded.reduction(self.detector.det_size)
         image = encoded.decode(factor)
         watch.lap("decode")
@@ -108,50 +100,5 @@ class FaceCutter:
             crop = transform.reduced(finer).cut(image)
             crops[i] = to_gray(crop) if crop.ndim == 3 else crop
         watch.lap("crop")
-        return Cut(crops, transforms, found.boxes, found.scores, watch.seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A picture drawn, or the problem: why it can no longer be read."""
-
-    problem: str | None
-    seconds: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Overlay:
-    """How overlays are drawn. size: their long side at most, pixels; 0 for the whole picture."""
-
-    size: int = 1600
-    max_pixels: int = MAX_PIXELS
-    annotator: KeypointAnnotator = field(default_factory=KeypointAnnotator)
-
-    def draw(self, path: str, target: Path, faces: Faces) -> Drawn:
-        """The last stage: draw the faces of a picture into a copy, `target`."""
-        single_thread()
-        watch = _Watch()
-        try:
-            encoded = Encoded.read(path, self.max_pixels)
-            factor = encoded.reduction(self.size) if self.size else 1
-            image = encoded.decode(factor)
-        except ImageError as error:
-            return Drawn(str(error), watch.seconds)
-        scale = min(1.0, self.size / max(image.shape[:2])) if self.size else 1.0
-        drawn = self.annotator.draw(resized(image, scale), faces.scaled(scale / factor))
-        write_image(target, drawn)
-        watch.lap("draw")
-        return Drawn(None, watch.seconds)
-
-
-class _Watch:
-    """Seconds since the last lap, added up by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
-        self._last = now
+        size = encoded.upright(image)
+        return Cut(crops, transforms, found.boxes, found.scores, *size, encoded.note, watch.seconds)

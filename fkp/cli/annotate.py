@@ -1,51 +1,17 @@
-"""`fkp annotate`."""
+"""`fkp annotate`: its options."""
 
-import os
-import platform
-import sys
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
-import numpy as np
 
-from fkp import __version__
-from fkp.annotate.faces import MIN_SCORE
-from fkp.annotate.inputs import Inputs, find_inputs, read_list
-from fkp.annotate.inputs import shard as take_shard
-from fkp.annotate.journal import Journal, fingerprint
-from fkp.annotate.merge import SHARD
-from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
-from fkp.annotate.results import (
-    OVERLAYS,
-    RUN,
-    TABLES,
-    TableFile,
-    TableStream,
-    claim_folder,
-    is_finished,
-    unreadable_in,
-    write_run,
-)  # fmt: skip
-from fkp.annotate.rows import FORMATS, Rows
-from fkp.annotate.stages import Overlay
+from fkp.annotate.pipeline import MIN_SCORE
+from fkp.annotate.results import FORMATS, SCHEMAS
 from fkp.cli import console
-from fkp.cli.models import BUNDLED, DETECTORS, find_detector, find_model
+from fkp.cli.annotating import Request, run
+from fkp.cli.models import BUNDLED, DETECTORS
 from fkp.keypoints import SCHEMES
-from fkp.learn.checkpoint import Model, load_model
-from fkp.learn.devices import single_thread
-from fkp.vision.detect import WEIGHTS, FaceDetector
 from fkp.vision.images import MAX_PIXELS
-
-SHOWN = 10
-
-DECIDING = (
-    "scheme", "detector", "det_size", "min_score", "min_face", "max_faces", "confidence", "batch",
-    "device", "form", "no_overlays", "overlay_size", "max_pixels",
-)  # fmt: skip
-"""Options that the results depend on."""
 
 
 def _overlay_size(context: click.Context, parameter: click.Parameter, value: str) -> int:
@@ -78,10 +44,17 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option(
     "--format",
     "form",
-    type=click.Choice(sorted(FORMATS)),
+    type=click.Choice(FORMATS),
     default="csv",
     show_default=True,
-    help="Of the rows; jsonl is an object a line.",
+    help="Of the rows; jsonl is an object a line, parquet needs fkp[parquet].",
+)
+@click.option(
+    "--schema",
+    type=click.Choice(SCHEMAS),
+    default="fkp",
+    show_default=True,
+    help="Also write what another tool reads: openface.csv, coco.json, yolo/ and so on.",
 )
 @click.option("--model", default=BUNDLED, show_default=True, help="A checkpoint of fkp train.")
 @click.option(
@@ -133,7 +106,7 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     help="Faces in a batch of the network.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
-@click.option("--no-overlays", is_flag=True, help="Draw no pictures.")
+@click.option("--no-overlays", is_flag=True, help="Draw no pictures, and no page to look at.")
 @click.option(
     "--overlay-size",
     callback=_overlay_size,
@@ -141,6 +114,19 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     default="1600",
     show_default=True,
     help="Long side of the drawn pictures at most, pixels; full: as they are.",
+)
+@click.option("--crops", is_flag=True, help="Write an upright crop of each face into crops/.")
+@click.option(
+    "--crop-size",
+    type=click.IntRange(16, 4096),
+    default=256,
+    show_default=True,
+    help="Side of these crops, pixels.",
+)
+@click.option(
+    "--blur",
+    type=click.Choice(["eyes", "face"]),
+    help="Make the faces found unrecognisable in overlays and crops.",
 )
 @click.option(
     "--max-pixels",
@@ -159,183 +145,23 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     help="Only part I of N of the inputs; see fkp merge.",
 )
 @click.option("-0", "--null", is_flag=True, help="Paths on stdin end with NUL, not a newline.")
-def annotate_command(
-    inputs: tuple[str, ...],
-    out: Path,
-    form: str,
-    model: str,
-    scheme: str | None,
-    detector: str,
-    detector_model: Path | None,
-    det_size: int,
-    min_score: float,
-    min_face: float,
-    max_faces: int | None,
-    confidence: bool,
-    jobs: int | None,
-    batch: int,
-    device: str,
-    no_overlays: bool,
-    overlay_size: int,
-    max_pixels: int,
-    overwrite: bool,
-    resume: bool,
-    shard: tuple[int, int],
-    null: bool,
-) -> int:
+@click.option(
+    "--backend",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="dask: on a cluster, see --scheduler.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster: tcp://HOST:8786.")
+@console.quiet_option
+def annotate_command(**given: Any) -> int:
     """Find the faces and their keypoints in pictures: files, folders, globs, or - for stdin.
 
-    Writes keypoints.csv (a row a face, and one for each input without), overlays/ and run.json.
+    Writes keypoints.csv (a row a face, and one for each input without), overlays/, index.html to
+    look at it all, and run.json.
 
     \b
     fkp annotate photos/ --out results/
     fkp annotate faces/ --detector none --model runs/data-lecture/best.safetensors
     """
-    network = load_model(find_model(model), device)
-    finder = find_detector(detector, detector_model, det_size, min_face)
-    wanted = SCHEMES[scheme] if scheme else network.scheme
-    network.scheme.convert(np.zeros((len(network.scheme), 2)), wanted)  # raises before any work
-    streams = str(out) == "-"
-    _check_resume(resume, overwrite, streams)
-    everything = find_inputs(_expand(inputs, null), exclude=None if streams else out)
-    found = take_shard(everything, *shard)
-    config = AnnotateConfig(
-        scheme=wanted,
-        min_score=min_score,
-        max_faces=max_faces or 0,
-        jobs=max(1, min(jobs or os.cpu_count() or 1, len(found.paths))),
-        batch=batch,
-        overlays=None if no_overlays or streams else out / OVERLAYS,
-        overlay=Overlay(overlay_size, max_pixels),
-        max_pixels=max_pixels,
-    )
-    if config.jobs > 1:
-        single_thread()
-    rows = FORMATS[form](wanted, confidence)
-    if streams:
-        return _to_stream(found, network, finder, config, rows)
-    claim_folder(out, overwrite, resume)
-    if resume and is_finished(out):
-        console.say(f"{out}: is finished already")
-        return 3 if unreadable_in(out) else 0
-    identity = _identity(everything, find_model(model), detector_model)
-    return _to_folder(out, found, network, finder, config, rows, identity)
-
-
-def _check_resume(resume: bool, overwrite: bool, streams: bool) -> None:
-    if resume and overwrite:
-        raise click.UsageError("--overwrite starts again, --resume goes on: which is it?")
-    if resume and streams:
-        raise click.UsageError("what went to stdout cannot be resumed")
-
-
-def _to_stream(
-    found: Inputs,
-    network: Model,
-    detector: FaceDetector | None,
-    config: AnnotateConfig,
-    rows: Rows,
-) -> int:
-    """Rows to stdout as they are ready; all else to stderr."""
-    started = time.perf_counter()
-    try:
-        table = TableStream(sys.stdout.buffer, rows)
-        with console.progress("annotate") as progress:
-            summary = annotate(found, network, detector, config, progress, table)
-    except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    _print(found, summary, time.perf_counter() - started, console.warn)
-    return 3 if summary.failures else 0
-
-
-def _to_folder(
-    out: Path,
-    found: Inputs,
-    network: Model,
-    detector: FaceDetector | None,
-    config: AnnotateConfig,
-    rows: Rows,
-    identity: dict[str, object],
-) -> int:
-    """Table, overlays and run.json, with a journal."""
-    started, when = time.perf_counter(), datetime.now(UTC)
-    journal = Journal.resume(out, identity)
-    path = out / TABLES[rows.suffix]
-    if journal.past.done:
-        console.say(f"going on after {journal.past.done} of {len(found.paths)} inputs")
-    try:
-        with (
-            console.progress("annotate") as bar,
-            TableFile(path, rows, journal.past.bytes) as table,
-        ):
-            summary = annotate(found, network, detector, config, bar, table, journal)
-    except KeyboardInterrupt:
-        console.warn(f"interrupted; --resume goes on, the rows so far are in {path}.part")
-        raise
-    seconds = time.perf_counter() - started
-    facts = {**_facts(found, summary, seconds), "started": when.isoformat(timespec="seconds")}
-    write_run(out / RUN, {**facts, "identity": identity})
-    journal.finish()
-    _print(found, summary, seconds, console.say)
-    pictures = f" and {config.overlays}/" if config.overlays else ""
-    console.say(f"look at {path}{pictures}")
-    return 3 if summary.failures else 0
-
-
-def _identity(found: Inputs, model: Path, detector_model: Path | None) -> dict[str, object]:
-    """What must be the same for a stopped run to go on with the same bytes at its end."""
-    given = click.get_current_context().params
-    paths = fingerprint(*(os.fsencode(path) for path in found.paths))
-    files = [path.read_bytes() for path in (model, detector_model or WEIGHTS)]
-    return {
-        "fkp": __version__,
-        "inputs": f"{len(found.paths)} files ({paths})",
-        SHARD: "{}/{}".format(*given["shard"]),
-        "model file": fingerprint(files[0]),
-        "detector file": fingerprint(files[1]),
-        **{f"--{name.replace('_', '-')}": given[name] for name in DECIDING},
-    }
-
-
-def _facts(found: Inputs, summary: Summary, seconds: float) -> dict[str, object]:
-    """What `run.json` says of any run."""
-    return {
-        "fkp": __version__,
-        "python": platform.python_version(),
-        "arguments": sys.argv[1:],
-        "folder": os.getcwd(),
-        "inputs": len(found.paths),
-        "statuses": dict(summary.statuses),
-        "faces": summary.faces,
-        "passed_over": found.passed_over,
-        "seconds": {k: round(v, 3) for k, v in {**summary.seconds, "total": seconds}.items()},
-        "images_per_second": round(len(found.paths) / seconds, 2),
-    }
-
-
-def _expand(inputs: tuple[str, ...], null: bool) -> list[str]:
-    expanded: list[str] = []
-    for item in inputs:
-        if item == "-":
-            expanded += read_list(sys.stdin.buffer.read(), b"\0" if null else b"\n")
-        else:
-            expanded.append(item)
-    return expanded
-
-
-def _print(found: Inputs, summary: Summary, seconds: float, say: Callable[[str], None]) -> None:
-    n = len(found.paths)
-    counts = summary.statuses
-    say(
-        f"{n} pictures in {seconds:.1f} s ({n / seconds:.1f} a second): {summary.faces} faces in "
-        f"{counts['ok']}, {counts['no_face']} without a face, {counts['unreadable']} unreadable"
-    )
-    if found.passed_over:
-        say(f"{found.passed_over} files in folders are not pictures by name: passed over")
-    for path, reason in summary.failures[:SHOWN]:
-        console.warn(f"unreadable: {path}: {reason}")
-    if len(summary.failures) > SHOWN:
-        console.warn(
-            f"... and {len(summary.failures) - SHOWN} more (status unreadable in the table)"
-        )
+    return run(Request(**given))

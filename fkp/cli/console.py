@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import click
 from rich.console import Console
@@ -20,6 +21,9 @@ class _Terminal(Console):
 
 out = _Terminal(highlight=False)
 err = _Terminal(stderr=True, highlight=False)
+_notes = _Terminal(stderr=True, highlight=False)
+
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
 @contextmanager
@@ -31,7 +35,9 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(
+        *columns, console=err, transient=True, disable=not err.is_terminal or out.quiet
+    ) as bar:
         task = bar.add_task(title, total=None)
 
         def update(done: int, total: int) -> None:
@@ -40,9 +46,26 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield update
 
 
+def quiet_option(command: Command) -> Command:
+    """The option that leaves only warnings and errors."""
+
+    def apply(context: click.Context, parameter: click.Parameter, quiet: bool) -> None:
+        out.quiet = _notes.quiet = quiet
+
+    return click.option(
+        "-q", "--quiet", is_flag=True, expose_value=False, callback=apply,
+        help="Say nothing but warnings and errors.",
+    )(command)  # fmt: skip
+
+
 def say(text: str = "") -> None:
     """A line on stdout, as it is: no markup, no wrapping."""
     out.print(text, markup=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """A line on stderr that is no warning: where stdout is for rows."""
+    _notes.print(text, markup=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:

@@ -43,6 +43,7 @@ from fkp.learn.plots import worst_rows, write_predictions
     help="How many of the worst rows to draw; 0: no sheet.",
 )
 @click.option("--device", default="auto", show_default=True)
+@console.quiet_option
 def evaluate_command(
     model: str,
     data: Path,

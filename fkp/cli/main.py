@@ -1,7 +1,9 @@
 """`fkp`: the group of commands, and what becomes of errors."""
 
 import importlib
+import signal
 import sys
+from types import FrameType
 
 import click
 
@@ -43,13 +45,25 @@ def cli() -> None:
     """Facial keypoints: labelled faces in, a network out; photos in, keypoints out."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: to be taken as Ctrl-C is."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
 def main() -> None:
     """Run the command line; exit 0 all well, 1 failed, 2 wrong usage, 3 some inputs unreadable."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except Terminated:
+        click.echo("fkp: terminated", err=True)
+        sys.exit(143)
     except (click.Abort, KeyboardInterrupt):
         click.echo("fkp: interrupted", err=True)
         sys.exit(130)

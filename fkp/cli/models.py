@@ -1,10 +1,12 @@
 """Which network and which face detector a user means."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import fkp
 from fkp.errors import FkpError
-from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
+from fkp.learn.checkpoint import Model, load_model
+from fkp.vision.detect import FaceDetector, YuNetDetector
 from fkp.vision.haar import HaarDetector
 
 BUNDLED = "bundled"
@@ -18,6 +20,12 @@ def find_model(name: str) -> Path:
     return Path(name)
 
 
+@lru_cache(maxsize=2)
+def load_named(name: str, device: str) -> Model:
+    """The network of that name, once in each process: also in one on another machine."""
+    return load_model(find_model(name), device)
+
+
 def find_detector(
     name: str, model: Path | None = None, det_size: int = 640, min_face: float = 0
 ) -> FaceDetector | None:
@@ -28,4 +36,4 @@ def find_detector(
         return None
     if name == "haar":
         return HaarDetector(det_size=det_size, min_face=min_face)
-    return YuNetDetector(model or WEIGHTS, det_size=det_size, min_face=min_face)
+    return YuNetDetector(model, det_size=det_size, min_face=min_face)

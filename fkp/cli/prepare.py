@@ -89,6 +89,7 @@ SHOWN = 10
     metavar="SHEET.png",
     help="Draw the labels of some rows, the suspicious ones first.",
 )
+@console.quiet_option
 def prepare_command(
     sources: tuple[Path, ...],
     output: Path,

@@ -61,6 +61,7 @@ from fkp.vision.detect import YuNetDetector
 @click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(0), help="Of the CPU; 0: all.")
 @click.option("--seed", type=int, default=0, show_default=True)
+@console.quiet_option
 def train_command(
     data: Path,
     arch: str,

@@ -68,16 +68,16 @@ class YuNetDetector:
 
     def __init__(
         self,
-        model: Path = WEIGHTS,
+        model: Path | None = None,
         det_size: int = 640,
         min_score: float = CANDIDATE,
         min_face: float = 0,
     ) -> None:
-        self.model = model
+        self.model = model  # None: the bundled one, wherever fkp is installed
         self.det_size = det_size  # long side of the picture it looks at, pixels
         self.min_score = min_score
         self.min_face = min_face  # smallest long side of a face in the whole picture, pixels
-        load_yunet(model)
+        load_yunet(model or WEIGHTS)
 
     def detect(self, image: Image) -> Detections:
         """Faces in a BGR picture (H, W, 3)."""
@@ -89,7 +89,7 @@ class YuNetDetector:
 
     def _look(self, image: Image, wide: bool = False) -> Detections:
         """`wide`: at half the size, with a gray border."""
-        network = load_yunet(self.model)
+        network = load_yunet(self.model or WEIGHTS)
         height, width = image.shape[:2]
         room = max(height, width) * (1 + 2 * BORDER if wide else 1)
         scale = min(ENLARGE, self.det_size / max(height, width)) / (2 if wide else 1)

@@ -41,6 +41,44 @@ class KeypointAnnotator:
         return image
 
 
+def hide(image: Image, faces: Faces, what: str) -> Image:
+    """A copy of a BGR picture (H, W, 3) in which each face's `eyes` or whole `face` are a mosaic.
+
+    The eyes of a scheme that has none are hidden with the face.
+    """
+    image = image.copy()
+    for box, points in zip(faces.boxes, faces.points, strict=True):
+        eyes = faces.scheme.anchor_points(points)[:2]
+        mask = np.zeros(image.shape[:2], np.uint8)
+        if what == "eyes" and np.isfinite(eyes).all():
+            cv2.fillConvexPoly(mask, _band(eyes).round().astype(np.int32), 255)
+        else:
+            known = points[np.isfinite(points).all(-1)]
+            extent = np.concatenate([known, box[None, :2], box[None, :2] + box[None, 2:]])
+            low, high = extent.min(0), extent.max(0)
+            centre, half = (low + high) / 2, (high - low) * 0.62
+            axes = (max(1, round(float(half[0]))), max(1, round(float(half[1]))))
+            at = (round(float(centre[0])), round(float(centre[1])))
+            cv2.ellipse(mask, at, axes, 0, 0, 360, 255, cv2.FILLED)
+        x, y, width, height = cv2.boundingRect(mask)
+        if width and height:
+            part = image[y : y + height, x : x + width]
+            cells = (6, 2) if what == "eyes" else (6, 7)
+            coarse = cv2.resize(part, cells, interpolation=cv2.INTER_AREA)
+            mosaic = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
+            inside = mask[y : y + height, x : x + width] > 0
+            part[inside] = mosaic[inside]
+    return image
+
+
+def _band(eyes: FloatArray) -> FloatArray:
+    """The corners (4, 2) of a band over two eye centres (2, 2)."""
+    centre, along = eyes.mean(0), (eyes[1] - eyes[0]) * 1.1
+    across = np.array([-along[1], along[0]]) * 0.4
+    corners = np.array([along + across, along - across, -along - across, -along + across])
+    return np.asarray(centre + corners, np.float64)
+
+
 def draw_points(
     image: Image, points: FloatArray, scheme: Scheme, colour: Colour, radius: float
 ) -> None:

@@ -9,13 +9,14 @@ class Header:
     """kind: jpeg, png, gif, bmp, webp, tiff, heif, or "" for others.
 
     width, height: pixels as stored, 0 where not known. problem: why the file is incomplete, ""
-    where it is not known to be.
+    where it is not known to be. animated: whether there is more than one frame.
     """
 
     kind: str = ""
     width: int = 0
     height: int = 0
     problem: str = ""
+    animated: bool = False
 
 
 def look(data: bytes) -> Header:
@@ -26,7 +27,7 @@ def look(data: bytes) -> Header:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
             return _png(data)
         if data[:6] in (b"GIF87a", b"GIF89a"):
-            return Header("gif", *struct.unpack_from("<HH", data, 6))
+            return _gif(data)
         if data.startswith(b"BM") and data[6:10] == bytes(4):
             width, height = struct.unpack_from("<ii", data, 18)
             return Header("bmp", abs(width), abs(height))
@@ -60,19 +61,45 @@ def _jpeg(data: bytes) -> Header:
     return Header("jpeg", width, height, cut_off)
 
 
+def _gif(data: bytes) -> Header:
+    """Walk the blocks, counting pictures."""
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    position = 13 + _palette(flags)
+    pictures = 0
+    while position < len(data) and data[position] != 0x3B:
+        if data[position] == 0x2C:
+            pictures += 1
+            position += 11 + _palette(data[position + 9])  # and the code size
+        else:
+            position += 2
+        while position < len(data) and data[position]:
+            position += 1 + data[position]
+        position += 1
+    ended = position < len(data)
+    problem = "" if ended or pictures > 1 else "truncated GIF: the end of the picture is missing"
+    return Header("gif", width, height, problem, pictures > 1)
+
+
+def _palette(flags: int) -> int:
+    """Bytes of a GIF's colour table."""
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
 def _png(data: bytes) -> Header:
     width, height = struct.unpack_from(">II", data, 16)
-    position = 8
+    position, animated = 8, False
     while position + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         position += 12 + length
+        animated |= kind == b"acTL"
         if kind == b"IEND" and position <= len(data):
-            return Header("png", width, height)
+            return Header("png", width, height, animated=animated)
     return Header("png", width, height, "truncated PNG: the end of the picture is missing")
 
 
 def _webp(data: bytes) -> Header:
     chunk = data[12:16]
+    animated = chunk == b"VP8X" and bool(data[20] & 2)
     if chunk == b"VP8X":
         width, height = (int.from_bytes(data[i : i + 3], "little") + 1 for i in (24, 27))
     elif chunk == b"VP8L":
@@ -83,7 +110,7 @@ def _webp(data: bytes) -> Header:
     (size,) = struct.unpack_from("<I", data, 4)
     whole = size + 8 <= len(data)
     problem = "" if whole else "truncated WebP: the end of the picture is missing"
-    return Header("webp", width, height, problem)
+    return Header("webp", width, height, problem, animated)
 
 
 def _tiff(data: bytes) -> Header:

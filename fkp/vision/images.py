@@ -80,6 +80,19 @@ class Encoded:
         longest = max(self.header.width, self.header.height) if self.header.kind == "jpeg" else 0
         return next(f for f in (8, 4, 2, 1) if f == 1 or longest >= f * needed)
 
+    def upright(self, image: Image) -> tuple[int, int]:
+        """Width and height of the whole picture, upright, from what was decoded of it."""
+        height, width = image.shape[:2]
+        stored = self.header.width, self.header.height
+        if stored == (0, 0):
+            return width, height
+        return stored if (width < height) == (stored[0] < stored[1]) else stored[::-1]
+
+    @property
+    def note(self) -> str:
+        """What a user should know of the file, or nothing."""
+        return "animated: only the first frame was looked at" if self.header.animated else ""
+
     def decode(self, factor: int = 1, gray: bool = False) -> Image:
         """The picture as uint8 (H, W, 3) BGR, or (H, W) gray, upright by its EXIF tag.
 
@@ -146,6 +159,12 @@ def write_image(path: Path, image: Image, quality: int = 90) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def encoded_jpeg(image: Image, quality: int) -> bytes:
+    """A picture as the bytes of a JPEG."""
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.tobytes()
 
 
 def _read_bytes(path: str | Path) -> bytes:

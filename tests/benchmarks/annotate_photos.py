@@ -16,7 +16,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fkp.annotate.drawing import Drawing
 from fkp.annotate.inputs import find_inputs
+from fkp.annotate.local import Local
 from fkp.annotate.pipeline import AnnotateConfig, annotate
 from fkp.annotate.results import TableFile
 from fkp.annotate.rows import CsvRows
@@ -71,18 +73,12 @@ def main() -> None:
         for _ in range(3):
             loop.append(one_by_one(inputs.paths, network))
             for overlays, rates in ((False, table), (True, drawn)):
-                folder_or_none = out / "overlays" if overlays else None
-                config = AnnotateConfig(jobs=os.cpu_count() or 1, overlays=folder_or_none)
+                drawing = Drawing(out / "overlays") if overlays else None
+                config = AnnotateConfig(jobs=os.cpu_count() or 1, drawing=drawing)
+                engine = Local(network, YuNetDetector(), config)
                 start = time.perf_counter()
                 with TableFile(out / "keypoints.csv", CsvRows(network.scheme)) as table_file:
-                    annotate(
-                        inputs,
-                        network,
-                        YuNetDetector(),
-                        config,
-                        lambda done, total: None,
-                        table_file,
-                    )
+                    annotate(inputs, engine, lambda done, total: None, table_file)
                 rates.append(count / (time.perf_counter() - start))
     ratio = statistics.median(t / one for t, one in zip(table, loop, strict=True))
     print(f"one by one: {statistics.median(loop):.1f} pictures/s")

@@ -17,9 +17,11 @@ import numpy.typing as npt
 import torch
 
 from fkp.annotate.faces import judge, predict
+from fkp.annotate.outcome import Annotated
+from fkp.annotate.pipeline import AnnotateConfig
 from fkp.annotate.stages import FaceCutter
 from fkp.cli.models import find_model
-from fkp.keypoints import IBUG68, MTFL5, RADIUS_90, Faces
+from fkp.keypoints import IBUG68, MTFL5, RADIUS_90
 from fkp.labels.mtfl import read_mtfl
 from fkp.labels.pathcsv import read_path_csv
 from fkp.labels.store import Samples
@@ -33,6 +35,7 @@ from fkp.vision.crop import CropTransform
 from fkp.vision.detect import WEIGHTS, Detections, YuNetDetector
 from fkp.vision.haar import HaarDetector
 from fkp.vision.images import Image, resized, to_gray
+from fkp.vision.yunet import load_yunet
 
 Array = npt.NDArray[np.float64]
 LONG_SIDE = 640
@@ -99,12 +102,12 @@ def detector_time(paths: Sequence[Path]) -> None:
     """Milliseconds a picture of 640x480, one thread, in turn."""
     cv2.setNumThreads(1)
     image = np.random.default_rng(0).integers(0, 256, (480, 640, 3)).astype(np.uint8)
-    networks = [cv2.FaceDetectorYN.create(str(p), "", (640, 480), 0.5) for p in paths]
+    networks = [load_yunet(path) for path in paths]
     seconds: list[list[float]] = [[] for _ in paths]
     for _ in range(41):
         for network, spent in zip(networks, seconds, strict=True):
             start = time.perf_counter()
-            network.detect(image)
+            network.find(image, 0.5)
             spent.append(time.perf_counter() - start)
     for path, spent in zip(paths, seconds, strict=True):
         print(f"time: {path.name}: {1e3 * statistics.median(spent[1:]):.1f} ms")
@@ -164,9 +167,10 @@ def found_faces(
     points = np.full((len(paths), 68, 2), np.nan)
     for start in range(0, len(paths), 200):
         cuts = [cutter(path) for path in paths[start : start + 200]]
-        for i, faces in enumerate(predict(cuts, model), start):
-            if not isinstance(faces, Faces) or len(faces) == 0:
+        for i, result in enumerate(predict(cuts, model, AnnotateConfig()), start):
+            if not isinstance(result, Annotated) or len(result.faces) == 0:
                 continue
+            faces = result.faces
             five = IBUG68.anchor_points(faces.points)
             away = np.linalg.norm(five - truth[i], axis=2).mean(1)
             extent = np.ptp(truth[i], axis=0).max()

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from fkp.annotate.faces import predict
+from fkp.annotate.outcome import Annotated
+from fkp.annotate.pipeline import AnnotateConfig
 from fkp.annotate.stages import FaceCutter
 from fkp.cli.models import find_model
-from fkp.keypoints import Faces
 from fkp.learn.checkpoint import load_model
 from fkp.vision.detect import YuNetDetector
 from fkp.vision.draw import KeypointAnnotator, sheet
@@ -92,8 +93,10 @@ def main() -> None:
         image = change(portrait)
         with tempfile.TemporaryDirectory() as folder:
             write_image(Path(folder) / "hard.png", image)
-            (faces,) = predict([cutter(str(Path(folder) / "hard.png"))], network)
-        assert isinstance(faces, Faces)
+            cuts = [cutter(str(Path(folder) / "hard.png"))]
+            (result,) = predict(cuts, network, AnnotateConfig())
+        assert isinstance(result, Annotated)
+        faces = result.faces
         text = f"{name}: no face"
         if len(faces):
             text = f"{name}: {faces.scores[0]:.2f}, {np.nanmean(faces.confidence[0]):.2f}"

@@ -1,0 +1,104 @@
+"""The last stage, in workers: pictures of what was found."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from fkp.annotate.watch import Watch
+from fkp.errors import DataError, ImageError
+from fkp.keypoints import Faces
+from fkp.vision.crop import UPRIGHT_LAYOUT, CropTransform
+from fkp.vision.draw import KeypointAnnotator, hide
+from fkp.vision.images import (
+    MAX_PIXELS,
+    Encoded,
+    Image,
+    overlay_name,
+    resized,
+    single_thread,
+    write_image,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A picture drawn, or the problem: why it can no longer be read."""
+
+    problem: str | None
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Which pictures are drawn.
+
+    overlays: the folder for pictures with the points drawn in, None for none; size: their long
+    side at most, pixels, 0 for whole ones.
+    crops: the folder for upright crops of the faces, None for none; crop_size: their side.
+    hidden: `eyes` or `face` to make them unrecognisable in both, or nothing.
+    """
+
+    overlays: Path | None = None
+    size: int = 1600
+    crops: Path | None = None
+    crop_size: int = 256
+    hidden: str = ""
+    max_pixels: int = MAX_PIXELS
+    annotator: KeypointAnnotator = field(default_factory=KeypointAnnotator)
+
+    def absolute(self) -> "Drawing":
+        """The same with absolute folders, for a process elsewhere."""
+        overlays, crops = (f and f.absolute() for f in (self.overlays, self.crops))
+        return replace(self, overlays=overlays, crops=crops)
+
+    def draw(self, path: str, name: str, faces: Faces) -> Drawn:
+        """Draw the faces of a picture; `name` is its place below the folders."""
+        single_thread()
+        watch = Watch()
+        try:
+            encoded = Encoded.read(path, self.max_pixels)
+            factor = encoded.reduction(self._needed(encoded, faces))
+            image = encoded.decode(factor)
+        except ImageError as error:
+            return Drawn(str(error), watch.seconds)
+        if self.hidden:
+            image = hide(image, faces.scaled(1 / factor), self.hidden)
+        if self.crops is not None:
+            self._cut(image, factor, self.crops / name, faces)
+        if self.overlays is not None:
+            scale = min(1.0, self.size / max(image.shape[:2])) if self.size else 1.0
+            drawn = self.annotator.draw(resized(image, scale), faces.scaled(scale / factor))
+            write_image(self.overlays / overlay_name(name), drawn)
+        watch.lap("draw")
+        return Drawn(None, watch.seconds)
+
+    def _needed(self, encoded: Encoded, faces: Faces) -> int:
+        """The long side that is enough for all that is drawn, pixels."""
+        longest = max(encoded.header.width, encoded.header.height)
+        needed = 1
+        if self.overlays is not None:
+            needed = self.size or longest
+        if self.crops is not None and len(faces):
+            scale = max(_upright(faces, i, self.crop_size).scale for i in range(len(faces)))
+            needed = max(needed, round(longest * min(1.0, scale)))
+        return needed
+
+    def _cut(self, image: Image, factor: int, target: Path, faces: Faces) -> None:
+        for i in range(len(faces)):
+            transform = _upright(faces, i, self.crop_size).reduced(factor)
+            write_image(target.with_name(f"{target.name}.{i}.png"), transform.cut(image))
+
+
+def _upright(faces: Faces, i: int, size: int) -> CropTransform:
+    """The crop in which a face's anchor points lie where those of a frontal face do.
+
+    Where the points do not say: a square around the box.
+    """
+    try:
+        anchors = faces.scheme.anchor_points(faces.points[i])
+        return CropTransform.framed(anchors, UPRIGHT_LAYOUT, size)
+    except DataError:
+        x, y, width, height = faces.boxes[i].astype(np.float64)
+        corners = np.array([[x, y], [x + width, y + height]])
+        return CropTransform.around(corners, size, margin=0.15)

@@ -1,0 +1,28 @@
+"""What becomes of one input."""
+
+from dataclasses import dataclass
+
+from fkp.keypoints import Faces
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an input could not be read."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Annotated:
+    """The faces of a picture that was read. width, height: its pixels, upright.
+
+    note: what a user should know of it, such as that only its first frame was looked at.
+    """
+
+    faces: Faces
+    width: int
+    height: int
+    note: str = ""
+
+
+Result = Annotated | Failure

@@ -1,0 +1,27 @@
+"""Where the time goes."""
+
+import time
+
+
+class Watch:
+    """Seconds since the last lap, added up by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """The time since the last lap was this stage's."""
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
+        self._last = now
+
+    def skip(self) -> None:
+        """The time since the last lap was nobody's."""
+        self._last = time.perf_counter()
+
+
+def add_seconds(seconds: dict[str, float], more: dict[str, float]) -> None:
+    """Add what was spent more to what was spent, by stage."""
+    for stage, spent in more.items():
+        seconds[stage] = seconds.get(stage, 0.0) + spent
