@@ -16,9 +16,9 @@ from fkp.vision.images import (
     Image,
     overlay_name,
     resized,
-    single_thread,
     write_image,
 )
+from fkp.vision.process import settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Drawing:
 
     def draw(self, path: str, name: str, faces: Faces) -> Drawn:
         """Draw the faces of a picture; `name` is its place below the folders."""
-        single_thread()
+        settle()
         watch = Watch()
         try:
             encoded = Encoded.read(path, self.max_pixels)

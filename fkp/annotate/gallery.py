@@ -16,7 +16,8 @@ import numpy.typing as npt
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.rows import Record
 from fkp.errors import ImageError
-from fkp.vision.images import Encoded, encoded_jpeg, overlay_name, resized, single_thread
+from fkp.vision.images import Encoded, encoded_jpeg, overlay_name, resized
+from fkp.vision.process import settle
 
 AT_MOST = 5000
 """Cards of a page: the doubtful ones first."""
@@ -114,7 +115,7 @@ def _thumbnail(overlay: Path, card: Card) -> str | None:
     """A small square of the overlay around the card's face, as base64 of a JPEG."""
     if card.status == "unreadable":
         return None
-    single_thread()
+    settle()
     try:
         encoded = Encoded.read(overlay)
         factor = encoded.reduction(SIDE) if card.box is None else 1

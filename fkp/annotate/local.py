@@ -16,6 +16,7 @@ from fkp.annotate.stages import FaceCutter
 from fkp.annotate.watch import Watch, add_seconds
 from fkp.annotate.workers import Cutting, Piece, Sketch, Task, Workers
 from fkp.vision.detect import FaceDetector
+from fkp.vision.process import settle
 
 TASK = 4
 """Inputs that a worker takes at a time."""
@@ -33,6 +34,7 @@ class Local:
         self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
     ) -> Generator[Chunk]:
         """The inputs behind the first `done`, chunk by chunk."""
+        settle()
         bar = _Progress(done, len(inputs.paths), progress)
         chunks = chunked(inputs.paths, done)
         paths: Sequence[str] = next(chunks, ())

@@ -10,7 +10,8 @@ from fkp.annotate.watch import Watch
 from fkp.errors import ImageError
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import FaceDetector
-from fkp.vision.images import MAX_PIXELS, Encoded, single_thread, to_gray
+from fkp.vision.images import MAX_PIXELS, Encoded, to_gray
+from fkp.vision.process import settle
 
 SHARPEST = 2.0
 """Crop pixels to a picture pixel, beyond which a reduced picture is decoded again, larger.
@@ -57,7 +58,7 @@ class FaceCutter:
 
     def __call__(self, path: str) -> Cut | Failure:
         """The faces of one picture, or why there are none to be had."""
-        single_thread()
+        settle()
         watch = Watch()
         try:
             encoded = Encoded.read(path, self.max_pixels)

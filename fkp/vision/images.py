@@ -29,11 +29,6 @@ def is_image_name(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def single_thread() -> None:
-    """Keep OpenCV to one thread in this process: the workers are the parallelism."""
-    cv2.setNumThreads(1)
-
-
 def overlay_name(name: str) -> str:
     """The name for a drawn copy of a picture: its own, where its format can be written."""
     writable = name.lower().endswith((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
