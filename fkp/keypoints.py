@@ -79,6 +79,8 @@ class Scheme:
         Possible where every point of `to` is a point, or a fixed average of points, of this
         scheme; raises DataError otherwise.
         """
+        if self.names == to.names:
+            return np.array(points, np.float64)
         groups: list[tuple[int, ...]] = []
         for name in to.names:
             if name in self.names:

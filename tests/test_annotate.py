@@ -1,5 +1,6 @@
 """From pictures to a table and overlays."""
 
+import csv
 import io
 import json
 import os
@@ -247,7 +248,7 @@ def test_only_the_surest_faces_and_their_confidence(tmp_path: Path, samples: Pat
     assert len(table) == 1
     assert table["confidence"][0] == 0.9
     assert [table[f"{name}_confidence"][0] for name in MTFL5.names] == [0.9] * 5
-    assert table.columns[-2:].tolist() == ["confidence", "reason"]
+    assert table.columns[-4:].tolist() == ["confidence", "image_width", "image_height", "reason"]
 
 
 def test_rows_of_json(tmp_path: Path, samples: Path) -> None:
@@ -302,9 +303,10 @@ def test_odd_names_survive_the_table(tmp_path: Path) -> None:
     with TableFile(tmp_path / "keypoints.csv", CsvRows(FKP4)) as table:
         for name in names:
             table.write(name, Annotated(Faces.empty(FKP4), 8, 8))
-    read = pd.read_csv(tmp_path / "keypoints.csv", encoding_errors="surrogateescape")
-    assert list(read["image"]) == names
-    assert set(read["status"]) == {"no_face"}
+    with (tmp_path / "keypoints.csv").open(encoding="utf-8", errors="surrogateescape") as file:
+        read = list(csv.DictReader(file))
+    assert [row["image"] for row in read] == names
+    assert {row["status"] for row in read} == {"no_face"}
 
 
 def test_results_are_not_overwritten_by_chance(tmp_path: Path) -> None:
@@ -323,3 +325,51 @@ def test_results_are_not_overwritten_by_chance(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FkpError, match="cannot be used"):
         claim_folder(tmp_path / "file", overwrite=False)
+
+
+def test_crops_are_upright_and_of_one_size(tmp_path: Path, samples: Path, network: Model) -> None:
+    drawing = Drawing(crops=tmp_path / "crops", crop_size=128)
+    run([str(samples)], tmp_path, network, drawing=drawing)
+    names = sorted(p.name for p in (tmp_path / "crops").iterdir())
+    assert names == [
+        "astronaut.jpg.0.png", "group.jpg.0.png", "group.jpg.1.png", "group.jpg.2.png",
+        "president.jpg.0.png", "rotated_by_exif.jpg.0.png", "speech.jpg.0.png",
+        "vice_president.jpg.0.png",
+    ]  # fmt: skip
+    assert not (tmp_path / "overlays").exists()
+    one, turned = (
+        cv2.imread(str(tmp_path / "crops" / f"{name}.jpg.0.png"))
+        for name in ("astronaut", "rotated_by_exif")
+    )
+    assert one is not None
+    assert turned is not None
+    assert one.shape == (128, 128, 3)
+    # The same portrait upright, and turned by its EXIF tag.
+    assert np.abs(one.astype(float) - turned).mean() < 12
+    # The eyes lie where they do in every crop: darker than the cheeks below them.
+    eyes = UPRIGHT_LAYOUT[:2] * 128
+    for x, y in eyes.round().astype(int):
+        assert one[y - 3 : y + 4, x - 5 : x + 6].min() < one[y + 14 : y + 22, x - 5 : x + 6].mean()
+
+
+@pytest.mark.parametrize("hidden", ["eyes", "face"])
+def test_hidden_faces(tmp_path: Path, samples: Path, network: Model, hidden: str) -> None:
+    path = samples / "astronaut.jpg"
+    pictures = {}
+    for name, what in (("plain", ""), ("hidden", hidden)):
+        out = tmp_path / name
+        drawing = Drawing(out / "overlays", crops=out / "crops", hidden=what)
+        run([str(path)], out, network, drawing=drawing)
+        overlay = cv2.imread(str(out / "overlays" / "astronaut.jpg"))
+        crop = cv2.imread(str(out / "crops" / "astronaut.jpg.0.png"))
+        assert overlay is not None
+        assert crop is not None
+        pictures[name] = (overlay.astype(float), crop.astype(float))
+    change = np.abs(pictures["plain"][1] - pictures["hidden"][1]).max(2)  # of the crop, 256 px
+    right, left, _, mouth, _ = (UPRIGHT_LAYOUT * 256).round().astype(int)
+    for x, y in (right, left):
+        assert np.median(change[y - 8 : y + 9, x - 12 : x + 13]) > 10
+    around = change[mouth[1] - 8 : mouth[1] + 9, mouth[0] : mouth[0] + 40]
+    assert (np.median(around) > 10) == (hidden == "face")
+    elsewhere = np.abs(pictures["plain"][0] - pictures["hidden"][0])[300:]
+    assert elsewhere.mean() < 1

@@ -51,11 +51,11 @@ def start(photos: Path, out: Path, *options: str) -> "subprocess.Popen[bytes]":
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Every result but run.json, which tells the time."""
+    """Every result but run.json, which tells the time, and the lock."""
     return {
         str(path.relative_to(out)): path.read_bytes()
         for path in sorted(out.rglob("*"))
-        if path.is_file() and path.name != "run.json"
+        if path.is_file() and path.name not in ("run.json", ".lock")
     }
 
 

@@ -45,7 +45,7 @@ class Cluster:
             raise FkpError("--backend dask needs Dask: pip install 'fkp[dask]'") from error
         try:
             client = distributed.Client(  # type: ignore[no-untyped-call]
-                self.scheduler, timeout=10, set_as_default=False
+                self.scheduler, timeout=5, set_as_default=False
             )
         except (OSError, ValueError) as error:
             raise FkpError(f"{self.scheduler}: no Dask scheduler answers there: {error}") from error

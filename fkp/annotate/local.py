@@ -18,7 +18,7 @@ from fkp.annotate.workers import Cutting, Piece, Sketch, Task, Workers
 from fkp.vision.detect import FaceDetector
 from fkp.vision.process import settle
 
-TASK = 4
+TASK = 8
 """Inputs that a worker takes at a time."""
 
 

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from fkp.annotate.outcome import Annotated, Failure, Result
-from fkp.keypoints import Faces, Scheme
+from fkp.keypoints import Faces, FloatArray, Scheme
 
 _COLUMNS = (
     "image", "frame", "timestamp", "face", "status", "score", "box_x", "box_y", "box_w", "box_h",
@@ -82,12 +82,11 @@ class CsvRows:
         )
 
     def _face(self, faces: Faces, i: int) -> list[str]:
-        cells = [cell(faces.scores[i], SCORE)]
-        cells += [cell(v, BOX) for v in faces.boxes[i]]
-        cells += [cell(v, POINT) for v in faces.points[i].reshape(-1)]
-        if self.each:
-            cells += [cell(v, POINT) for v in faces.confidence[i]]
-        return [*cells, cell(faces.confidence[i].mean(), POINT)]
+        score = cell(faces.scores[i], SCORE)
+        confidence = cells(faces.confidence[i], POINT) if self.each else []
+        mean = cell(faces.confidence[i].mean(), POINT)
+        points = cells(faces.points[i].reshape(-1), POINT)
+        return [score, *cells(faces.boxes[i], BOX), *points, *confidence, mean]
 
     def read(self, path: Path) -> Iterator[Record]:
         """The inputs of a file of these rows, in order."""
@@ -212,6 +211,12 @@ def csv_line(cells: list[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
+
+
+def cells(values: FloatArray, decimals: int) -> list[str]:
+    """Numbers (N,), or nothing where they are not known."""
+    form = f"%.{decimals}f"
+    return ["" if value != value else form % value for value in values.tolist()]
 
 
 def cell(value: np.floating, decimals: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fkp.annotate.outcome import Annotated, Result
-from fkp.annotate.rows import BOX, POINT, SCORE, Rows, cell, csv_line
+from fkp.annotate.rows import BOX, POINT, SCORE, Rows, cell, cells, csv_line
 from fkp.errors import DataError, FkpError, ImageError
 from fkp.keypoints import IBUG68, KAGGLE15, FloatArray, Scheme
 from fkp.vision.crop import UPRIGHT_LAYOUT, CropTransform
@@ -51,7 +51,7 @@ class OpenFaceRows:
         lines = []
         for i in range(len(faces)):
             sure = np.nan_to_num(faces.confidence[i].mean())
-            points = [cell(v, 1) for v in faces.points[i].T.reshape(-1)]
+            points = cells(faces.points[i].T.reshape(-1), 1)
             first = [str(self.frame), str(i), "0.000", f"{sure:.2f}", "1"]
             lines.append(csv_line([*first, *points, image, "ok", result.note]))
         return "".join(lines)
@@ -82,15 +82,12 @@ class PyFeatRows:
         if not isinstance(result, Annotated) or len(result.faces) == 0:
             return csv_line([""] * 141 + last)
         faces = result.faces
-        return "".join(
-            csv_line(
-                [cell(v, BOX) for v in faces.boxes[i]]
-                + [cell(faces.scores[i], SCORE)]
-                + [cell(v, POINT) for v in faces.points[i].T.reshape(-1)]
-                + last
-            )
-            for i in range(len(faces))
-        )
+        lines = []
+        for i in range(len(faces)):
+            box, score = cells(faces.boxes[i], BOX), cell(faces.scores[i], SCORE)
+            points = cells(faces.points[i].T.reshape(-1), POINT)
+            lines.append(csv_line([*box, score, *points, *last]))
+        return "".join(lines)
 
 
 class DeepLabCutRows:
@@ -152,9 +149,9 @@ class KaggleRows:
         for i, points in enumerate(result.faces.points):
             transform = _frame(points, self.SIDE)
             crop = to_gray(transform.cut(picture))
-            cells = [cell(v, POINT) for v in transform.apply(points).reshape(-1)]
+            row = cells(transform.apply(points).reshape(-1), POINT)
             pixels = " ".join(map(str, crop.reshape(-1)))
-            lines.append(csv_line([*cells, pixels, image, str(i)]))
+            lines.append(csv_line([*row, pixels, image, str(i)]))
         return "".join(lines)
 
 

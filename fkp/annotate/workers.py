@@ -1,9 +1,11 @@
 """A pool of processes that survives the death of one."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import joblib
@@ -141,5 +143,17 @@ class Workers:
 
     def _run(self, tasks: Sequence[Task]) -> Iterator[Sequence[Piece]]:
         pool = joblib.Parallel(n_jobs=self.jobs, return_as="generator", batch_size=1)
-        results: Iterator[Sequence[Piece]] = pool(joblib.delayed(task)() for task in tasks)
+        results: Iterator[Sequence[Piece]] = pool(joblib.delayed(_behind)(task) for task in tasks)
         return results
+
+
+def _behind(task: Task) -> Sequence[Piece]:
+    """The task, in a process that lets the caller's go first: that one keeps all others busy."""
+    _give_way()
+    return task()
+
+
+@lru_cache(maxsize=1)
+def _give_way() -> None:
+    if hasattr(os, "nice"):
+        os.nice(5)

@@ -61,12 +61,10 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except Terminated:
-        click.echo("fkp: terminated", err=True)
-        sys.exit(143)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("fkp: interrupted", err=True)
-        sys.exit(130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        terminated = isinstance(error.__cause__, Terminated)
+        click.echo("fkp: terminated" if terminated else "fkp: interrupted", err=True)
+        sys.exit(143 if terminated else 130)
     except FkpError as error:
         click.echo(f"fkp: {error}", err=True)
         sys.exit(1)

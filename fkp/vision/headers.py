@@ -36,7 +36,7 @@ def look(data: bytes) -> Header:
         if data[:4] in (b"II*\0", b"MM\0*"):
             return _tiff(data)
         if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
-            return Header("heif")
+            return _heif(data)
     except (struct.error, IndexError):
         return Header(problem="the header is cut off")
     return Header()
@@ -95,6 +95,18 @@ def _png(data: bytes) -> Header:
         if kind == b"IEND" and position <= len(data):
             return Header("png", width, height, animated=animated)
     return Header("png", width, height, "truncated PNG: the end of the picture is missing")
+
+
+def _heif(data: bytes) -> Header:
+    """The largest of the sizes in the `ispe` boxes: a main picture may be made of tiles."""
+    width = height = 0
+    position = data.find(b"ispe")
+    while position >= 0:
+        sides = struct.unpack_from(">II", data, position + 8)
+        if sides[0] * sides[1] > width * height:
+            width, height = sides
+        position = data.find(b"ispe", position + 4, 1 << 20)
+    return Header("heif", width, height)
 
 
 def _webp(data: bytes) -> Header:

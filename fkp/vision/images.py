@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from fkp.errors import ImageError
 from fkp.vision.headers import Header, look
+from fkp.vision.heif import read_heif
 
 Image = npt.NDArray[np.uint8]
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif"}
-    | {".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".avif"}
+    | {".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".avif", ".heic", ".heif"}
 )
 """What counts as a picture by its name when a folder is listed."""
 
@@ -66,8 +67,6 @@ class Encoded:
             raise ImageError(
                 f"{header.width} x {header.height} pixels are more than {max_pixels} (--max-pixels)"
             )
-        if header.kind == "heif":
-            raise ImageError("a HEIF picture, which OpenCV does not decode; convert it to JPEG")
         return cls(data, header)
 
     def reduction(self, needed: int) -> int:
@@ -94,6 +93,9 @@ class Encoded:
         `factor` reduces it; a JPEG costs little then. 16-bit pictures are brought to 8 bits, alpha
         is dropped, CMYK becomes BGR. Raises ImageError.
         """
+        if self.header.kind == "heif":
+            whole = read_heif(self.data)
+            return to_gray(whole) if gray else whole
         flags = REDUCED[factor][gray]
         try:
             image = cv2.imdecode(np.frombuffer(self.data, np.uint8), flags)
@@ -118,19 +120,20 @@ def to_gray(crop: Image) -> Image:
 def resized(image: Image, factor: float) -> Image:
     """The picture at `factor` times its size.
 
-    Averaged down by a whole number, then bilinear: many times faster than an average over parts
-    of pixels.
+    Averaged down by a power of two, as a JPEG is when it is decoded reduced, then bilinear: many
+    times faster than an average over parts of pixels.
     """
     height, width = image.shape[:2]
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     if size == (width, height):
         return image
-    step = min(int(1 / factor + 0.25), height, width)
+    step = 1
+    while 2 * step * factor <= 1 and 2 * step <= min(height, width):
+        step *= 2
     if step > 1:
         even = image[: height // step * step, : width // step * step]
         small = (even.shape[1] // step, even.shape[0] // step)
         image = np.asarray(cv2.resize(even, small, interpolation=cv2.INTER_AREA), np.uint8)
-    step = max(step, 1)
     along = [side / (new * step) for side, new in zip((width, height), size, strict=True)]
     matrix = np.array([[along[0], 0, along[0] / 2 - 0.5], [0, along[1], along[1] / 2 - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

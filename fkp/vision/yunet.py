@@ -63,10 +63,11 @@ class YuNet:
         first corner at 0, its first pixel's centre at 1/2.
         """
         height, width = self.sides or (-(-side // 32) * 32 for side in image.shape[:2])
-        padded = np.zeros((height, width, 3), np.uint8)
-        padded[: image.shape[0], : image.shape[1]] = image
+        planes = np.zeros((1, 3, height, width), np.float32)
+        for i in range(3):
+            planes[0, i, : image.shape[0], : image.shape[1]] = cv2.extractChannel(image, i)
         names = [f"{kind}_{stride}" for stride in STRIDES for kind in KINDS]
-        out = self.session.run(names, {self.entry.name: cv2.dnn.blobFromImage(padded)})
+        out = self.session.run(names, {self.entry.name: planes})
         levels = []
         for i, stride in enumerate(STRIDES):
             classes, objects, corners, places = (array[0] for array in out[4 * i : 4 * i + 4])
