@@ -88,28 +88,37 @@ class Model:
     ) -> Prediction:
         """One batch, on the network's device."""
         parameter = next(self.network.parameters())
-        part = torch.from_numpy(np.array(crops)).to(parameter.device)[:, None]
+        n = len(crops)
+        part = torch.from_numpy(crops[_filled(np.arange(n))]).to(parameter.device)[:, None]
         inputs = (part.float() / 255).to(parameter.dtype, memory_format=torch.channels_last)
-        said = self._nothing(len(crops))
-        rows: npt.NDArray[np.int64] | slice = slice(None)
+        said = self._nothing(n)
+        rows = np.arange(n)
         if isinstance(self.network, Integral) and self.judges_faces:
             features = self.network.encode(inputs)
-            said.face[:] = self.network.judge(features[2]).sigmoid().cpu().numpy()
+            said.face[:] = self.network.judge(features[2])[:n].sigmoid().cpu().numpy()
             if least is not None and (said.face < least).any():
                 rows = np.flatnonzero(said.face >= least)
                 if len(rows) == 0:
                     return said
-                kept = torch.from_numpy(rows).to(parameter.device)
+                kept = torch.from_numpy(_filled(rows)).to(parameter.device)
                 a, b, c = (f[kept].to(memory_format=torch.channels_last) for f in features)
                 features = (a, b, c)
             output = Output(*self.network.locate(*features))
         else:
             output = self.network(inputs)
-        said.points[rows] = (output.points * self.size).cpu().numpy()
+        said.points[rows] = (output.points[: len(rows)] * self.size).cpu().numpy()
         if output.log_scale is not None:
-            wide = output.log_scale.exp() * self.size * self.calibration
+            wide = output.log_scale[: len(rows)].exp() * self.size * self.calibration
             said.scale[rows] = wide.cpu().numpy()
         return said
+
+
+def _filled(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Rows, the last one repeated up to a multiple of eight.
+
+    For each new size of a batch the kernels are compiled again, and kept.
+    """
+    return np.pad(rows, (0, -len(rows) % 8), mode="edge")
 
 
 def save_model(path: Path, model: Model) -> None:
