@@ -83,10 +83,10 @@ def many(tmp_path: Path, samples: Path) -> Path:
 
 
 def wait_for_rows(out: Path, run: "subprocess.Popen[bytes]") -> None:
-    """Wait until the first rows are on the disk."""
+    """Wait until the journal knows of the first rows."""
     for _ in range(600):
-        part = out / "keypoints.csv.part"
-        if part.exists() and part.stat().st_size > 5000:
+        journal = out / "journal.jsonl"
+        if journal.exists() and journal.read_bytes().count(b"\n") > 1:
             return
         assert run.poll() is None, run.communicate()
         time.sleep(0.05)
