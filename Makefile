@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/fkp annotate sample_images/ --out results/ --overwrite
 	@echo
-	@echo "Look at the pictures in results/overlays/ and the table results/keypoints.csv"
+	@echo "Open results/index.html in a browser; the table is results/keypoints.csv"
 
 test: $(READY)
 	$(BIN)/python -m pytest
