@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from fkp.cli.models import find_model
 from fkp.errors import DataError, ModelError
 from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, RADIUS_90, Prediction, Scheme
 from fkp.learn import metrics
@@ -292,3 +294,38 @@ def test_a_header_that_lies_is_refused(
     save_file(load_file(path), path, metadata={"fkp": json.dumps({**meta, **change})})
     with pytest.raises(ModelError, match=message):
         load_model(path)
+
+
+def test_a_batch_that_does_not_fit_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_model(find_model("bundled"))
+    crops = np.random.default_rng(0).integers(0, 256, (11, 112, 112)).astype(np.uint8)
+    expected = model.predict(crops, batch=8)
+    whole, sizes = Model._batch, []
+
+    def small_only(
+        self: Model, crops: npt.NDArray[np.uint8], least: npt.NDArray[np.float32] | None
+    ) -> Prediction:
+        sizes.append(len(crops))
+        if len(crops) > 2:
+            raise torch.OutOfMemoryError
+        return whole(self, crops, least)
+
+    monkeypatch.setattr(Model, "_batch", small_only)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    halved = model.predict(crops, batch=8)
+    assert sizes == [8, 4, 2, 2, 2, 2, 2, 1]
+    assert np.abs(halved.points - expected.points).max() < 0.5
+
+
+def test_no_points_are_looked_for_where_there_is_no_face() -> None:
+    model = load_model(find_model("bundled"))
+    rng = np.random.default_rng(0)
+    crops = rng.integers(0, 256, (5, 112, 112)).astype(np.uint8)
+    every = model.predict(crops)
+    least = np.array([0, 2, 0, 2, 2], np.float32)
+    some = model.predict(crops, least=least)
+    assert np.allclose(some.face, every.face, atol=1e-3)
+    assert np.isnan(some.points).all((1, 2)).tolist() == [False, True, False, True, True]
+    assert np.isnan(some.scale).all(1).tolist() == [False, True, False, True, True]
+    assert np.allclose(some.points[[0, 2]], every.points[[0, 2]], atol=0.5)
+    assert np.isnan(model.predict(crops, least=np.full(5, 2, np.float32)).points).all()

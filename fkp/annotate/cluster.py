@@ -118,7 +118,7 @@ def _annotated(
         if isinstance(result, Annotated) and config.drawing is not None:
             drawn = config.drawing.draw(place, name, result.faces)
             add_seconds(seconds, drawn.seconds)
-            results.append(result if drawn.problem is None else Failure(drawn.problem))
+            results.append(drawn.of(result))
         else:
             results.append(result)
     return Chunk(paths, results, seconds)

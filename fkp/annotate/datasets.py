@@ -1,7 +1,6 @@
 """Whole data sets of what was found, for the tools of object detection: COCO and YOLO."""
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
@@ -48,10 +47,10 @@ def write_coco(path: Path, scheme: Scheme, records: Iterable[Record]) -> None:
 
 def _image(number: int, name: str, result: Annotated | Failure) -> dict[str, object]:
     if isinstance(result, Failure):
-        return {"id": number, "file_name": name, "status": "unreadable", "reason": result.reason}
-    status = "ok" if len(result.faces) else "no_face"
-    sides = {"width": result.width, "height": result.height}
-    return {"id": number, "file_name": name, **sides, "status": status}
+        about: dict[str, object] = {"reason": result.reason}
+    else:
+        about = {"width": result.width, "height": result.height}
+    return {"id": number, "file_name": name, **about, "status": result.status}
 
 
 def _annotation(number: int, image: int, faces: Faces, i: int) -> dict[str, object]:
@@ -121,8 +120,3 @@ class YoloFolder:
             inside = bool(((point >= 0) & (point <= 1)).all())  # False for NaN
             cells += [*(f"{v:.6f}" for v in point), "2"] if inside else ["0", "0", "0"]
         return f"0 {' '.join(cells)}\n"
-
-
-def relative_to(root: str, path: str) -> str:
-    """A path below the folder of all inputs."""
-    return os.path.relpath(os.path.abspath(path), root)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fkp.annotate.outcome import Annotated, Failure, Result
 from fkp.annotate.watch import Watch
 from fkp.errors import DataError, ImageError
 from fkp.keypoints import Faces
@@ -27,6 +28,10 @@ class Drawn:
 
     problem: str | None
     seconds: dict[str, float]
+
+    def of(self, result: Annotated) -> Result:
+        """What becomes of the input, now that it is drawn or cannot be."""
+        return result if self.problem is None else Failure(self.problem)
 
 
 @dataclass(frozen=True, slots=True)

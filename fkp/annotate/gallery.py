@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
+from fkp.annotate.inputs import relative_to
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.rows import Record
 from fkp.errors import ImageError
@@ -66,7 +67,7 @@ def write_gallery(
             yield card
 
     cards = sorted(nsmallest(AT_MOST, counted(), key=lambda c: c.doubt), key=lambda c: c.order)
-    names = [overlay_name(os.path.relpath(os.path.abspath(c.image), root)) for c in cards]
+    names = [overlay_name(relative_to(root, c.image)) for c in cards]
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=16)
     thumbnails = pool(
         joblib.delayed(_thumbnail)(overlays / name, card)
@@ -97,16 +98,16 @@ def _cards(records: Iterable[Record]) -> Iterator[Card]:
 
 def _of(order: int, image: str, result: Annotated | Failure) -> Sequence[Card]:
     if isinstance(result, Failure):
-        return [Card(order, image, "unreadable", None, None, result.reason)]
+        return [Card(order, image, result.status, None, None, result.reason)]
     longest, faces = max(result.width, result.height), result.faces
     if len(faces) == 0:
-        return [Card(order, image, "no_face", None, None, result.note, None, longest)]
+        return [Card(order, image, result.status, None, None, result.note, None, longest)]
     cards = []
     for i in range(len(faces)):
         mean = float(faces.confidence[i].mean())
         sure = round(mean, 3) if np.isfinite(mean) else None
         x, y, w, h = (float(v) for v in faces.boxes[i])
-        card = Card(order + i, image, "ok", i, sure, result.note, (x, y, w, h), longest)
+        card = Card(order + i, image, result.status, i, sure, result.note, (x, y, w, h), longest)
         cards.append(card)
     return cards
 

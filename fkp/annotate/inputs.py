@@ -24,7 +24,12 @@ class Inputs:
 
     def relative(self, path: str) -> str:
         """A path below the root, without `..`."""
-        return os.path.relpath(os.path.abspath(path), self.root)
+        return relative_to(self.root, path)
+
+
+def relative_to(root: str, path: str) -> str:
+    """A path below a folder that holds it, without `..`."""
+    return os.path.relpath(os.path.abspath(path), root)
 
 
 def find_inputs(given: Sequence[str], exclude: Path | None = None) -> Inputs:

@@ -115,7 +115,7 @@ def _drawn(chunk: Chunk, pieces: Sequence[Piece]) -> Chunk:
         if isinstance(result, Annotated):
             drawn = next(remaining)
             add_seconds(seconds, drawn.seconds)
-            results.append(result if drawn.problem is None else Failure(drawn.problem))
+            results.append(drawn.of(result))
         else:
             results.append(result)
     return replace(chunk, results=results, seconds=seconds)

@@ -11,6 +11,11 @@ class Failure:
 
     reason: str
 
+    @property
+    def status(self) -> str:
+        """As rows have it."""
+        return "unreadable"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotated:
@@ -23,6 +28,11 @@ class Annotated:
     width: int
     height: int
     note: str = ""
+
+    @property
+    def status(self) -> str:
+        """As rows have it."""
+        return "ok" if len(self.faces) else "no_face"
 
 
 Result = Annotated | Failure

@@ -52,15 +52,18 @@ def write_parquet(path: Path, scheme: Scheme, each: bool, records: Iterable[Reco
 
 def _rows(record: Record, each: bool) -> Iterator[dict[str, Any]]:
     name, result = record
-    row: dict[str, Any] = {"image": os.fsencode(name).decode("utf-8", "backslashreplace")}
+    row: dict[str, Any] = {
+        "image": os.fsencode(name).decode("utf-8", "backslashreplace"),
+        "status": result.status,
+    }
     if not isinstance(result, Annotated):
-        yield {**row, "status": "unreadable", "reason": result.reason}
+        yield {**row, "reason": result.reason}
         return
     row |= {"image_width": result.width, "image_height": result.height}
     row["reason"] = result.note or None
     faces = result.faces
     if len(faces) == 0:
-        yield {**row, "status": "no_face"}
+        yield row
     for i in range(len(faces)):
         cells = dict(zip(faces.scheme.columns, faces.points[i].reshape(-1), strict=True))
         cells |= {f"box_{side}": v for side, v in zip("xywh", faces.boxes[i], strict=True)}
@@ -69,4 +72,4 @@ def _rows(record: Record, each: bool) -> Iterator[dict[str, Any]]:
             sure = zip(faces.scheme.names, faces.confidence[i], strict=True)
             cells |= {f"{point}_confidence": v for point, v in sure}
         known = {key: float(v) for key, v in cells.items() if np.isfinite(v)}
-        yield {**row, "face": i, "status": "ok", **known}
+        yield {**row, "face": i, **known}

@@ -85,11 +85,10 @@ class Summary:
 
     def count(self, path: str, result: Result) -> None:
         """One input more."""
+        self.statuses[result.status] += 1
         if isinstance(result, Failure):
-            self.statuses["unreadable"] += 1
             self.failures.append((path, result.reason))
             return
-        self.statuses["ok" if len(result.faces) else "no_face"] += 1
         self.faces += len(result.faces)
         if result.note:
             self.notes[result.note] += 1

@@ -8,8 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
-from fkp.annotate.datasets import YoloFolder, relative_to, write_coco
+from fkp.annotate.datasets import YoloFolder, write_coco
 from fkp.annotate.gallery import PAGE, write_gallery
+from fkp.annotate.inputs import relative_to
 from fkp.annotate.journal import JOURNAL
 from fkp.annotate.outcome import Result
 from fkp.annotate.parquet import check_parquet, write_parquet

@@ -72,12 +72,12 @@ class CsvRows:
         """Lines with empty cells where nothing is known."""
         empty = [""] * (len(self.columns) - 8)
         if isinstance(result, Failure):
-            return csv_line([image, "", "", "", "unreadable", *empty, "", "", result.reason])
+            return csv_line([image, "", "", "", result.status, *empty, "", "", result.reason])
         last = [str(result.width), str(result.height), result.note]
         if len(result.faces) == 0:
-            return csv_line([image, "", "", "", "no_face", *empty, *last])
+            return csv_line([image, "", "", "", result.status, *empty, *last])
         return "".join(
-            csv_line([image, "", "", str(i), "ok", *self._face(result.faces, i), *last])
+            csv_line([image, "", "", str(i), result.status, *self._face(result.faces, i), *last])
             for i in range(len(result.faces))
         )
 
@@ -130,14 +130,14 @@ class JsonRows:
     def of(self, image: str, result: Result) -> str:
         """Lines of JSON."""
         if isinstance(result, Failure):
-            return self._line(image, "unreadable", None, {"reason": result.reason})
+            return self._line(image, result.status, None, {"reason": result.reason})
         about: dict[str, object] = {"size": [result.width, result.height]}
         if result.note:
             about["reason"] = result.note
         if len(result.faces) == 0:
-            return self._line(image, "no_face", None, about)
+            return self._line(image, result.status, None, about)
         return "".join(
-            self._line(image, "ok", i, {**self._face(result.faces, i), **about})
+            self._line(image, result.status, i, {**self._face(result.faces, i), **about})
             for i in range(len(result.faces))
         )
 

@@ -44,16 +44,16 @@ class OpenFaceRows:
         self.frame += 1
         nothing = [str(self.frame), "0", "0.000", "0.00", "0", *["0.0"] * 136, image]
         if not isinstance(result, Annotated):
-            return csv_line([*nothing, "unreadable", result.reason])
+            return csv_line([*nothing, result.status, result.reason])
         faces = result.faces
         if len(faces) == 0:
-            return csv_line([*nothing, "no_face", result.note])
+            return csv_line([*nothing, result.status, result.note])
         lines = []
         for i in range(len(faces)):
             sure = np.nan_to_num(faces.confidence[i].mean())
             points = cells(faces.points[i].T.reshape(-1), 1)
             first = [str(self.frame), str(i), "0.000", f"{sure:.2f}", "1"]
-            lines.append(csv_line([*first, *points, image, "ok", result.note]))
+            lines.append(csv_line([*first, *points, image, result.status, result.note]))
         return "".join(lines)
 
 
