@@ -13,16 +13,19 @@ import pandas as pd
 from fkp.errors import DataError, LabelError
 from fkp.keypoints import Scheme
 from fkp.labels import check
+from fkp.labels.coco import looks_like_coco, read_coco
 from fkp.labels.course import find_array, read_array_csv
 from fkp.labels.cut import Crops, Progress, cut_crops
+from fkp.labels.deeplabcut import looks_like_deeplabcut, read_deeplabcut
 from fkp.labels.mtfl import looks_like_mtfl, read_mtfl
 from fkp.labels.pathcsv import path_column, read_frame, read_path_csv
 from fkp.labels.pixels import looks_like_pixel_csv, read_pixel_csv
+from fkp.labels.pts import is_pts_folder, read_pts
 from fkp.labels.split import merge_groups, persons_from_names, split_groups
 from fkp.labels.store import Samples, is_prepared, write_samples
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
-FORMATS = ("kaggle", "course", "paths", "mtfl")
+FORMATS = ("kaggle", "course", "paths", "mtfl", "pts", "coco", "dlc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +98,11 @@ def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
 
 def read_source(path: Path, options: ReadOptions, kind: str | None = None) -> LabelTable:
     """Read one label file in the format (one of FORMATS) that it is seen, or said, to have."""
-    if path.is_dir():
-        raise LabelError(f"{path}: expected a label file, got a folder")
+    if path.is_dir() and not is_pts_folder(path):
+        raise LabelError(f"{path}: expected a label file or a folder of .pts files, got a folder without")
     try:
+        if path.is_dir():
+            return read_pts(path, options)
         with path.open("rb") as file:
             head = file.read(1 << 16)
         if not head.strip():
@@ -109,6 +114,10 @@ def read_source(path: Path, options: ReadOptions, kind: str | None = None) -> La
             return read_pixel_csv(path, options)
         if kind == "mtfl":
             return read_mtfl(path, options)
+        if kind == "coco":
+            return read_coco(path, options)
+        if kind == "dlc":
+            return read_deeplabcut(path, options)
         if kind == "course":
             array = find_array(path, options)
             if array is None:
@@ -127,6 +136,10 @@ def _look(path: Path, head: bytes, options: ReadOptions) -> str:
         return "kaggle"
     if looks_like_mtfl(head):
         return "mtfl"
+    if looks_like_coco(head):
+        return "coco"
+    if looks_like_deeplabcut(head):
+        return "dlc"
     if options.images is not None and options.images.suffix in (".npy", ".npz"):
         return "course"
     frame, _, _ = read_frame(path)
