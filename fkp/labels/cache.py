@@ -31,6 +31,8 @@ def prepared(data: Path, progress: Progress) -> Path:
     """
     if is_prepared(data):
         return data
+    if data.is_dir():
+        raise LabelError(f"{data}: a folder; prepare it first: fkp prepare {data} -o data.csv")
     try:
         digest = hashlib.sha256(f"{__version__}:{data.resolve()}".encode())
         array = find_array(data, ReadOptions())

@@ -99,7 +99,9 @@ def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
 def read_source(path: Path, options: ReadOptions, kind: str | None = None) -> LabelTable:
     """Read one label file in the format (one of FORMATS) that it is seen, or said, to have."""
     if path.is_dir() and not is_pts_folder(path):
-        raise LabelError(f"{path}: expected a label file or a folder of .pts files, got a folder without")
+        raise LabelError(
+            f"{path}: expected a label file or a folder of .pts files, got a folder without"
+        )
     try:
         if path.is_dir():
             return read_pts(path, options)
