@@ -15,9 +15,9 @@ import joblib
 import fkp
 from fkp.annotate.faces import KeypointNetwork, predict
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.outcome import Annotated, Failure, Result
+from fkp.annotate.outcome import Annotated, Result
 from fkp.annotate.pipeline import AnnotateConfig, Chunk, chunked
-from fkp.annotate.stages import FaceCutter
+from fkp.annotate.stages import FaceCutter, spent
 from fkp.annotate.watch import add_seconds
 from fkp.errors import FkpError
 from fkp.vision.detect import FaceDetector
@@ -109,10 +109,7 @@ def _annotated(
     network = load()
     cutter = FaceCutter(detector, network.layout, network.size, config.max_pixels)
     cuts = [cutter(place) for place in places]
-    seconds: dict[str, float] = {}
-    for cut in cuts:
-        if not isinstance(cut, Failure):
-            add_seconds(seconds, cut.seconds)
+    seconds = spent(cuts)
     results: list[Result] = []
     for place, name, result in zip(places, names, predict(cuts, network, config), strict=True):
         if isinstance(result, Annotated) and config.drawing is not None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from fkp.annotate.drawing import Drawn
 from fkp.annotate.faces import KeypointNetwork, predict
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.outcome import Annotated, Failure, Result
+from fkp.annotate.outcome import Annotated, Result
 from fkp.annotate.pipeline import AnnotateConfig, Chunk, chunked
-from fkp.annotate.stages import FaceCutter
+from fkp.annotate.stages import FaceCutter, spent
 from fkp.annotate.watch import Watch, add_seconds
 from fkp.annotate.workers import Cutting, Piece, Sketch, Task, Workers
 from fkp.vision.detect import FaceDetector
@@ -66,10 +66,7 @@ class Local:
     ) -> Chunk:
         """The network's part."""
         cuts = [piece for piece in pieces if not isinstance(piece, Drawn)]
-        seconds: dict[str, float] = {}
-        for cut in cuts:
-            if not isinstance(cut, Failure):
-                add_seconds(seconds, cut.seconds)
+        seconds = spent(cuts)
         watch.skip()
         results = predict(cuts, self.network, self.config)
         watch.lap("network")

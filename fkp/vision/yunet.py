@@ -13,7 +13,7 @@ from fkp.errors import ModelError
 from fkp.vision.images import Image
 
 STRIDES = (8, 16, 32)
-KINDS = ("cls", "obj", "bbox", "kps")
+OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 OVERLAP = 0.3
 """Of two boxes with a larger intersection over union the surer is kept."""
 AT_MOST = 5000
@@ -39,7 +39,6 @@ class YuNet:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        wanted = [f"{kind}_{stride}" for kind in KINDS for stride in STRIDES]
         try:
             data = model.read_bytes()
             self.session = onnxruntime.InferenceSession(
@@ -48,7 +47,7 @@ class YuNet:
             (self.entry,) = self.session.get_inputs()
             height, width = self.entry.shape[2:]
             self.sides = (height, width) if isinstance(height, int) else None
-            if not set(wanted) <= {output.name for output in self.session.get_outputs()}:
+            if not set(OUTPUTS) <= {output.name for output in self.session.get_outputs()}:
                 raise ValueError("the outputs have other names")
             self.find(np.zeros((32, 32, 3), np.uint8), 0.5)
         except OSError as error:
@@ -66,11 +65,10 @@ class YuNet:
         planes = np.zeros((1, 3, height, width), np.float32)
         for i in range(3):
             planes[0, i, : image.shape[0], : image.shape[1]] = cv2.extractChannel(image, i)
-        names = [f"{kind}_{stride}" for stride in STRIDES for kind in KINDS]
-        out = self.session.run(names, {self.entry.name: planes})
+        out = self.session.run(OUTPUTS, {self.entry.name: planes})
         levels = []
         for i, stride in enumerate(STRIDES):
-            classes, objects, corners, places = (array[0] for array in out[4 * i : 4 * i + 4])
+            classes, objects, corners, places = (array[0] for array in out[i :: len(STRIDES)])
             columns = width // stride
             levels.append(_decode(classes, objects, corners, places, columns, stride, least))
         boxes, scores, points = (np.concatenate(parts) for parts in zip(*levels, strict=True))

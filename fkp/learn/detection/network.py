@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDES = (8, 16, 32)
-OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
+from fkp.vision.yunet import OUTPUTS, STRIDES
+
 CHANNELS = (1, 1, 4, 10)  # of cls, obj, bbox, kps
 RANGE = 128  # grey levels to a unit
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fkp.learn.detection.network import STRIDES
+from fkp.vision.yunet import STRIDES
 
 RANGES = ((0, 40), (24, 100), (64, 1e6))
 """Sides of the faces (root of the box's area, pixels) that each stride answers for. They
