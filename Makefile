@@ -46,7 +46,7 @@ bench: $(READY)
 # Both bundled networks from scratch; hours on two cores. A stopped run goes on.
 weights: $(READY)
 	@test -n "$(DATA)" || { echo "say where the data is: make weights DATA=folder"; exit 1; }
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[weights]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[onnx]'
 	$(BIN)/python -m fkp.learn.weights $(DATA)
 
 clean:

@@ -79,25 +79,72 @@ class Scheme:
         Possible where every point of `to` is a point, or a fixed average of points, of this
         scheme; raises DataError otherwise.
         """
-        if self.names == to.names:
-            return np.array(points, np.float64)
+        return group_means(points, self.groups(to))
+
+    def groups(self, to: "Scheme") -> Groups:
+        """For each point of another scheme, the indices of this one's points whose mean it is.
+
+        Raises DataError where a point of `to` is neither a point nor an average of points here.
+        """
+        built_in = self.name in SCHEMES and SCHEMES[self.name].names == self.names
+        averages = AVERAGES.get(self.name, {}) if built_in else {}
         groups: list[tuple[int, ...]] = []
         for name in to.names:
             if name in self.names:
                 groups.append((self.names.index(name),))
-            elif self.names == IBUG68.names and name in FROM_IBUG68:
-                groups.append(FROM_IBUG68[name])
+            elif name in averages:
+                groups.append(averages[name])
             else:
                 raise DataError(f"scheme {self.name} has no point for {name} of scheme {to.name}")
-        return group_means(points, tuple(groups))
+        return tuple(groups)
 
     def can_convert(self, to: "Scheme") -> bool:
         """Whether `convert` to that scheme is possible."""
         try:
-            self.convert(np.zeros((len(self), 2)), to)
+            self.groups(to)
         except DataError:
             return False
         return True
+
+    @classmethod
+    def joined(cls, schemes: Sequence["Scheme"]) -> "Scheme":
+        """All points of several schemes by their names: the columns of tables put together.
+
+        What one of them knows of a point holds for all; without a flip order in each there is none.
+        """
+        names = tuple(dict.fromkeys(name for scheme in schemes for name in scheme.names))
+        if len(names) == len(schemes[0]):
+            return schemes[0]
+        order = list(range(len(names)))
+        edges: dict[tuple[int, int], None] = {}
+        for scheme in schemes:
+            at = [names.index(name) for name in scheme.names]
+            edges |= dict.fromkeys((at[a], at[b]) for a, b in scheme.edges)
+            for i, j in enumerate(scheme.flip_order or ()):
+                order[at[i]] = at[j]
+        known = all(scheme.flip_order is not None for scheme in schemes)
+        flip = tuple(order) if known else None
+        anchors: list[tuple[int, ...]] = []
+        for i in range(len(ANCHOR_NAMES)):
+            knows = next((scheme for scheme in schemes if scheme.anchors[i]), schemes[0])
+            anchors.append(tuple(names.index(knows.names[k]) for k in knows.anchors[i]))
+        return cls("joined", names, flip, tuple(edges), tuple(anchors))
+
+    @classmethod
+    def covering(cls, schemes: Sequence["Scheme"]) -> "Scheme":
+        """The fewest points of several schemes from which all their points can be had.
+
+        It is one of them where that one can be converted to all the others.
+        """
+        for scheme in schemes:
+            if all(scheme.can_convert(other) for other in schemes):
+                return scheme
+        ordered = sorted(schemes, key=len, reverse=True)
+        kept = [ordered[0]]
+        for scheme in ordered[1:]:
+            if not any(other.can_convert(scheme) for other in kept):
+                kept.append(scheme)
+        return cls.joined(kept)
 
     @classmethod
     def from_names(
@@ -234,9 +281,37 @@ FKP4 = Scheme(
     anchors=((1,), (0,), (2,), (), ()),
 )
 
-SCHEMES: dict[str, Scheme] = {s.name: s for s in (FKP4, MTFL5, KAGGLE15, IBUG68)}
 
-FROM_IBUG68: dict[str, tuple[int, ...]] = {
+def _mirror_98() -> tuple[int, ...]:
+    order = list(range(98))
+    pairs = [(i, 32 - i) for i in range(16)]
+    pairs += [(33 + i, 46 - i) for i in range(5)] + [(38 + i, 50 - i) for i in range(4)]
+    pairs += [(55, 59), (56, 58)]
+    pairs += [(60 + i, 72 - i) for i in range(5)] + [(65 + i, 75 - i) for i in range(3)]
+    pairs += [(76, 82), (77, 81), (78, 80), (83, 87), (84, 86)]
+    pairs += [(88, 92), (89, 91), (93, 95), (96, 97)]
+    for a, b in pairs:
+        order[a], order[b] = b, a
+    return tuple(order)
+
+
+WFLW98 = Scheme(
+    name="wflw98",
+    names=tuple(f"w{i}" for i in range(98)),
+    flip_order=_mirror_98(),
+    edges=tuple(
+        _chain(0, 32) + _chain(33, 41, True) + _chain(42, 50, True) + _chain(51, 54)
+        + _chain(55, 59) + _chain(60, 67, True) + _chain(68, 75, True) + _chain(76, 87, True)
+        + _chain(88, 95, True)
+    ),
+    anchors=(tuple(range(60, 68)), tuple(range(68, 76)), (54,), (76,), (82,)),
+    outer_eyes=(60, 72),
+)  # fmt: skip
+"""The 98 points of WFLW (Wu et al., CVPR 2018); 96 and 97 are the pupils."""
+
+SCHEMES: dict[str, Scheme] = {s.name: s for s in (FKP4, MTFL5, KAGGLE15, IBUG68, WFLW98)}
+
+_FROM_IBUG68: dict[str, tuple[int, ...]] = {
     "left_eye_center": tuple(range(42, 48)),
     "right_eye_center": tuple(range(36, 42)),
     "left_eye_inner_corner": (42,),
@@ -253,7 +328,18 @@ FROM_IBUG68: dict[str, tuple[int, ...]] = {
     "mouth_center_top_lip": (51,),
     "mouth_center_bottom_lip": (57,),
 }
-"""Points of the other built-in schemes as averages of iBUG points."""
+
+_IBUG68_IN_WFLW98 = (
+    *range(0, 33, 2), *range(33, 38), *range(42, 47), *range(51, 60),
+    60, 61, 63, 64, 65, 67, 68, 69, 71, 72, 73, 75, *range(76, 96),
+)  # fmt: skip
+
+AVERAGES: dict[str, dict[str, tuple[int, ...]]] = {
+    "ibug68": _FROM_IBUG68,
+    "wflw98": {f"p{i}": (w,) for i, w in enumerate(_IBUG68_IN_WFLW98)}
+    | {name: tuple(_IBUG68_IN_WFLW98[i] for i in group) for name, group in _FROM_IBUG68.items()},
+}
+"""By scheme, the points of other schemes that are fixed averages of its points."""
 
 
 RADIUS_90 = 3.8897

@@ -18,7 +18,7 @@ from fkp.learn.evaluate import evaluate
 from fkp.learn.framing import measure_framing
 from fkp.learn.judge import fit_judge
 from fkp.learn.runs import RunFolder, new_name
-from fkp.learn.train import Epoch, Listener, train
+from fkp.learn.train import Epoch, Listener, Origin, train
 from fkp.vision.detect import YuNetDetector
 from tests.conftest import write_course, write_kaggle, write_pictures
 
@@ -106,7 +106,9 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
     others = np.random.default_rng(0).integers(0, 255, (30, 48, 48), np.uint8)
     config = recipe("integral", epochs=4, batch=16, threads=1)
     framing = measure_framing(samples, None)
-    whole = train(config, samples, framing, Listener(), others)
+    whole = train(config, samples, framing, Listener(), Origin(others))
+
+    origin = Origin(others, state=tmp_path / "run.state")
 
     class Stop(Listener):
         def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
@@ -118,8 +120,8 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
     for last in (2, 4):
         Stop.last = last
         with pytest.raises(KeyboardInterrupt):
-            train(config, samples, framing, Stop(), others, tmp_path / "run.state")
-    resumed = train(config, samples, framing, Listener(), others, tmp_path / "run.state")
+            train(config, samples, framing, Stop(), origin)
+    resumed = train(config, samples, framing, Listener(), origin)
     for name, weights in whole.network.state_dict().items():
         assert torch.equal(weights, resumed.network.state_dict()[name]), name
     assert resumed.scores == whole.scores
@@ -184,10 +186,10 @@ class Interrupt(RunFolder):
 def test_an_interrupted_run_keeps_its_best(tmp_path: Path) -> None:
     samples = data(tmp_path, 40)
     config = recipe("lecture", epochs=9)
-    folder = Interrupt(tmp_path / "run", config, tmp_path / "data.csv", samples)
+    folder = Interrupt.create(tmp_path / "run", config, tmp_path / "data.csv", samples)
     with pytest.raises(KeyboardInterrupt):
         fit(samples, config, folder)
-    folder.finish(samples)
+    folder.finish(samples, None)
     table = pd.read_csv(tmp_path / "run" / "results.csv")
     assert list(table["epoch"]) == [1, 2]
     model = load_model(tmp_path / "run" / "best.safetensors")
@@ -196,7 +198,7 @@ def test_an_interrupted_run_keeps_its_best(tmp_path: Path) -> None:
     for name in ("curves.png", "val_predictions.png", "config.json"):
         assert (tmp_path / "run" / name).stat().st_size > 100
     with pytest.raises(DataError, match="holds a run already"):
-        RunFolder(tmp_path / "run", config, tmp_path / "data.csv", samples)
+        RunFolder.create(tmp_path / "run", config, tmp_path / "data.csv", samples)
     assert new_name(tmp_path, "run") == "run-2"
 
 

@@ -58,6 +58,11 @@ def quiet_option(command: Command) -> Command:
     )(command)  # fmt: skip
 
 
+def silence() -> None:
+    """Say nothing from here on: another process does."""
+    out.quiet = err.quiet = _notes.quiet = True
+
+
 def say(text: str = "") -> None:
     """A line on stdout, as it is: no markup, no wrapping."""
     out.print(text, markup=False, soft_wrap=True)
@@ -81,6 +86,19 @@ def table(columns: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         grid.add_row(*row)
     out.print(grid)
+
+
+def wide_table(columns: list[str], rows: list[list[str]]) -> None:
+    """A table as plain text, as wide as it is: numbers and sizes to the right."""
+    texts = [columns, *rows]
+    widths = [max(len(row[i]) for row in texts) for i in range(len(columns))]
+    right = [all(row[i][:1].isdigit() for row in rows) for i in range(len(columns))]
+    for row in texts:
+        cells = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ]
+        say("  ".join(cells).rstrip())
 
 
 def parse_pairs(text: str | None) -> tuple[tuple[str, str], ...] | None:

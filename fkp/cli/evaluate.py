@@ -1,22 +1,31 @@
 """`fkp evaluate`."""
 
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+from fkp.annotate.finder import FaceFinder
+from fkp.annotate.pipeline import AnnotateConfig
 from fkp.cli import console
-from fkp.cli.models import find_model
+from fkp.cli.models import find_detector, find_model
 from fkp.labels.cache import prepared
-from fkp.labels.store import SPLITS, read_samples
+from fkp.labels.store import SPLITS, Samples, read_samples
+from fkp.learn import plots, tables
 from fkp.learn.checkpoint import load_model
-from fkp.learn.evaluate import Evaluation, evaluate
+from fkp.learn.compare import at_common_points, differences
+from fkp.learn.devices import single_thread
+from fkp.learn.evaluate import Evaluation, evaluate, evaluate_pictures
 from fkp.learn.metrics import NORM_TEXT, NORMS, THRESHOLDS
-from fkp.learn.plots import worst_rows, write_predictions
+from fkp.learn.statistics import Difference
+from fkp.learn.tables import Figures
 
 
 @click.command("evaluate")
-@click.argument("model")
+@click.argument("models", nargs=-1, required=True)
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
     "--split",
@@ -28,12 +37,29 @@ from fkp.learn.plots import worst_rows, write_predictions
     type=click.Choice(NORMS),
     help="What errors are divided by; else outer for 68 points, pupil for others.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="COLUMN",
+    help="Also by the values of a column of the data; labels: by how many points are labelled.",
+)
+@click.option(
+    "--from-images",
+    is_flag=True,
+    help="From the pictures on, with the face detector: faces not found are failures.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write all figures, tables (Markdown, LaTeX, CSV of the faces) and plots here.",
+)
 @click.option(
     "--sheet",
     type=click.Path(path_type=Path),
     metavar="SHEET.png",
-    help="Draw the worst rows here; else DATA-RUN-worst.png here.",
+    help="Draw the worst rows here; else into --out, or as DATA-RUN-worst.png here.",
 )
 @click.option(
     "--worst",
@@ -45,78 +71,145 @@ from fkp.learn.plots import worst_rows, write_predictions
 @click.option("--device", default="auto", show_default=True)
 @console.quiet_option
 def evaluate_command(
-    model: str,
+    models: tuple[str, ...],
     data: Path,
     split: str | None,
     norm: str | None,
+    by: tuple[str, ...],
+    from_images: bool,
     as_json: bool,
+    out: Path | None,
     sheet: Path | None,
     worst: int,
     device: str,
 ) -> None:
     """Measure a network's errors on a data set, over persons that training never saw.
 
-    MODEL is a checkpoint of fkp train, or `bundled`. DATA is a data set of fkp prepare, or a
-    table that it could read.
+    MODELS are checkpoints of fkp train, or `bundled`; several are compared on the same rows. DATA
+    is a data set of fkp prepare, or a table that it could read.
 
     \b
     fkp evaluate runs/data-integral/best.safetensors data.csv
     fkp evaluate bundled data.csv --json
+    fkp evaluate bundled runs/mine/best.safetensors data.csv --out evaluation/
     """
-    path = find_model(model)
     with console.progress("prepare") as progress:
         samples = read_samples(prepared(data, progress))
-    result = evaluate(load_model(path, device), samples, split, norm)
-    rows = worst_rows(result.scores, worst)
-    target = sheet or Path(f"{data.stem}-{path.parent.name}-worst.png")
+    results = [_evaluate(m, samples, split, norm, from_images, device) for m in models]
+    if len(results) > 1:
+        results = at_common_points(results)
+    found = [
+        tables.figures(name, result, by)
+        for name, result in zip(_names(models), results, strict=True)
+    ]
+    changes = differences(results)
+    rows = plots.worst_rows(results[0].scores, worst)
+    target = sheet or (out / "worst.png" if out else Path(f"{data.stem}-{found[0].name}-worst.png"))
+    if out is not None:
+        _write(out, found, changes)
     if rows:
-        write_predictions(target, result.samples, result.predicted, result.scores, rows)
+        plots.write_predictions(target, results[0], rows)
     if as_json:
-        console.say(json.dumps(_figures(result), indent=1))
-    else:
-        _print(result)
-        if rows:
-            console.say(f"the {len(rows)} worst rows: {target}")
+        console.say(json.dumps(_json(found, changes), indent=1))
+        return
+    for one in found:
+        _print(one)
+    _print_differences(found, changes)
+    if rows:
+        console.say(f"the {len(rows)} worst rows: {target}")
+    if out is not None:
+        console.say(f"figures, tables and plots: {out}/")
 
 
-def _figures(result: Evaluation) -> dict[str, object]:
-    s = result.scores
-    points = {
-        name: {"count": int(n), "mae_px": float(mae), "nme": float(nme)}
-        for name, n, mae, nme in zip(
-            result.scheme.names, s.count_of_point, s.mae_of_point, s.nme_of_point, strict=True
-        )
-    }
-    figures: dict[str, object] = {
-        "split": result.split,
-        "faces": s.faces,
-        "points": s.points,
-        "rmse_px": s.rmse,
-        "mae_px": s.mae,
-        "norm": s.norm,
-        "normalised_faces": s.normalised,
-        "nme": s.nme,
-        "failure_rate": {f"{t:g}": s.failure[t] for t in THRESHOLDS},
-        "auc": {f"{t:g}": s.auc[t] for t in THRESHOLDS},
-        "per_point": points,
-        "notes": result.notes,
-    }
-    # JSON has no NaN.
-    return json.loads(json.dumps(figures), parse_constant=lambda _: None)  # type: ignore[no-any-return]
+def _evaluate(
+    name: str, samples: Samples, split: str | None, norm: str | None, pictures: bool, device: str
+) -> Evaluation:
+    if not pictures:
+        return evaluate(load_model(find_model(name), device), samples, split, norm)
+    single_thread()  # the workers have the other processors
+    model = load_model(find_model(name), device)
+    with console.progress("find faces") as progress:
+        config = AnnotateConfig(jobs=os.cpu_count() or 1)
+        finder = FaceFinder(model, find_detector("fkp"), config, progress)
+        return evaluate_pictures(model, samples, finder, split, norm)
 
 
-def _print(result: Evaluation) -> None:
-    s = result.scores
-    for note in result.notes:
-        console.say(note)
+def _names(models: Sequence[str]) -> list[str]:
+    """A short name for each: its run's, or that of its file."""
+    names: list[str] = []
+    for model in models:
+        path = Path(model)
+        name = path.resolve().parent.name if path.stem == "best" else path.stem
+        same = sum(other.rsplit("#", 1)[0] == name for other in names)
+        names.append(f"{name}#{same + 1}" if same else name)
+    return names
+
+
+def _json(found: Sequence[Figures], changes: Sequence[Difference]) -> Any:
+    """One object for one model, a list for several."""
+    if len(found) == 1:
+        return tables.as_json(found[0])
+    values = [tables.as_json(one) for one in found]
+    for value, change in zip(values[1:], changes, strict=True):
+        value["difference_to_first"] = {
+            "faces": change.faces,
+            "nme": change.mean.mean,
+            "nme_95": [change.mean.low, change.mean.high],
+            "p": change.p,
+        }
+    return values
+
+
+def _write(out: Path, found: Sequence[Figures], changes: Sequence[Difference]) -> None:
+    """Everything that can be looked at or published."""
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(_json(found, changes), indent=1)
+    (out / "figures.json").write_text(text + "\n", encoding="utf-8")
+    (out / "table.md").write_text(tables.markdown(found), encoding="utf-8")
+    (out / "table.tex").write_text(tables.latex(found), encoding="utf-8")
+    for one in found:
+        tables.write_errors(out / f"errors-{one.name}.csv", one.result)
+    plots.write_ced(out / "ced.png", [(one.name, one.result.scores) for one in found])
+    calibrated = [(one.name, one.calibration) for one in found if one.calibration is not None]
+    if calibrated:
+        plots.write_calibration(out / "calibration.png", calibrated)
+
+
+def _print(one: Figures) -> None:
+    result, s = one.result, one.result.scores
     persons = len(set(result.samples.group))
-    console.say(f"{s.faces} faces of {persons} persons ({result.split}), {s.points} points")
-    console.say(f"RMSE {s.rmse:.3f} px, MAE {s.mae:.3f} px, in crops of {result.samples.size} px")
-    console.say(f"NME {100 * s.nme:.2f} % of the {NORM_TEXT[s.norm]}, over {s.normalised} faces")
+    console.say(f"{one.name}: {s.faces} faces of {persons} persons ({result.split})")
+    for note in result.notes:
+        console.say(f"  {note}")
+    console.say(
+        f"NME {100 * s.nme:.2f} % of the {NORM_TEXT[s.norm]}, over {s.normalised} faces "
+        f"(95 %: {100 * one.nme.low:.2f} to {100 * one.nme.high:.2f})"
+    )
+    others = [f"{100 * v:.2f} % ({n})" for n, v in one.nme_by_norm.items() if n != s.norm]
+    if others:
+        console.say(f"  by other norms: {', '.join(others)}")
     for t in THRESHOLDS:
         console.say(
             f"failures over {100 * t:.0f} %: {100 * s.failure[t]:.2f} %, AUC {s.auc[t]:.3f}"
         )
+    if result.missed.any():
+        console.say(f"  {s.missed} faces were not found; they are failures")
+    console.say(
+        f"RMSE {s.rmse:.3f} px, MAE {s.mae:.3f} px over {s.points} points, "
+        f"in crops of {result.samples.size} px"
+    )
+    if one.calibration is not None:
+        within = one.calibration.observed[one.calibration.expected.index(0.9)]
+        console.say(f"the radius that should hold 90 % of the points holds {100 * within:.1f} %")
+    if len(result.scheme) <= 30:
+        _print_points(result)
+    if one.by:
+        cells = tables.rows([one])
+        console.table(["", "faces", "NME, %", "95 %", "> 8 %", "> 10 %", "AUC", "RMSE"], cells)
+
+
+def _print_points(result: Evaluation) -> None:
+    s = result.scores
     console.table(
         ["point", "labels", "MAE, px", "NME, %"],
         [
@@ -126,3 +219,13 @@ def _print(result: Evaluation) -> None:
             )
         ],
     )
+
+
+def _print_differences(found: Sequence[Figures], changes: Sequence[Difference]) -> None:
+    for one, change in zip(found[1:], changes, strict=True):
+        mean = change.mean
+        console.say(
+            f"{one.name} against {found[0].name}: NME {100 * mean.mean:+.3f} points "
+            f"(95 %: {100 * mean.low:+.3f} to {100 * mean.high:+.3f}), p = {change.p:.4f}, "
+            f"on {change.faces} faces"
+        )

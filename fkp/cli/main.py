@@ -14,8 +14,13 @@ _SUMMARIES = {
     "prepare": "Turn labelled tables into one checked data set.",
     "train": "Train a keypoint network on a data set.",
     "evaluate": "Measure a network's errors on a data set.",
+    "audit": "Find labels that are probably wrong.",
+    "predict": "Write a network's points for the rows of a data set.",
     "annotate": "Find faces and keypoints in pictures.",
     "merge": "Join the results of several shards of annotate.",
+    "convert": "Write labels in the form of another tool.",
+    "export": "Write a network for other runtimes.",
+    "info": "Say what a network or a table is.",
 }
 COMMANDS = tuple(_SUMMARIES)
 

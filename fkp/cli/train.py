@@ -3,34 +3,46 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fkp.cli import console
-from fkp.keypoints import Scheme
-from fkp.labels.cache import prepared
-from fkp.labels.store import Samples, read_samples
+from fkp.cli.models import find_model
 from fkp.learn import runs
-from fkp.learn.augment import Augmentation
+from fkp.learn.augment import AUGMENTATIONS
 from fkp.learn.checkpoint import Model
-from fkp.learn.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainConfig, recipe
-from fkp.learn.devices import pick_device
-from fkp.learn.framing import measure_framing
+from fkp.learn.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainConfig, from_dict, recipe
+from fkp.learn.fit import Training, fit, resume
 from fkp.learn.losses import LOSSES
-from fkp.learn.networks import ARCHITECTURES, DEFAULT
-from fkp.learn.train import Epoch, train
-from fkp.vision.detect import YuNetDetector
+from fkp.learn.networks import ARCHITECTURES
+from fkp.learn.team import Team
+from fkp.learn.train import Epoch, Listener
+
+
+class _Rate(click.ParamType[float | str]):
+    """A learning rate, or `auto`."""
+
+    name = "RATE|auto"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str:
+        if value == "auto":
+            return "auto"
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"expected a number or auto, got {value}", param, ctx)
 
 
 @click.command("train")
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--arch",
     type=click.Choice(sorted(ARCHITECTURES)),
-    default=DEFAULT,
-    show_default=True,
-    help="The network; it brings the defaults of the options below.",
+    help="The network; it brings the defaults of the options below.  [default: integral]",
 )
 @click.option("--name", help="Of the run; else made from the data's and the network's names.")
 @click.option(
@@ -41,10 +53,34 @@ from fkp.vision.detect import YuNetDetector
     show_default=True,
     help="The folder of all runs.",
 )
+@click.option(
+    "--resume",
+    "resumed",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with the run in this folder; takes no other options.",
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The config.json of a run, whose settings are taken where no option says otherwise.",
+)
+@click.option(
+    "--init",
+    metavar="bundled|FILE",
+    help="Begin with the weights of a trained network; its points may be others.",
+)
+@click.option(
+    "--freeze", is_flag=True, default=None, help="Learn only what is behind the features."
+)
 @click.option("--epochs", type=click.IntRange(1))
 @click.option("--batch", type=click.IntRange(1), help="Pictures in a mini-batch.")
 @click.option("--optimizer", type=click.Choice(OPTIMIZERS))
-@click.option("--lr", type=float, help="Learning rate; under onecycle its peak.")
+@click.option(
+    "--lr", type=_Rate(), help="Learning rate; under onecycle its peak. auto: by a range test."
+)
 @click.option("--schedule", type=click.Choice(SCHEDULES), help="Of the learning rate.")
 @click.option("--momentum", type=float, help="Of sgd.")
 @click.option("--weight-decay", type=float)
@@ -55,74 +91,105 @@ from fkp.vision.detect import YuNetDetector
     type=click.IntRange(0),
     help="Stop after so many epochs without a better validation; 0: never.",
 )
-@click.option("--augment/--no-augment", default=None, help="Change the pictures at random.")
+@click.option(
+    "--aug", type=click.Choice(list(AUGMENTATIONS)), help="How much pictures are changed at random."
+)
 @click.option("--flip-pairs", metavar="A:B,...", help="Points that a mirror swaps, by name.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
-@click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True)
+@click.option("--compile", is_flag=True, default=None, help="Compile the network (torch.compile).")
+@click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard, too.")
+@click.option("--device", help="auto, cpu, cuda, cuda:1, mps.")
+@click.option("--precision", type=click.Choice(PRECISIONS))
 @click.option("--threads", type=click.IntRange(0), help="Of the CPU; 0: all.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int)
 @console.quiet_option
+@click.pass_context
 def train_command(
-    data: Path,
-    arch: str,
+    context: click.Context,
+    /,
+    data: Path | None,
+    arch: str | None,
     name: str | None,
     root: Path,
-    epochs: int | None,
-    batch: int | None,
-    optimizer: str | None,
-    lr: float | None,
-    schedule: str | None,
-    momentum: float | None,
-    weight_decay: float | None,
-    loss: str | None,
-    ema: float | None,
-    patience: int | None,
-    augment: bool | None,
+    resumed: Path | None,
+    config_file: Path | None,
+    lr: float | str | None,
+    aug: str | None,
     flip_pairs: str | None,
-    device: str,
-    precision: str,
-    threads: int | None,
-    seed: int,
+    tensorboard: bool,
+    **settings: Any,
 ) -> None:
     """Train a keypoint network on DATA, a data set of fkp prepare or a table that it could read.
 
-    Ctrl-C ends the training; the best network so far stays in the run's folder.
+    Ctrl-C ends the training; the best network so far stays in the run's folder, and --resume goes
+    on from the last whole epoch. Several processes train one network together when torchrun
+    starts them.
 
     \b
     fkp train data.csv
-    fkp train data.csv --arch lecture --lr 0.05 --batch 16
+    fkp train data.csv --init bundled --epochs 10
+    fkp train data.csv --arch lecture --lr auto
+    fkp train --resume runs/data-integral
+    torchrun --nproc-per-node=2 -m fkp train data.csv
     """
-    config = recipe(
-        arch,
-        epochs=epochs,
-        batch=batch,
-        optimizer=optimizer,
-        lr=lr,
-        schedule=schedule,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        loss=loss,
-        ema=ema,
-        patience=patience,
-        device=device,
-        precision=precision,
-        threads=threads,
-        seed=seed,
-    )
-    if augment is not None:
-        config = replace(config, augmentation=Augmentation() if augment else None)
-    pick_device(config.device)  # a device that is not there is told before any work
-    samples = _samples(data, flip_pairs)
-    framing = measure_framing(samples, YuNetDetector())
-    path = root / (name or runs.new_name(root, f"{data.stem}-{arch}"))
-    folder = _Shown(path, config, data, samples)
-    console.say(f"{path}: {arch}, {(samples.split == 'train').sum()} training rows")
+    team = Team()
+    if not team.leads:
+        console.silence()
+    if resumed is not None:
+        given = [p for p in context.params if _given(context, p) and p != "resumed"]
+        if given:
+            raise click.UsageError(f"--resume takes no other options: {', '.join(given)}")
+        _follow(resumed, runs.read_config(resumed / runs.CONFIG)["training"]["epochs"], team, None)
+        return
+    if data is None:
+        raise click.UsageError("Missing argument 'DATA' (or --resume RUN).")
+    base = from_dict(runs.read_config(config_file)["training"]) if config_file else None
+    rate = None if lr == "auto" else lr
+    if settings["init"] is not None:
+        settings["init"] = str(find_model(settings["init"]).resolve())
+    config = _config(base, arch, {**settings, "lr": rate}, aug)
+    path = root / (name or runs.new_name(root, f"{data.stem}-{config.architecture}"))
+    pairs = console.parse_pairs(flip_pairs)
+    training = Training(data, path, config, lr == "auto", tensorboard, pairs)
+    _follow(path, config.epochs, team, training)
+
+
+def _given(context: click.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE and name != "quiet"
+
+
+def _config(
+    base: TrainConfig | None, arch: str | None, settings: dict[str, Any], aug: str | None
+) -> TrainConfig:
+    """The settings of a file, else the recipe of the network, with what was said on top."""
+    said: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
+    if base is None:
+        config = recipe(arch, **said)
+    else:
+        config = replace(base, **said)
+        config = replace(config, architecture=arch or base.architecture)
+    return config if aug is None else replace(config, augmentation=AUGMENTATIONS[aug])
+
+
+def _follow(path: Path, epochs: int, team: Team, training: Training | None) -> None:
+    """Run a new training, or go on with the one in the folder, and show how it goes."""
+    shown = _Shown(path, epochs)
+    team.join(team.device(training.config.device if training else "auto"))
     try:
-        with folder.bar:
-            train(config, samples, framing, folder)
+        with shown.bar:
+            if training is None:
+                model = resume(path, shown, shown.prepare, console.warn, team)
+            else:
+                model = fit(training, shown, shown.prepare, console.warn, team)
     except KeyboardInterrupt:
-        console.warn("interrupted: keeping the best network so far")
-    _print_best(folder.finish(samples), path)
+        console.warn(f"stopped; go on with: fkp train --resume {path}")
+        if (path / runs.BEST).exists():
+            console.warn(f"{path / runs.BEST} is the best network so far")
+        raise
+    finally:
+        team.leave()
+    if team.leads:
+        _print_best(model, path)
 
 
 def _print_best(model: Model, path: Path) -> None:
@@ -133,28 +200,13 @@ def _print_best(model: Model, path: Path) -> None:
         if math.isfinite(best["val_nme"]):
             error += f", NME {100 * best['val_nme']:.2f} %"
     console.say(f"best epoch {best['epoch']:.0f}{error}")
-    console.say(f"wrote {path / runs.BEST}, results.csv, curves.png, val_predictions.png")
+    console.say(f"wrote {path / runs.BEST}; look at {path / runs.REPORT}")
 
 
-def _samples(data: Path, flip_pairs: str | None) -> Samples:
-    with console.progress("prepare") as progress:
-        path = prepared(data, progress)
-    if path != data:
-        console.warn(f"{data} prepared into {path}")
-    samples = read_samples(path)
-    pairs = console.parse_pairs(flip_pairs)
-    if pairs is not None:
-        samples = replace(samples, scheme=Scheme.from_names(samples.scheme.names, pairs))
-    if samples.scheme.flip_order is None:
-        console.warn("no left and right in the names: pictures are not mirrored (--flip-pairs)")
-    return samples
+class _Shown(Listener):
+    """Shows a training on the terminal."""
 
-
-class _Shown(runs.RunFolder):
-    """A run folder that also shows the training on the terminal."""
-
-    def __init__(self, path: Path, config: TrainConfig, data: Path, samples: Samples) -> None:
-        super().__init__(path, config, data, samples)
+    def __init__(self, path: Path, epochs: int) -> None:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -163,9 +215,16 @@ class _Shown(runs.RunFolder):
         )
         live = console.err.is_terminal
         self.bar = Progress(*columns, console=console.err, transient=True, disable=not live)
-        self._epochs = config.epochs
-        self._best = ""  # validation error so far
-        self._task = self.bar.add_task("epoch 1", total=None, state="")
+        self.best = ""  # validation error so far
+        self._path, self._epochs = path, epochs
+        self._task = self.bar.add_task("prepare", total=None, state="")
+
+    def prepare(self, done: int, total: int) -> None:
+        """Before the training: rows prepared."""
+        self.bar.update(self._task, completed=done, total=total)
+
+    def begin(self, rows: int) -> None:
+        console.say(f"{self._path}: {rows} training rows")
 
     def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
         self.bar.update(
@@ -173,16 +232,18 @@ class _Shown(runs.RunFolder):
             description=f"epoch {epoch}/{self._epochs}",
             completed=(epoch - 1) * total + done,
             total=self._epochs * total,
-            state=f"loss {loss:.5f}  {self._best}{rate:.0f} images/s",
+            state=f"loss {loss:.5f}  {self.best}{rate:.0f} images/s",
         )
 
     def epoch(self, result: Epoch, model: Model) -> None:
-        super().epoch(result, model)
         nme = f"  NME {100 * result.val_nme:.2f} %" if math.isfinite(result.val_nme) else ""
-        if result.best and nme:
-            self._best = f"best{nme}  "
+        if result.best:
+            self.best = f"best{nme}  "
         console.say(
             f"epoch {result.epoch}: loss {result.train_loss:.5f}  "
             f"validation RMSE {result.val_rmse:.3f} px{nme}  "
             f"{result.images_per_second:.0f} images/s{'  *' if result.best else ''}"
         )
+
+    def resumed(self, epoch: int) -> None:
+        console.say(f"going on after epoch {epoch}")

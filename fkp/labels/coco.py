@@ -38,6 +38,7 @@ def read_coco(path: Path, options: ReadOptions) -> LabelTable:
     points: list[np.ndarray[Any, np.dtype[np.float64]]] = []
     files: list[str] = []
     rows: list[int] = []
+    persons: list[str] = []
     rejected: list[Rejected] = []
     for number, annotation in enumerate(annotations, start=1):
         try:
@@ -51,14 +52,22 @@ def read_coco(path: Path, options: ReadOptions) -> LabelTable:
             continue
         files.append(name)
         rows.append(number)
+        persons.append(_person(annotation))
     if not rows:
         raise LabelError(str(rejected[0]) if rejected else f"{source}: no annotation has keypoints")
     array, fraction, notes = from_origin(np.stack(points), options)
     return LabelTable(
         source, scheme, array, np.array(rows, np.int64),
         images=files, fraction=fraction, folders=picture_folders(path, options),
+        persons=persons if all(persons) else None,
         rejected=rejected, notes=notes,
     )  # fmt: skip
+
+
+def _person(annotation: dict[str, Any]) -> str:
+    """Who it is, where the annotation's attributes say so (as `fkp convert` writes them)."""
+    attributes = annotation.get("attributes")
+    return str(attributes.get("person") or "") if isinstance(attributes, dict) else ""
 
 
 def _points(flat: list[float], count: int) -> "np.ndarray[Any, np.dtype[np.float64]]":

@@ -10,7 +10,14 @@ from fkp.labels.arrays import load_array
 from fkp.labels.pathcsv import persons_column, read_frame
 from fkp.labels.pixels import read_point_cells
 from fkp.labels.store import is_prepared
-from fkp.labels.table import LabelTable, ReadOptions, Rejected, find_points, from_origin
+from fkp.labels.table import (
+    LabelTable,
+    ReadOptions,
+    Rejected,
+    find_points,
+    from_origin,
+    other_columns,
+)
 
 
 def read_array_csv(path: Path, array_path: Path, options: ReadOptions) -> LabelTable:
@@ -41,6 +48,7 @@ def read_array_csv(path: Path, array_path: Path, options: ReadOptions) -> LabelT
         fraction=fraction,
         rejected=bad,
         notes=notes,
+        other=other_columns(frame, keep, columns),
     )
 
 

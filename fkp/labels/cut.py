@@ -24,7 +24,7 @@ class Crops:
     """The crops of one table: `kept` says which of its rows they are.
 
     images: (M, S, S) uint8; points: (M, K, 2) float64 crop pixels; labels: (M, K, 2) float64 pixels
-    of the pictures, whose sizes are sizes_wh (M, 2).
+    of the pictures, whose sizes are sizes_wh (M, 2). folder: where the pictures' paths start.
     """
 
     kept: npt.NDArray[np.int64]
@@ -34,6 +34,7 @@ class Crops:
     transforms: list[CropTransform]
     sizes_wh: npt.NDArray[np.float64]
     rejected: list[Rejected]
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +56,7 @@ def cut_crops(table: LabelTable, framing: str, size: int, progress: Progress) ->
         same = [CropTransform.whole(size, size, size)] * n
         points = table.points * size if table.fraction else table.points
         sizes_wh = np.full((n, 2), float(size))
-        return Crops(np.arange(n), table.pixels, points, points, same, sizes_wh, [])
+        return Crops(np.arange(n), table.pixels, points, points, same, sizes_wh, [], Path())
     folder = find_folder(table)
     images = np.empty((n, size, size), np.uint8)
     kept: list[int] = []
@@ -81,6 +82,7 @@ def cut_crops(table: LabelTable, framing: str, size: int, progress: Progress) ->
         transforms=[face.transform for face in faces],
         sizes_wh=np.array([face.size_wh for face in faces], float),
         rejected=rejected,
+        folder=folder,
     )
 
 
@@ -137,7 +139,7 @@ def find_folder(table: LabelTable) -> Path:
             f"{table.source} row {table.rows[0]}, column image: file not found: "
             f"{table.images[0]} (looked in {looked}; --images DIR says where)"
         )
-    if len(best) > 1 and not all(Path(name).is_absolute() for name in names):
+    if len({(folder / names[0]).resolve() for folder in best}) > 1:
         raise LabelError(
             f"{table.source}: {names[0]} is in {best[0]} and in {best[1]}; --images DIR says which"
         )

@@ -20,6 +20,7 @@ from fkp.labels.table import (
     decode_text,
     find_points,
     from_origin,
+    other_columns,
     parse_numbers,
 )
 
@@ -97,6 +98,7 @@ def read_path_csv(path: Path, options: ReadOptions) -> LabelTable:
         rejected=rejected,
         fraction=fraction,
         notes=notes,
+        other=other_columns(frame, keep, columns, image_column),
     )  # fmt: skip
 
 

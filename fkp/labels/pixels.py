@@ -24,6 +24,7 @@ from fkp.labels.table import (
     decode_text,
     find_points,
     from_origin,
+    other_columns,
     parse_numbers,
 )
 
@@ -89,9 +90,12 @@ def _table(
         scheme = options.scheme or KAGGLE15
         notes.append(f"no label columns: pictures only, under scheme {scheme.name}")
         points = np.full((len(rows), len(scheme), 2), np.nan)
+        keep = np.ones(len(rows), bool)
+        other = other_columns(_text_frame(cells, labels, source), keep, None) if labels else {}
         return LabelTable(
-            source, scheme, points, rows, pixels=stack, rejected=rejected, notes=notes
-        )
+            source, scheme, points, rows,
+            pixels=stack, rejected=rejected, notes=notes, other=other,
+        )  # fmt: skip
     scheme, columns = found.scheme(options)
     frame = _label_frame(cells, labels, source)
     points, keep = read_point_cells(frame, columns, source, rows, rejected)
@@ -107,6 +111,7 @@ def _table(
         fraction=fraction,
         rejected=rejected,
         notes=notes + more,
+        other=other_columns(frame, keep, columns),
     )
 
 
@@ -121,6 +126,10 @@ def _label_frame(cells: list[bytes], labels: list[str], source: str) -> pd.DataF
             return frame
     except ValueError:
         pass  # some cell is not a number; the exact check says which
+    return _text_frame(cells, labels, source)
+
+
+def _text_frame(cells: list[bytes], labels: list[str], source: str) -> pd.DataFrame:
     decoded = [decode_text(line, source).replace('"', "").split(",") for line in cells]
     return pd.DataFrame(decoded, columns=labels, dtype=str)
 

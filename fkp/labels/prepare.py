@@ -3,8 +3,10 @@
 import hashlib
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +19,17 @@ from fkp.labels.coco import looks_like_coco, read_coco
 from fkp.labels.course import find_array, read_array_csv
 from fkp.labels.cut import Crops, Progress, cut_crops
 from fkp.labels.deeplabcut import looks_like_deeplabcut, read_deeplabcut
+from fkp.labels.labelme import labelme_files, looks_like_labelme, read_labelme
 from fkp.labels.mtfl import looks_like_mtfl, read_mtfl
 from fkp.labels.pathcsv import path_column, read_frame, read_path_csv
 from fkp.labels.pixels import looks_like_pixel_csv, read_pixel_csv
 from fkp.labels.pts import is_pts_folder, read_pts
 from fkp.labels.split import merge_groups, persons_from_names, split_groups
-from fkp.labels.store import Samples, is_prepared, write_samples
+from fkp.labels.store import META_COLUMNS, Samples, is_prepared, write_samples
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
+from fkp.labels.wflw import looks_like_wflw, read_wflw
 
-FORMATS = ("kaggle", "course", "paths", "mtfl", "pts", "coco", "dlc")
+FORMATS = ("kaggle", "course", "paths", "mtfl", "pts", "coco", "dlc", "wflw", "labelme")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,7 @@ def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
 
     Writes `output` (.csv), .npy and .json beside it, and .rejected.csv where rows were left out.
     """
-    tables = _same_scheme(
-        [read_source(path, options, config.format) for path, options in _label_files(config)]
-    )
+    tables = [read_source(path, options, config.format) for path, options in _label_files(config)]
     framing = _framing(tables, config)
     parts = [cut_crops(table, framing, config.size, progress) for table in tables]
     pairs = list(zip(tables, parts, strict=True))
@@ -75,7 +77,6 @@ def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
     hashes = [hashlib.blake2b(image.tobytes()).hexdigest() for c in parts for image in c.images]
     groups = merge_groups([name for names, _ in persons for name in names], hashes)
     flags = [f for t, c in pairs for f in check.suspicious(c.labels, t.scheme)]
-    outside = sum(check.outside(c.labels, c.sizes_wh).sum(0) for c in parts)
     samples = _samples(pairs, framing, groups, flags, config)
     rejected = [r for t in tables for r in t.rejected] + [r for c in parts for r in c.rejected]
     if config.drop_suspicious:
@@ -88,7 +89,13 @@ def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
         notes=[f"{t.source}: {note}" for t in tables for note in t.notes],
         flags=Counter(flag for row in flags for flag in row),
         missing=1 - np.isfinite(samples.points).all(-1).mean(0),
-        outside=np.asarray(outside, np.int64),
+        outside=np.sum(
+            [
+                _into(samples.scheme, t.scheme, check.outside(c.labels, c.sizes_wh).sum(0), 0)
+                for t, c in pairs
+            ],
+            axis=0,
+        ),
         persons="; ".join(dict.fromkeys(how for _, how in persons)),
         duplicates=len(hashes) - len(set(hashes)),
     )
@@ -98,13 +105,9 @@ def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
 
 def read_source(path: Path, options: ReadOptions, kind: str | None = None) -> LabelTable:
     """Read one label file in the format (one of FORMATS) that it is seen, or said, to have."""
-    if path.is_dir() and not is_pts_folder(path):
-        raise LabelError(
-            f"{path}: expected a label file or a folder of .pts files, got a folder without"
-        )
     try:
         if path.is_dir():
-            return read_pts(path, options)
+            return _read_folder(path, options)
         with path.open("rb") as file:
             head = file.read(1 << 16)
         if not head.strip():
@@ -112,14 +115,8 @@ def read_source(path: Path, options: ReadOptions, kind: str | None = None) -> La
         if is_prepared(path):
             raise LabelError(f"{path}: is prepared already; give it to fkp train or fkp evaluate")
         kind = kind or _look(path, head, options)
-        if kind == "kaggle":
-            return read_pixel_csv(path, options)
-        if kind == "mtfl":
-            return read_mtfl(path, options)
-        if kind == "coco":
-            return read_coco(path, options)
-        if kind == "dlc":
-            return read_deeplabcut(path, options)
+        if kind in _READERS:
+            return _READERS[kind](path, options)
         if kind == "course":
             array = find_array(path, options)
             if array is None:
@@ -133,11 +130,36 @@ def read_source(path: Path, options: ReadOptions, kind: str | None = None) -> La
         raise LabelError(f"{path}: {(error.strerror or str(error)).lower()}") from error
 
 
+_READERS = {
+    "kaggle": read_pixel_csv,
+    "mtfl": read_mtfl,
+    "wflw": read_wflw,
+    "labelme": read_labelme,
+    "coco": read_coco,
+    "dlc": read_deeplabcut,
+}
+
+
+def _read_folder(path: Path, options: ReadOptions) -> LabelTable:
+    if is_pts_folder(path):
+        return read_pts(path, options)
+    if labelme_files(path):
+        return read_labelme(path, options)
+    raise LabelError(
+        f"{path}: expected a label file or a folder of .pts files, got a folder without (nor "
+        "with LabelMe's)"
+    )
+
+
 def _look(path: Path, head: bytes, options: ReadOptions) -> str:
     if looks_like_pixel_csv(head):
         return "kaggle"
     if looks_like_mtfl(head):
         return "mtfl"
+    if looks_like_wflw(head):
+        return "wflw"
+    if looks_like_labelme(head):
+        return "labelme"
     if looks_like_coco(head):
         return "coco"
     if looks_like_deeplabcut(head):
@@ -161,23 +183,6 @@ def _label_files(config: PrepareConfig) -> list[tuple[Path, ReadOptions]]:
         else:
             raise LabelError(f"{path}: give the label file first: fkp prepare labels.csv {path}")
     return files
-
-
-def _same_scheme(tables: list[LabelTable]) -> list[LabelTable]:
-    """All tables in one scheme: the one that every other can be converted to."""
-    for target in sorted((t.scheme for t in tables), key=len):
-        if all(t.scheme.can_convert(target) for t in tables):
-            return [_convert(t, target) for t in tables]
-    names = ", ".join(f"{t.source} ({t.scheme.name}, {len(t.scheme)} points)" for t in tables)
-    raise LabelError(f"these sources have no points in common: {names}; prepare them one by one")
-
-
-def _convert(table: LabelTable, target: Scheme) -> LabelTable:
-    if table.scheme == target:
-        return table
-    note = f"converted from scheme {table.scheme.name} to {target.name}"
-    points = table.scheme.convert(table.points, target)
-    return replace(table, scheme=target, points=points, notes=[*table.notes, note])
 
 
 def _framing(tables: list[LabelTable], config: PrepareConfig) -> str:
@@ -210,10 +215,17 @@ def _samples(
     config: PrepareConfig,
 ) -> Samples:
     parts = [c for _, c in pairs]
+    schemes = tuple(dict.fromkeys(t.scheme for t, _ in pairs))
+    joined = Scheme.joined(schemes)
     return Samples(
-        scheme=pairs[0][0].scheme,
+        schemes=schemes,
         images=parts[0].images if len(parts) == 1 else np.concatenate([c.images for c in parts]),
-        points=np.concatenate([c.points for c in parts]).astype(np.float32),
+        points=np.concatenate(
+            [
+                _into(joined, t.scheme, c.points.swapaxes(0, 1), np.nan).swapaxes(0, 1)
+                for t, c in pairs
+            ]
+        ).astype(np.float32),
         group=np.array(groups, str),
         split=np.array(split_groups(groups, config.val, config.test, config.seed), str),
         image=np.array([t.images[i] if t.images else "" for t, c in pairs for i in c.kept], str),
@@ -222,7 +234,30 @@ def _samples(
         flags=np.array(["; ".join(row) for row in flags], str),
         crops=np.array([[t.a, t.b, t.tx, t.ty] for c in parts for t in c.transforms]),
         framing=framing,
+        folders={t.source: str(c.folder.resolve()) for t, c in pairs if t.images},
+        other=_other(pairs),
     )
+
+
+def _other(pairs: list[tuple[LabelTable, Crops]]) -> dict[str, npt.NDArray[np.str_]]:
+    """The further columns of all sources, for the kept rows."""
+    names = dict.fromkeys(name for table, _ in pairs for name in table.other)
+    return {
+        name: np.array(
+            [t.other[name][i] if name in t.other else "" for t, c in pairs for i in c.kept]
+        )
+        for name in names
+        if name not in META_COLUMNS
+    }
+
+
+def _into(
+    joined: Scheme, own: Scheme, values: npt.NDArray[Any], missing: float
+) -> npt.NDArray[Any]:
+    """Values (K, ...) of a source's own points at their places among all points; else `missing`."""
+    placed = np.full((len(joined), *values.shape[1:]), missing, values.dtype)
+    placed[[joined.names.index(name) for name in own.names]] = values
+    return placed
 
 
 def _drop(samples: Samples) -> tuple[Samples, list[Rejected]]:
@@ -243,7 +278,6 @@ def _write(config: PrepareConfig, report: PrepareReport) -> None:
         config.output,
         report.samples,
         {
-            "scheme": report.samples.scheme.name,
             "sources": [str(path) for path in config.sources],
             "rows_read": report.rows_read,
             "rows_rejected": len(report.rejected),
@@ -252,11 +286,16 @@ def _write(config: PrepareConfig, report: PrepareReport) -> None:
             "seed": config.seed,
         },
     )
-    path = config.output.with_suffix(".rejected.csv")
-    if not report.rejected:
+    write_rejected(config.output, report.rejected)
+
+
+def write_rejected(output: Path, rejected: Sequence[Rejected]) -> None:
+    """List the rows that are not in a data set beside it, in `.rejected.csv`."""
+    path = output.with_suffix(".rejected.csv")
+    if not rejected:
         path.unlink(missing_ok=True)  # of an earlier run with the same output
         return
-    rows = [(r.source, r.row, r.column, r.reason) for r in report.rejected]
+    rows = [(r.source, r.row, r.column, r.reason) for r in rejected]
     part = path.with_suffix(".csv.part")
     pd.DataFrame(rows, columns=["source", "row", "column", "reason"]).to_csv(part, index=False)
     os.replace(part, path)

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from fkp.errors import DataError, FkpError
 from fkp.keypoints import Scheme
 from fkp.labels.arrays import load_array
 from fkp.labels.table import PointColumns, ReadOptions, find_points
+from fkp.vision.crop import CropTransform
 
 META_COLUMNS = (
     "image", "source", "source_row", "group", "split", "flags",
@@ -26,13 +27,16 @@ SPLITS = ("train", "val", "test")
 class Samples:
     """N face crops with their labels.
 
+    schemes: the points of each source that was put in, as it labelled them.
     images: (N, S, S) uint8 gray, memory-mapped when read from a file.
-    points: (N, K, 2) float32 crop pixels, NaN = not labelled.
+    points: (N, K, 2) float32 crop pixels of the points in `scheme`, NaN = not labelled.
     crops: (N, 4) float64: a, b, tx, ty of the similarity from picture to crop pixels.
     framing: how the crops were cut: `face`, or `none` for whole pictures.
+    folders: for each source that names picture files, where its paths start.
+    other: further columns of the sources' tables, (N,) each, "" where a source has none.
     """
 
-    scheme: Scheme
+    schemes: tuple[Scheme, ...]
     images: npt.NDArray[np.uint8]
     points: npt.NDArray[np.float32]
     group: npt.NDArray[np.str_]
@@ -43,6 +47,8 @@ class Samples:
     flags: npt.NDArray[np.str_]
     crops: npt.NDArray[np.float64]
     framing: str
+    folders: dict[str, str] = field(default_factory=dict)
+    other: dict[str, npt.NDArray[np.str_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n, size = len(self.points), self.size
@@ -58,18 +64,51 @@ class Samples:
         return len(self.points)
 
     @property
+    def scheme(self) -> Scheme:
+        """The labelled points, of all sources together."""
+        return Scheme.joined(self.schemes)
+
+    @property
+    def target(self) -> Scheme:
+        """The points for a network to find, from which the labelled ones can be had."""
+        return Scheme.covering(self.schemes)
+
+    def anchor_points(self) -> npt.NDArray[np.float64]:
+        """The five anchor points of each crop, (N, 5, 2), by the scheme that knows them."""
+        scheme = self.scheme
+        anchors = np.full((len(self), 5, 2), np.nan)
+        for own in self.schemes:
+            known = own.anchor_points(scheme.convert(self.points, own))
+            anchors = np.where(np.isnan(anchors), known, anchors)
+        return anchors
+
+    @property
     def size(self) -> int:
         """Side of the square crops in pixels."""
         return int(self.images.shape[-1])
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "Samples":
         """These rows, in this order."""
-        columns = {
-            name: getattr(self, name)[rows]
-            for name in self.__slots__
-            if name not in ("scheme", "framing")
-        }
-        return Samples(scheme=self.scheme, framing=self.framing, **columns)
+        arrays = (n for n in self.__slots__ if isinstance(getattr(self, n), np.ndarray))
+        other = {name: column[rows] for name, column in self.other.items()}
+        return replace(self, **{n: getattr(self, n)[rows] for n in arrays}, other=other)
+
+    def transform(self, row: int) -> CropTransform:
+        """The way from a row's picture to its crop."""
+        a, b, tx, ty = (float(v) for v in self.crops[row])
+        return CropTransform(a, b, tx, ty, self.size)
+
+    def paths(self) -> list[str]:
+        """The picture file of each row; DataError where a source has no files, or they are gone."""
+        paths = []
+        for source, image in zip(self.source.tolist(), self.image.tolist(), strict=True):
+            if source not in self.folders:
+                raise DataError(f"{source} has pictures of its own, and no files of them")
+            paths.append(str(Path(self.folders[source]) / image))
+        for path in paths[:1]:
+            if not Path(path).is_file():
+                raise DataError(f"{path}: file not found; prepare the data again")
+        return paths
 
     def labelled(self) -> "Samples":
         """The rows with at least one labelled point."""
@@ -100,9 +139,15 @@ def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> No
         text[name] = samples.crops[:, i]
     flat = samples.points.reshape(len(samples), -1)
     points = {name: flat[:, i] for i, name in enumerate(samples.scheme.columns)}
-    frame = pd.DataFrame({**text, **points})
-    flip = samples.scheme.flip_order
-    meta = {"framing": samples.framing, "size": samples.size, "flip_order": flip, **report}
+    frame = pd.DataFrame({**text, **points, **samples.other})
+    schemes = [{"names": s.names, "flip_order": s.flip_order} for s in samples.schemes]
+    meta = {
+        "framing": samples.framing,
+        "size": samples.size,
+        "schemes": schemes,
+        "folders": samples.folders,
+        **report,
+    }
     temporary = [path.with_suffix(f"{suffix}.part") for suffix in (".npy", ".json", ".csv")]
     try:
         with temporary[0].open("wb") as file:
@@ -116,17 +161,28 @@ def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> No
             part.unlink(missing_ok=True)
 
 
+def rewrite_samples(path: Path, samples: Samples, original: Path) -> None:
+    """Write some rows of a prepared data set as another one, with the original's report."""
+    meta = _read_meta(original.with_suffix(".json"))
+    report = {k: v for k, v in meta.items() if k not in ("framing", "size", "schemes", "folders")}
+    splits = {name: int((samples.split == name).sum()) for name in SPLITS}
+    write_samples(path, samples, {**report, "splits": splits, "from": str(original)})
+
+
 def read_samples(path: Path) -> Samples:
     """Read a prepared data set; the crops stay on the disk until they are used."""
     if not is_prepared(path):
         raise DataError(f"{path}: not a data set of fkp prepare")
+    meta = _read_meta(path.with_suffix(".json"))
+    schemes = _schemes(path, meta)
+    header, numbers = _columns(path), {*META_COLUMNS[6:], *Scheme.joined(schemes).columns}
+    other = [name for name in header if name not in (*META_COLUMNS, *numbers)]
     frame = pd.read_csv(
         path,
-        dtype={name: str for name in META_COLUMNS if name in ("image", "source", "group", "flags")},
+        dtype=dict.fromkeys(("image", "source", "group", "split", "flags", *other), str),
         keep_default_na=False,
-        na_values={c: [""] for c in _columns(path) if c not in META_COLUMNS[:6]},
+        na_values={name: [""] for name in numbers},
     )
-    meta = _read_meta(path.with_suffix(".json"))
     array_path = path.with_suffix(".npy")
     images = load_array(array_path)
     if images.dtype != np.uint8:
@@ -136,15 +192,18 @@ def read_samples(path: Path) -> Samples:
             f"{path} has {len(frame)} rows, but {array_path} has {len(images)} crops; "
             "prepare the data again"
         )
-    scheme = _scheme(path, meta)
     try:
-        points = frame[scheme.columns].to_numpy(np.float32).reshape(len(frame), -1, 2)
+        points = (
+            frame[Scheme.joined(schemes).columns].to_numpy(np.float32).reshape(len(frame), -1, 2)
+        )
         crops = frame[list(META_COLUMNS[6:])].to_numpy(np.float64)
     except ValueError as error:
         raise DataError(f"{path}: expected numbers in the point columns: {error}") from error
     return Samples(
-        scheme=scheme, images=images.view(np.uint8), points=points, crops=crops,
+        schemes=schemes, images=images.view(np.uint8), points=points, crops=crops,
         framing=str(meta.get("framing", "face")),
+        folders=_folders(meta),
+        other={name: frame[name].to_numpy(str) for name in other},
         source_row=frame["source_row"].to_numpy(np.int64),
         **{n: frame[n].to_numpy(str) for n in ("group", "split", "image", "source", "flags")},
     )  # fmt: skip
@@ -155,17 +214,33 @@ def _columns(path: Path) -> list[str]:
         return file.readline().rstrip("\r\n").split(",")
 
 
-def _scheme(path: Path, meta: dict[str, object]) -> Scheme:
+def _schemes(path: Path, meta: dict[str, object]) -> tuple[Scheme, ...]:
+    """The schemes of the sources, as data.json has them; else one, from the columns."""
     found: PointColumns | None = find_points(_columns(path)[len(META_COLUMNS) :])
     if found is None:
         raise DataError(f"{path}: expected point columns <name>_x, <name>_y")
-    scheme, _ = found.scheme(ReadOptions())
-    flip = meta.get("flip_order")
-    if isinstance(flip, list) and scheme.name == "custom":
-        return Scheme(
-            scheme.name, scheme.names, tuple(flip), scheme.edges, scheme.anchors, scheme.outer_eyes
+    try:
+        schemes = tuple(_scheme(said) for said in meta["schemes"])  # type: ignore[attr-defined]
+    except (KeyError, TypeError, ValueError):
+        return (found.scheme(ReadOptions())[0],)
+    if set(Scheme.joined(schemes).names) != set(found.names):
+        raise DataError(
+            f"{path}: its columns and those of its .json differ; prepare the data again"
         )
-    return scheme
+    return schemes
+
+
+def _scheme(said: dict[str, list[str] | list[int] | None]) -> Scheme:
+    scheme = Scheme.from_names([str(name) for name in said["names"] or ()])
+    if scheme.name != "custom":
+        return scheme
+    order = said["flip_order"]
+    return replace(scheme, flip_order=None if order is None else tuple(int(i) for i in order))
+
+
+def _folders(meta: dict[str, object]) -> dict[str, str]:
+    folders = meta.get("folders")
+    return {str(k): str(v) for k, v in folders.items()} if isinstance(folders, dict) else {}
 
 
 def _read_meta(path: Path) -> dict[str, object]:

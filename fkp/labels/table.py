@@ -42,6 +42,7 @@ class LabelTable:
     pixels: (N, H, W) uint8 gray pictures, or None with `images`.
     persons: N names, or None where the source does not say who is in the picture.
     folders: where relative paths may start, tried in this order.
+    other: further columns of the table, N cells of text each.
     """
 
     source: str
@@ -55,6 +56,7 @@ class LabelTable:
     folders: tuple[Path, ...] = ()
     rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    other: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.rows)
@@ -189,6 +191,18 @@ def parse_numbers(
                     Rejected(source, int(rows[i]), str(name), f'expected {wanted}, got "{got}"')
                 )
     return values
+
+
+def other_columns(
+    frame: pd.DataFrame, keep: npt.NDArray[np.bool_], points: PointColumns | None, image: int = -1
+) -> dict[str, list[str]]:
+    """What a table says of the kept rows beside their points and pictures, as text."""
+    used = {image, *(i for pair in points.columns for i in pair)} if points else {image}
+    return {
+        str(name): frame.iloc[:, i][keep].astype(str).tolist()
+        for i, name in enumerate(frame.columns)
+        if i not in used and str(name)
+    }
 
 
 def from_origin(

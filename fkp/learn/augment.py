@@ -1,6 +1,7 @@
 """Augmentation of whole batches on the device; the labels follow exactly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,56 +23,114 @@ class Augmentation:
     flip: bool = True  # mirrored half of the time, where the scheme knows how
 
 
-def augment(
-    images: Tensor,
-    points: Tensor,
-    flip_order: tuple[int, ...] | None,
-    settings: Augmentation,
-    generator: torch.Generator,
-) -> tuple[Tensor, Tensor]:
-    """Change a batch at random: images (B, 1, S, S) in 0..1, points (B, K, 2) in crop pixels.
+AUGMENTATIONS: dict[str, Augmentation | None] = {
+    "none": None,
+    "light": Augmentation(
+        rotation=10, scale=0.1, shift=0.04, brightness=0.1, contrast=0.2, blur=0, noise=0, erase=0
+    ),
+    "full": Augmentation(),
+}
+"""By name; `light` keeps to small changes of place and light, and mirroring."""
 
-    The random numbers come from `generator` (on the CPU, so that every device draws the same).
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """What happens to each of B crops, drawn at random.
+
+    matrices: (B, 2, 3) from old to new crop pixels; flipped: (B,) whether they mirror.
+    gain, lift, dim: (B,) of contrast, of brightness, and the gray of what covers.
+    low: the side in pixels to which the `blurred` (B,) are reduced.
+    deviation: (B,) of the noise, which `noise_seed` decides for all `count` crops that were drawn
+        together; these are the rows from `first` on.
+    sides, starts: (B, 2) of the rectangle that covers those in `covered` (B,), shares of the side.
     """
-    matrix, flipped = random_similarities(
-        len(images), images.shape[-1], flip_order, settings, generator
-    )
-    images, points = warp(images, points, matrix.to(images.device))
-    if flip_order is not None:
-        swapped = points[:, list(flip_order)]
-        points = torch.where(flipped.to(points.device)[:, None, None], swapped, points)
-    return degrade(images, settings, generator), points
+
+    matrices: Tensor
+    flipped: Tensor
+    gain: Tensor
+    lift: Tensor
+    dim: Tensor
+    low: int
+    blurred: Tensor
+    deviation: Tensor
+    noise_seed: int
+    sides: Tensor
+    starts: Tensor
+    covered: Tensor
+    count: int
+    first: int = 0
+
+    def of(self, first: int, count: int) -> "Changes":
+        """Those of `count` of the crops."""
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        rows = {k: v[first : first + count] for k, v in parts.items() if isinstance(v, Tensor)}
+        return Changes(**{**parts, **rows, "first": first})
 
 
-def augment_pictures(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """Change a batch (B, 1, S, S) that has no labels, such as crops that are no faces."""
-    nowhere = torch.zeros(len(images), 1, 2, device=images.device)
-    return augment(images, nowhere, (0,), settings, generator)[0]
-
-
-def random_similarities(
+def draw(
     count: int,
     size: int,
     flip_order: tuple[int, ...] | None,
     settings: Augmentation,
     generator: torch.Generator,
-) -> tuple[Tensor, Tensor]:
-    """Maps (B, 2, 3) from old to new crop pixels about the centre, and which of them mirror."""
+) -> Changes:
+    """Changes for `count` crops; from a generator on the CPU, so that every device has the same."""
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator)
 
     def either_way(limit: float) -> Tensor:
-        return (2 * torch.rand(count, generator=generator) - 1) * limit
+        return (2 * uniform(count) - 1) * limit
 
     angle = torch.deg2rad(either_way(settings.rotation))
     scale = torch.exp(either_way(settings.scale))
     shift = torch.stack([either_way(settings.shift), either_way(settings.shift)], 1) * size
-    flipped = torch.rand(count, generator=generator) < 0.5
+    flipped = uniform(count) < 0.5
     flipped &= settings.flip and flip_order is not None
+    sides = 0.1 + 0.3 * uniform(count, 2)
+    return Changes(
+        matrices=similarities(angle, scale, shift, flipped, size),
+        flipped=flipped,
+        gain=torch.exp(either_way(settings.contrast)),
+        lift=either_way(settings.brightness),
+        dim=uniform(count),
+        low=int(size / (1.2 + 2.8 * float(uniform(1)))),
+        blurred=uniform(count) < settings.blur,
+        deviation=uniform(count) * settings.noise,
+        noise_seed=int(torch.randint(1 << 62, (1,), generator=generator)),
+        sides=sides,
+        starts=uniform(count, 2) * (1 - sides),
+        covered=uniform(count) < settings.erase,
+        count=count,
+    )
+
+
+def similarities(angle: Tensor, scale: Tensor, shift: Tensor, flipped: Tensor, size: int) -> Tensor:
+    """Maps (B, 2, 3) from old to new crop pixels about the centre of crops of `size`."""
     sign = torch.where(flipped, -1.0, 1.0)
     cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
     linear = torch.stack([torch.stack([sign * cos, -sin], 1), torch.stack([sign * sin, cos], 1)], 1)
-    centre = torch.full((count, 2), (size - 1) / 2)
+    centre = torch.full((len(angle), 2), (size - 1) / 2)
     offset = centre + shift - (linear @ centre[:, :, None])[:, :, 0]
-    return torch.cat([linear, offset[:, :, None]], 2), flipped
+    return torch.cat([linear, offset[:, :, None]], 2)
+
+
+def augment(
+    images: Tensor, points: Tensor, flip_order: tuple[int, ...] | None, changes: Changes
+) -> tuple[Tensor, Tensor]:
+    """Change a batch: images (B, 1, S, S) in 0..1, points (B, K, 2) in crop pixels."""
+    images, points = warp(images, points, changes.matrices.to(images.device))
+    if flip_order is not None:
+        swapped = points[:, list(flip_order)]
+        points = torch.where(changes.flipped.to(points.device)[:, None, None], swapped, points)
+    return degrade(images, changes), points
+
+
+def augment_pictures(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+    """Change a batch (B, 1, S, S) that has no labels, such as crops that are no faces."""
+    nowhere = torch.zeros(len(images), 1, 2, device=images.device)
+    changes = draw(len(images), images.shape[-1], (0,), settings, generator)
+    return augment(images, nowhere, (0,), changes)[0]
 
 
 def warp(images: Tensor, points: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,31 +148,32 @@ def warp(images: Tensor, points: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False), moved
 
 
-def degrade(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+def degrade(images: Tensor, changes: Changes) -> Tensor:
     """Light, resolution, noise and covering; points stay where they are."""
-    count, size = len(images), images.shape[-1]
+    size, device = images.shape[-1], images.device
 
-    def draw(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator).to(images.device)
+    def each(values: Tensor) -> Tensor:
+        return values.to(device)[:, None, None, None]
 
     mean = images.mean((1, 2, 3), keepdim=True)
-    gain = torch.exp((2 * draw(count, 1, 1, 1) - 1) * settings.contrast)
-    lift = (2 * draw(count, 1, 1, 1) - 1) * settings.brightness
-    images = (images - mean) * gain + mean + lift
-    low = int(size / float(torch.empty(()).uniform_(1.2, 4.0, generator=generator)))
-    blurred = functional.interpolate(images, size=(low, low), mode="area")
-    blurred = functional.interpolate(
-        blurred, size=(size, size), mode="bilinear", align_corners=False
-    )
-    images = torch.where(draw(count, 1, 1, 1) < settings.blur, blurred, images)
-    deviation = draw(count, 1, 1, 1) * settings.noise
-    noise = torch.randn(images.shape, generator=generator).to(images.device)
-    images = images + deviation * noise
-    sides = 0.1 + 0.3 * draw(count, 2)
-    starts = draw(count, 2) * (1 - sides)
-    ramp = torch.arange(size, device=images.device) / size
-    inside = (ramp >= starts[:, :, None]) & (ramp < (starts + sides)[:, :, None])  # (B, 2, S)
-    covered = inside[:, 0, :, None] & inside[:, 1, None, :]
-    covered &= draw(count, 1, 1) < settings.erase
-    images = torch.where(covered[:, None], draw(count, 1, 1, 1), images)
-    return images.clamp(0, 1)
+    images = (images - mean) * each(changes.gain) + mean + each(changes.lift)
+    rows = changes.blurred.nonzero()[:, 0].to(device)
+    if len(rows):
+        small = functional.interpolate(images[rows], size=(changes.low,) * 2, mode="area")
+        images[rows] = functional.interpolate(
+            small, size=(size, size), mode="bilinear", align_corners=False
+        )
+    if changes.deviation.any():
+        generator = torch.Generator(device).manual_seed(changes.noise_seed)
+        shape = (changes.count, *images.shape[1:])
+        noise = torch.randn(shape, generator=generator, device=device)
+        images += each(changes.deviation) * noise[changes.first : changes.first + len(images)]
+    rows = changes.covered.nonzero()[:, 0]
+    ramp = torch.arange(size) / size
+    starts, ends = changes.starts[rows, :, None], (changes.starts + changes.sides)[rows, :, None]
+    inside = (ramp >= starts) & (ramp < ends)  # (C, 2, S)
+    covered = (inside[:, 0, :, None] & inside[:, 1, None, :]).to(device)[:, None]
+    if len(rows):
+        at = rows.to(device)
+        images[at] = torch.where(covered, each(changes.dim[rows]), images[at])
+    return images.clamp_(0, 1)

@@ -2,8 +2,9 @@
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from fkp.errors import FkpError, ModelError
+from fkp.errors import DataError, FkpError, ModelError
 from fkp.keypoints import SCHEMES, Prediction, Scheme
 from fkp.learn.devices import pick_device
 from fkp.learn.framing import Framing
@@ -21,6 +22,7 @@ from fkp.learn.networks import Integral, Output, build
 
 FORMAT = 2
 _KEY = "fkp"
+MOST_POINTS = 2000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,10 +123,10 @@ def _filled(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.pad(rows, (0, -len(rows) % 8), mode="edge")
 
 
-def save_model(path: Path, model: Model) -> None:
-    """Write the checkpoint whole or not at all; weights are stored as they are."""
+def describe(model: Model) -> dict[str, Any]:
+    """What a checkpoint's header says of the network, as plain values."""
     scheme = model.scheme
-    meta = {
+    return {
         "format": FORMAT,
         "architecture": model.architecture,
         "scheme": {
@@ -144,12 +146,16 @@ def save_model(path: Path, model: Model) -> None:
         "calibration": model.calibration,
         "judges_faces": model.judges_faces,
     }
+
+
+def save_model(path: Path, model: Model) -> None:
+    """Write the checkpoint whole or not at all; weights are stored as they are."""
     tensors = {
         k: v.detach().cpu().contiguous()  # safetensors refuses channels_last
         for k, v in model.network.state_dict().items()
         if not k.endswith("num_batches_tracked")
     }
-    data = save(tensors, metadata={_KEY: json.dumps(meta)})
+    data = save(tensors, metadata={_KEY: json.dumps(describe(model))})
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(data)
@@ -167,41 +173,64 @@ def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Mode
     only a trainable one can be saved again.
     """
     place = pick_device(device)
+    if path.is_dir():
+        raise ModelError(f"{path}: is a folder; expected a .safetensors checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if _KEY not in header:
+                raise ModelError(f"{path}: a .safetensors file, but not one that fkp train wrote")
+            model = _described(header[_KEY])
+            _check_shapes(model, {k: file.get_slice(k).get_shape() for k in file.keys()})  # noqa: SIM118
+            network = build(model.architecture, len(model.scheme), model.size)
+            _load_weights(network, {k: file.get_tensor(k) for k in file.keys()})  # noqa: SIM118
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file") from error
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: not a .safetensors checkpoint: {error}") from error
-    if _KEY not in header:
-        raise ModelError(f"{path}: a .safetensors file, but not one that fkp train wrote")
-    try:
-        meta = json.loads(header[_KEY])
-        if meta["format"] != FORMAT:
-            raise ModelError(f"{path}: format {meta['format']}; this fkp reads format {FORMAT}")
-        scheme = _scheme(meta["scheme"])
-        size = int(meta["size"])
-        if not 16 <= size <= 1024:
-            raise ModelError(f"{path}: a crop side of {size} is not sensible")
-        calibration = float(meta["calibration"])
-        if not 0 < calibration < 1e3:
-            raise ModelError(f"{path}: a calibration of {calibration} is not sensible")
-        layout = np.array(meta["layout"], np.float64)
-        framing = Framing(layout, str(meta["layout_from"]))
-        network = build(meta["architecture"], len(scheme), size)
-        _load_weights(network, tensors)
-        return Model(
-            network.to(place) if trainable else optimized(network, place),
-            meta["architecture"], scheme, size, str(meta["crop"]), framing,
-            dict(meta["training"]), dict(meta["scores"]),
-            calibration, bool(meta["judges_faces"]),
-        )  # fmt: skip
-    except ModelError:
-        raise
-    except (KeyError, TypeError, ValueError, RuntimeError, FkpError) as error:
+    except _UNFIT as error:
         raise ModelError(f"{path}: the header or the weights do not fit: {error}") from error
+    return replace(model, network=network.to(place) if trainable else optimized(network, place))
+
+
+_UNFIT = (KeyError, TypeError, ValueError, RuntimeError, RecursionError, DataError)
+
+
+def _described(text: str) -> Model:
+    """The model that a header describes, with a network that takes no memory."""
+    meta = json.loads(text)
+    if meta["format"] != FORMAT:
+        raise ValueError(f"format {meta['format']}; this fkp reads format {FORMAT}")
+    scheme, size, calibration = (
+        _scheme(meta["scheme"]),
+        int(meta["size"]),
+        float(meta["calibration"]),
+    )
+    if not 16 <= size <= 1024 or len(scheme) > MOST_POINTS:
+        raise ValueError(f"crops of {size} pixels and {len(scheme)} points are not sensible")
+    if not 0 < calibration < 1e3:
+        raise ValueError(f"a calibration of {calibration} is not sensible")
+    framing = Framing(np.array(meta["layout"], np.float64), str(meta["layout_from"]))
+    with torch.device("meta"):
+        network = build(str(meta["architecture"]), len(scheme), size)
+    return Model(
+        network, str(meta["architecture"]), scheme, size, str(meta["crop"]), framing,
+        dict(meta["training"]), dict(meta["scores"]), calibration, bool(meta["judges_faces"]),
+    )  # fmt: skip
+
+
+def _check_shapes(model: Model, shapes: dict[str, list[int]]) -> None:
+    """Refuse weights that are not the network's, before any is read."""
+    wanted = {
+        name: list(value.shape)
+        for name, value in model.network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    if set(wanted) != set(shapes):
+        raise ValueError(f"weights differ: {', '.join(sorted(set(wanted) ^ set(shapes))[:3])}")
+    for name, shape in shapes.items():
+        if shape != wanted[name]:
+            raise ValueError(f"{name}: expected shape {wanted[name]}, got {shape}")
 
 
 def _scheme(meta: dict[str, object]) -> Scheme:
@@ -222,9 +251,6 @@ def _scheme(meta: dict[str, object]) -> Scheme:
 
 
 def _load_weights(network: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-    wanted = {k for k in network.state_dict() if not k.endswith("num_batches_tracked")}
-    if wanted != set(tensors):
-        raise ValueError(f"weights differ: {', '.join(sorted(wanted ^ set(tensors))[:3])}")
     tensors = {k: v.float() for k, v in tensors.items()}
     if not all(bool(torch.isfinite(v).all()) for v in tensors.values()):
         raise ValueError("weights are not finite")

@@ -1,6 +1,7 @@
 """How to train: one frozen object, with the defaults of each architecture."""
 
 from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 from fkp.errors import DataError
 from fkp.learn.augment import Augmentation
@@ -29,6 +30,9 @@ class TrainConfig:
     face_weight: float = 0.02  # of telling faces from other things, where there are others
     patience: int = 0  # epochs without a better validation before stopping, 0: never
     augmentation: Augmentation | None = field(default_factory=Augmentation)
+    init: str = ""  # what the weights come from: a checkpoint, or nothing
+    freeze: bool = False  # only what is behind the features learns
+    compile: bool = False  # by torch.compile
     device: str = "auto"
     precision: str = "auto"
     threads: int = 0  # of the CPU, 0: as torch finds
@@ -53,12 +57,23 @@ class TrainConfig:
         return asdict(self)
 
 
-def recipe(architecture: str, **changes: object) -> TrainConfig:
+def from_dict(values: dict[str, Any]) -> TrainConfig:
+    """The configuration that `as_dict` gave; raises DataError for anything else."""
+    try:
+        augmentation = values.get("augmentation")
+        if augmentation is not None:
+            augmentation = Augmentation(**augmentation)
+        return TrainConfig(**{**values, "augmentation": augmentation})
+    except TypeError as error:
+        raise DataError(f"not a training configuration of this fkp: {error}") from error
+
+
+def recipe(architecture: str | None = None, **changes: object) -> TrainConfig:
     """The defaults for a network, with what the user said (None: nothing) on top.
 
     `lecture` is trained as in the course: mini-batch SGD at a constant rate, MSE, no augmentation.
     """
-    base = TrainConfig(architecture=architecture)
+    base = TrainConfig(architecture=architecture or DEFAULT)
     if architecture == "lecture":
         base = replace(
             base, epochs=100, batch=32, optimizer="sgd", lr=0.1, momentum=0.9, schedule="constant",

@@ -38,8 +38,7 @@ def measure_framing(samples: Samples, detector: FaceDetector | None) -> Framing:
     """The framing of a data set, from its labels, else with a detector on up to 500 crops."""
     if not np.isfinite(samples.points).any():
         raise DataError("there are no labelled points")
-    anchors = samples.scheme.anchor_points(samples.points)  # (N, 5, 2)
-    layout = _layout(anchors, samples.size)
+    layout = _layout(samples.anchor_points(), samples.size)
     if np.isfinite(layout).all(1).sum() >= 2 and np.isfinite(layout[:2]).any():
         return Framing(layout, "labels")
     if detector is None:

@@ -70,7 +70,7 @@ def fit_judge(model: Model, faces: Crops, others: Crops, seed: int, steps: int =
     optimizer = torch.optim.AdamW(network.face.parameters(), lr=2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
     wanted = torch.cat([torch.ones(256), torch.zeros(256)])
-    network.face.train()
+    network.face.train().requires_grad_(True)
     for _ in range(steps):
         batch = torch.cat([_draw(yes, 256, generator), _draw(no, 256, generator)])
         loss = functional.binary_cross_entropy_with_logits(network.face(batch)[:, 0], wanted)

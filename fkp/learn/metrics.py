@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from fkp.errors import DataError
 from fkp.keypoints import FloatArray, Scheme
+from fkp.labels.store import Samples
 
 NORMS = ("outer", "pupil", "box")
 NORM_TEXT = {
@@ -15,6 +16,9 @@ NORM_TEXT = {
     "box": "geometric mean of the sides of the labelled points' box",
 }
 THRESHOLDS = (0.08, 0.10)
+_EYES = Scheme("eyes", ("right", "left"), anchors=((0,), (1,), (), (), ()))
+
+Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,8 +27,9 @@ class Scores:
 
     rmse, mae: pixels of the crops; rmse as in the Kaggle contest, over single coordinates;
     mae the mean distance from a point to its label.
-    nme: mean over faces of their mean distance over the normaliser; `nme_of_face` (N,) has NaN
-    where a face cannot be normalised, and `normalised` counts the others.
+    nme: mean over faces of their mean distance over the normaliser. `nme_of_face` (N,) is NaN
+    where a face cannot be normalised, and infinite where it was missed: it is a failure then, and
+    takes no part in means. normalised: how many are neither.
     failure, auc: by threshold of the NME; AUC is the area under the cumulative error
     distribution up to the threshold, divided by it.
     """
@@ -36,22 +41,23 @@ class Scores:
     nme: float
     norm: str
     normalised: int
+    missed: int
     failure: dict[float, float]
     auc: dict[float, float]
-    nme_of_face: npt.NDArray[np.float64]  # (N,)
-    mae_of_point: npt.NDArray[np.float64]  # (K,) pixels
-    nme_of_point: npt.NDArray[np.float64]  # (K,)
+    nme_of_face: Array  # (N,)
+    mae_of_point: Array  # (K,) pixels
+    nme_of_point: Array  # (K,)
     count_of_point: npt.NDArray[np.int64]  # (K,)
 
 
 def default_norm(scheme: Scheme) -> str:
-    """Outer eye corners for the 68 points, as in the literature; else eye centres; else the box."""
-    if scheme.name == "ibug68":
+    """Outer eye corners for 68 and 98 points, as in the literature; else eye centres; else box."""
+    if scheme.name in ("ibug68", "wflw98"):
         return "outer"
     return "pupil" if all(scheme.eyes) else "box"
 
 
-def normalisers(points: FloatArray, scheme: Scheme, norm: str) -> npt.NDArray[np.float64]:
+def normalisers(points: FloatArray, scheme: Scheme, norm: str) -> Array:
     """The length (N,) by which the errors of labels (N, K, 2) are divided, NaN where unknown."""
     labels = np.asarray(points, np.float64)
     if norm == "box":
@@ -74,28 +80,49 @@ def normalisers(points: FloatArray, scheme: Scheme, norm: str) -> npt.NDArray[np
     return np.asarray(np.where(lengths > 0, lengths, np.nan), np.float64)
 
 
+def lengths(samples: Samples, norm: str | None = None) -> Array:
+    """The normalisers (N,) of a data set's own labels, each row's by the scheme that it has."""
+    norm = norm or default_norm(samples.scheme)
+    if len(samples.schemes) > 1 and norm == "pupil":
+        return normalisers(samples.anchor_points()[:, :2], _EYES, norm)
+    return normalisers(samples.points, samples.scheme, norm)
+
+
 def score(
-    predicted: FloatArray, labels: FloatArray, scheme: Scheme, norm: str | None = None
+    predicted: FloatArray,
+    labels: FloatArray,
+    scheme: Scheme,
+    norm: str | None = None,
+    lengths: FloatArray | None = None,
+    missed: npt.NDArray[np.bool_] | None = None,
 ) -> Scores:
-    """Compare predictions and labels, both (N, K, 2) in crop pixels."""
+    """Compare predictions and labels, both (N, K, 2) in crop pixels.
+
+    lengths: (N,) normalisers, where they are not to be taken from the labels. missed: (N,) faces
+    for which there is no prediction because they were not found.
+    """
     norm = norm or default_norm(scheme)
     error = np.asarray(predicted, np.float64) - labels
     known = np.isfinite(error)
-    if not known.any():
+    if not known.any() and (missed is None or not missed.any()):
         raise DataError("no labelled points to compare with")
     distance = np.linalg.norm(error, axis=-1)  # (N, K)
-    lengths = normalisers(labels, scheme, norm)
+    lengths = normalisers(labels, scheme, norm) if lengths is None else lengths
     relative = distance / lengths[:, None]
     of_face = _mean(relative, axis=1)
-    usable = of_face[np.isfinite(of_face)]
+    if missed is not None:
+        of_face = np.where(missed, np.inf, of_face)
+    usable = of_face[~np.isnan(of_face)]
+    found = usable[np.isfinite(usable)]
     return Scores(
         faces=len(distance),
         points=int(np.isfinite(distance).sum()),
-        rmse=float(np.sqrt(np.square(error[known]).mean())),
-        mae=float(distance[np.isfinite(distance)].mean()),
-        nme=float(usable.mean()) if len(usable) else float("nan"),
+        rmse=float(np.sqrt(_share(np.square(error[known])))),
+        mae=_share(distance[np.isfinite(distance)]),
+        nme=_share(found),
         norm=norm,
-        normalised=len(usable),
+        normalised=len(found),
+        missed=len(usable) - len(found),
         failure={t: _share(usable > t) for t in THRESHOLDS},
         auc={t: _share(np.clip(1 - usable / t, 0, None)) for t in THRESHOLDS},
         nme_of_face=of_face,
@@ -105,7 +132,7 @@ def score(
     )
 
 
-def _mean(values: FloatArray, axis: int) -> npt.NDArray[np.float64]:
+def _mean(values: FloatArray, axis: int) -> Array:
     """Mean of the finite values, NaN where there is none."""
     finite = np.isfinite(values)
     total = np.where(finite, values, 0).sum(axis)
@@ -114,4 +141,5 @@ def _mean(values: FloatArray, axis: int) -> npt.NDArray[np.float64]:
 
 
 def _share(values: npt.NDArray[np.generic]) -> float:
+    """The mean, NaN of nothing."""
     return float(np.asarray(values, np.float64).mean()) if len(values) else float("nan")

@@ -29,7 +29,7 @@ from fkp.learn.detection.network import export_onnx
 from fkp.learn.detection.train import DetectorConfig, train_detector
 from fkp.learn.framing import measure_framing
 from fkp.learn.judge import fit_judge, mine
-from fkp.learn.train import Epoch, Listener, train
+from fkp.learn.train import Epoch, Listener, Origin, train
 from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
 
 SIZE = 112
@@ -145,8 +145,10 @@ def _keypoints(
             samples,
             measure_framing(samples, None),
             _Printer(),
-            cut_negatives(pictures.scenes, SIZE, 8, 0),
-            config.work / "points.state",
+            Origin(
+                negatives=cut_negatives(pictures.scenes, SIZE, 8, 0),
+                state=config.work / "points.state",
+            ),
         )
         save_model(points, model)
     if not final.exists():

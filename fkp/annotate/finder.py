@@ -1,0 +1,35 @@
+"""The faces in picture files, for evaluation and audit: what `annotate` would find in them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from fkp.annotate.faces import KeypointNetwork
+from fkp.annotate.inputs import Inputs
+from fkp.annotate.local import Local
+from fkp.annotate.outcome import Failure
+from fkp.annotate.pipeline import AnnotateConfig
+from fkp.keypoints import Faces
+from fkp.labels.cut import Progress
+from fkp.vision.detect import FaceDetector
+
+
+class FaceFinder:
+    """Called with picture files, gives the faces of each, or the reason why it cannot be read."""
+
+    def __init__(
+        self,
+        network: KeypointNetwork,
+        detector: FaceDetector | None,
+        config: AnnotateConfig,
+        progress: Progress = lambda done, total: None,
+    ) -> None:
+        self._engine = Local(network, detector, config)
+        self._progress = progress
+
+    def __call__(self, paths: Sequence[str]) -> Iterator[Faces | str]:
+        """In the order of the paths."""
+        inputs = Inputs(tuple(paths), 0, "")
+        with closing(self._engine.run(inputs, 0, self._progress)) as chunks:
+            for chunk in chunks:
+                for result in chunk.results:
+                    yield result.reason if isinstance(result, Failure) else result.faces

@@ -1,0 +1,148 @@
+"""`fkp audit`."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from fkp.annotate.finder import FaceFinder
+from fkp.annotate.pipeline import AnnotateConfig
+from fkp.cli import console
+from fkp.cli.models import BUNDLED, find_detector, find_model
+from fkp.labels.cache import prepared
+from fkp.labels.prepare import write_rejected
+from fkp.labels.store import Samples, read_samples, rewrite_samples
+from fkp.learn.audit import Audit, audit_by_folds, audit_by_model, write_audit, write_sheet
+from fkp.learn.checkpoint import Model, load_model
+from fkp.learn.config import recipe
+from fkp.learn.devices import single_thread
+from fkp.learn.framing import measure_framing
+from fkp.learn.train import Epoch, Listener
+from fkp.vision.detect import YuNetDetector
+
+FOLDS = "kfold"
+SHOWN = 8
+
+
+@click.command("audit")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--judge",
+    metavar="bundled|kfold|FILE",
+    help="The network that judges, one that never saw this data; kfold: each row by a network "
+    "trained on the other persons. Else bundled where it finds these points.",
+)
+@click.option("--folds", type=click.IntRange(2, 20), default=3, show_default=True, help="Of kfold.")
+@click.option("--epochs", type=click.IntRange(1), default=12, show_default=True, help="Of kfold.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="The folder for audit.csv and audit.png; else here.",
+)
+@click.option(
+    "--drop", is_flag=True, help="Also write the data set without the rows that look wrong."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="The data set of --drop; else DATA-clean.csv beside the data.",
+)
+@click.option("--device", default="auto", show_default=True)
+@console.quiet_option
+def audit_command(
+    data: Path,
+    judge: str | None,
+    folds: int,
+    epochs: int,
+    out: Path,
+    drop: bool,
+    output: Path | None,
+    device: str,
+) -> None:
+    """Find the rows of DATA whose labels are probably wrong.
+
+    A network that never saw them says where the points are; rows are ranked by how far the labels
+    are from there, and what kind of error it looks like is said. audit.csv has all rows, audit.png
+    shows the worst.
+
+    \b
+    fkp audit data.csv
+    fkp audit data.csv --drop -o clean.csv
+    fkp audit data.csv --judge kfold --folds 5
+    """
+    with console.progress("prepare") as progress:
+        path = prepared(data, progress)
+    samples = read_samples(path)
+    found = _audit(samples, judge, folds, epochs, device)
+    out.mkdir(parents=True, exist_ok=True)
+    write_audit(out / "audit.csv", found)
+    write_sheet(out / "audit.png", found)
+    _print(found)
+    console.say(f"all rows: {out / 'audit.csv'}; the worst: {out / 'audit.png'}")
+    if drop:
+        clean, rejected = found.without()
+        target = output or data.with_name(f"{data.stem}-clean.csv")
+        rewrite_samples(target, clean, path)
+        write_rejected(target, rejected)
+        console.say(
+            f"wrote {target}: {len(clean)} rows; {len(rejected)} left out, "
+            f"listed in {target.with_suffix('.rejected.csv')}"
+        )
+
+
+def _audit(samples: Samples, judge: str | None, folds: int, epochs: int, device: str) -> Audit:
+    if judge == FOLDS:
+        return _by_folds(samples, folds, epochs, device)
+    single_thread()  # the workers have the other processors
+    model = load_model(find_model(judge or BUNDLED), device)
+    if judge is None and not model.scheme.can_convert(samples.scheme):
+        console.say("the bundled network does not find these points: judged by folds")
+        return _by_folds(samples, folds, epochs, device)
+    return _by_model(samples, model)
+
+
+def _by_model(samples: Samples, model: Model) -> Audit:
+    if not all(source in samples.folders for source in set(samples.source.tolist())):
+        return audit_by_model(model, samples, None)
+    with console.progress("audit") as progress:
+        config = AnnotateConfig(jobs=os.cpu_count() or 1)
+        finder = FaceFinder(model, find_detector("fkp"), config, progress)
+        return audit_by_model(model, samples, finder)
+
+
+def _by_folds(samples: Samples, folds: int, epochs: int, device: str) -> Audit:
+    config = recipe("integral", epochs=epochs, device=device)
+    framing = measure_framing(samples, YuNetDetector())
+    return audit_by_folds(samples, framing, config, folds, lambda n: _Fold(n, folds))
+
+
+class _Fold(Listener):
+    def __init__(self, number: int, folds: int) -> None:
+        self._of = f"fold {number}/{folds}"
+
+    def epoch(self, result: Epoch, model: Model) -> None:
+        console.note(f"{self._of} epoch {result.epoch}: loss {result.train_loss:.5f}")
+
+
+def _print(found: Audit) -> None:
+    n, wrong = len(found.samples), int(found.found.wrong.sum())
+    console.say(f"{n} rows judged, {wrong} look wrong ({100 * wrong / n:.1f} %)")
+    kinds = Counter(kind.split(":")[0] for kind in found.found.kinds if kind)
+    for kind, count in kinds.most_common():
+        console.say(f"  {count:6d} {kind}")
+    for i in found.order[: min(wrong, SHOWN)]:
+        s = found.samples
+        name = str(s.image[i]) or str(s.source[i])
+        console.say(
+            f"  {found.found.scores[i]:.1f} times the limit: {name} row {s.source_row[i]}: "
+            f"{found.found.kinds[i]}"
+        )
+    if wrong > 0.4 * n:
+        console.warn(
+            "so many wrong rows may mean that the judge takes the points for others: look at the "
+            "sheet, or use --judge kfold"
+        )

@@ -1,0 +1,108 @@
+"""`fkp info`."""
+
+import json
+import math
+from pathlib import Path
+
+import click
+
+from fkp.cli import console
+from fkp.cli.models import BUNDLED, find_model
+from fkp.keypoints import Scheme
+from fkp.labels.prepare import read_source
+from fkp.labels.store import SPLITS, Samples, is_prepared, read_samples
+from fkp.labels.table import LabelTable, ReadOptions
+from fkp.learn.checkpoint import Model, describe, load_model
+from fkp.learn.layers import layers
+
+
+@click.command("info")
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="A network's header as JSON.")
+@console.quiet_option
+def info_command(file: str, as_json: bool) -> None:
+    """Say what FILE is: a network (or `bundled`), a data set of fkp prepare, or a table of labels.
+
+    For a network each layer is shown with the size of what it gives, its parameters and its
+    multiply-adds; (N + 2P - F) / S + 1 is the side that a convolution or pooling leaves.
+
+    \b
+    fkp info bundled
+    fkp info data.csv
+    """
+    path = Path(file)
+    if file == BUNDLED or path.suffix == ".safetensors":
+        model = load_model(find_model(file), trainable=True)
+        if as_json:
+            console.say(json.dumps(describe(model), indent=1))
+        else:
+            _model(find_model(file), model)
+    elif path.is_file() and is_prepared(path):
+        _samples(path, read_samples(path))
+    else:
+        _table(read_source(path, ReadOptions()))
+
+
+def _model(path: Path, model: Model) -> None:
+    console.say(f"{path.name}: a keypoint network, {model.architecture}")
+    _scheme(model.scheme)
+    console.say(f"takes gray crops of {model.size} px, framed by {model.framing.measured}")
+    console.say(f"tells faces from other things: {'yes' if model.judges_faces else 'no'}")
+    scores = [f"{k} {v:.4g}" for k, v in model.scores.items() if math.isfinite(v)]
+    console.say(f"validation: {', '.join(scores) or 'none'}")
+    told = {k: v for k, v in model.training.items() if k != "augmentation"}
+    console.say(f"training: {', '.join(f'{k} {v}' for k, v in told.items() if v != '')}")
+    console.say()
+    found = layers(model.network, model.size)
+    rows = [
+        [
+            layer.name, layer.kind, " x ".join(map(str, layer.output)), f"{layer.parameters:,}",
+            f"{layer.multiply_adds:,}", layer.formula,
+        ]
+        for layer in found
+    ]  # fmt: skip
+    head = ["layer", "kind", "output", "parameters", "multiply-adds", "(N + 2P - F) / S + 1"]
+    console.wide_table(head, rows)
+    console.say()
+    parameters = sum(p.numel() for p in model.network.parameters())
+    adds = sum(layer.multiply_adds for layer in found)
+    console.say(f"{parameters:,} parameters, {adds / 1e6:.1f} million multiply-adds a crop")
+
+
+def _scheme(scheme: Scheme) -> None:
+    names = ", ".join(scheme.names[:8]) + (", ..." if len(scheme) > 8 else "")
+    console.say(f"{len(scheme)} points ({scheme.name}): {names}")
+
+
+def _samples(path: Path, samples: Samples) -> None:
+    console.say(f"{path.name}: a data set of fkp prepare, {len(samples)} rows")
+    _scheme(samples.scheme)
+    if len(samples.schemes) > 1:
+        console.say(f"for a network of {len(samples.target)} points ({samples.target.name})")
+    console.say(f"crops of {samples.size} px, framing {samples.framing}")
+    for name in SPLITS:
+        part = samples.part(name)
+        persons = len(set(part.group))
+        console.say(
+            f"  {name}: {len(part)} rows of {persons} persons, {len(part.labelled())} labelled"
+        )
+    for source in dict.fromkeys(samples.source.tolist()):
+        own = samples.source == source
+        console.say(f"  from {source}: {own.sum()} rows")
+    odd = int((samples.flags != "").sum())
+    console.say(f"suspicious rows: {odd}")
+    if samples.other:
+        console.say(f"further columns: {', '.join(samples.other)}")
+
+
+def _table(table: LabelTable) -> None:
+    console.say(f"{table.source}: a table of labels, not prepared: {len(table.rows)} rows")
+    _scheme(table.scheme)
+    if table.pixels is not None:
+        height, width = table.pixels.shape[1:]
+        console.say(f"pictures of {width} x {height} px")
+    else:
+        console.say(f"picture files, such as {(table.images or [''])[0]}")
+    for note in table.notes:
+        console.say(note)
+    console.say(f"rows that cannot be read: {len(table.rejected)}")

@@ -1,0 +1,135 @@
+"""Where labels and what a network says of the same faces differ, and what kind of error it is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.errors import DataError
+from fkp.keypoints import FloatArray, Scheme
+from fkp.vision.crop import CropTransform
+
+Array = npt.NDArray[np.float64]
+
+SHIFTED = "shifted"
+RESIZED = "shifted and resized"
+OTHER_FACE = "wrong face"
+MIRRORED = "mirrored"
+SIDES = "left and right swapped"
+SWAPPED = "points swapped"
+OFF = "off"
+UNLIKE = "unlike a face here"
+
+LIMIT = 6.0
+"""Medians of a point's distance, beyond which it is not by chance: of distances that are a Gamma
+distribution of shape 2 (see `losses.doubt`), one in 2,000 is larger."""
+
+LEAST = 0.04
+"""No distance below this share of the face's size is held against a label."""
+
+FAR = 3.0
+"""Labels further from the face than so many of its sizes are those of another."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Disagreement:
+    """How N rows of labels differ from what was said of them.
+
+    distances: (N, K) shares of the face's size; limits: (K,) of what happens by chance; scores:
+    (N,) the largest distance over its limit, NaN where nothing can be said; kinds: N, "" where the
+    score is at most 1.
+    """
+
+    distances: Array
+    limits: Array
+    scores: Array
+    kinds: list[str]
+
+    @property
+    def wrong(self) -> npt.NDArray[np.bool_]:
+        """(N,) the rows whose labels are probably wrong."""
+        return np.asarray(self.scores > 1)
+
+
+def disagreement(
+    labels: FloatArray, said: FloatArray, scheme: Scheme, width: float
+) -> Disagreement:
+    """Compare labels and what a network says, both (N, K, 2) in crops of that width.
+
+    What is usual is learnt from the rows themselves: most of them must be labelled rightly.
+    """
+    sizes = _sizes(said)
+    distances = np.linalg.norm(np.asarray(labels, np.float64) - said, axis=2) / sizes[:, None]
+    limits = np.array([_limit(distances[:, k]) for k in range(len(scheme))])
+    ratio = distances / limits
+    known = np.isfinite(ratio).any(1)
+    scores = np.where(known, np.where(np.isfinite(ratio), ratio, -1).max(1), np.nan)
+    kinds = [""] * len(scores)
+    for i in np.flatnonzero(scores > 1):
+        kinds[i] = _kind(labels[i], said[i], scheme, limits * sizes[i], sizes[i], width)
+    return Disagreement(distances, limits, scores, kinds)
+
+
+def _sizes(points: FloatArray) -> Array:
+    """(N,) the size of faces from their points: the mean extent."""
+    low = np.where(np.isnan(points), np.inf, points).min(1)
+    high = np.where(np.isnan(points), -np.inf, points).max(1)
+    extent = np.asarray(np.hypot(*(high - low).T) / np.sqrt(2), np.float64)
+    return np.where(np.isfinite(extent) & (extent > 0), extent, np.nan)
+
+
+def _limit(distances: FloatArray) -> float:
+    """Up to where one point's distances come by chance."""
+    known = distances[np.isfinite(distances)]
+    return max(LEAST, LIMIT * float(np.median(known))) if len(known) else float("inf")
+
+
+def _kind(
+    labels: FloatArray,
+    said: FloatArray,
+    scheme: Scheme,
+    limits: FloatArray,
+    size: float,
+    width: float,
+) -> str:
+    """What would make the labels (K, 2) fit what was said (K, 2), within limits (K,) pixels."""
+    known = np.asarray(np.isfinite(labels).all(1) & np.isfinite(said).all(1))
+
+    away = np.linalg.norm(labels - said, axis=1)
+    off = known & (away > limits)
+
+    def fits(moved: FloatArray) -> bool:
+        left = np.linalg.norm(moved - said, axis=1)[known]
+        return bool((left <= 1.5 * limits[known]).all() and left.mean() < 0.5 * away[known].mean())
+
+    if scheme.flip_order is not None:
+        swapped = labels[list(scheme.flip_order)]
+        if fits(swapped):
+            return SIDES
+        mirror = np.array([width - 1, 0]) + swapped * [-1, 1]
+        if fits(mirror):
+            return MIRRORED
+    for a, b in combinations(np.flatnonzero(off)[:12], 2):
+        order = np.arange(len(labels))
+        order[[a, b]] = b, a
+        if fits(labels[order]):
+            return f"{SWAPPED}: {scheme.names[a]}, {scheme.names[b]}"
+    shift = np.asarray((said - labels)[known].mean(0), np.float64)
+    if known.sum() > 1 and off.sum() > max(1, known.sum() / 4):
+        if fits(labels + shift):
+            return OTHER_FACE if float(np.hypot(*shift)) > FAR * size else SHIFTED
+        if any(fits(moved) for moved in _similar(labels, said, known)):
+            return RESIZED
+    if off.sum() <= max(1, known.sum() / 4):
+        return f"{OFF}: {', '.join(scheme.names[k] for k in np.flatnonzero(off)[:3])}"
+    return UNLIKE
+
+
+def _similar(labels: FloatArray, said: FloatArray, known: npt.NDArray[np.bool_]) -> Iterator[Array]:
+    """The labels brought as near as a similarity can bring them."""
+    try:
+        yield CropTransform.fit(labels[known], said[known], 1).apply(labels)
+    except DataError:  # all at one place
+        return

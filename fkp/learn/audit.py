@@ -1,0 +1,164 @@
+"""Which labels are probably wrong: those that a network which never saw them disagrees with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fkp.errors import DataError
+from fkp.keypoints import group_means
+from fkp.labels.disagreement import Disagreement, disagreement
+from fkp.labels.split import split_groups
+from fkp.labels.store import Samples
+from fkp.labels.table import Rejected
+from fkp.learn.checkpoint import Model
+from fkp.learn.config import TrainConfig
+from fkp.learn.evaluate import Finder, evaluate
+from fkp.learn.framing import Framing
+from fkp.learn.train import Listener, train
+from fkp.vision.draw import GREEN, ORANGE, sheet, tile
+from fkp.vision.images import write_image
+
+Array = npt.NDArray[np.float64]
+
+SHEET = 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audit:
+    """The rows of `samples` with labels, and what the judge says of them.
+
+    said: (N, K, 2) crop pixels; judged: for each row `picture`, `crop` or `fold N`.
+    """
+
+    samples: Samples
+    said: Array
+    judged: list[str]
+    found: Disagreement
+
+    @property
+    def order(self) -> npt.NDArray[np.int64]:
+        """The rows, the worst first."""
+        scores = np.where(np.isnan(self.found.scores), -1, self.found.scores)
+        return np.asarray(np.argsort(-scores, kind="stable"), np.int64)
+
+    def without(self) -> tuple[Samples, list[Rejected]]:
+        """The data set without the rows that are probably wrong, and these with the reason."""
+        wrong = self.found.wrong
+        if wrong.all():
+            raise DataError("the judge disagrees with every row: nothing would be left")
+        rejected = [
+            Rejected(
+                str(self.samples.source[i]), int(self.samples.source_row[i]), "",
+                f"audit: {self.found.kinds[i]} ({self.found.scores[i]:.1f} times the limit)", False,
+            )
+            for i in np.flatnonzero(wrong)
+        ]  # fmt: skip
+        return self.samples.take(~wrong), rejected
+
+
+def audit_by_model(model: Model, samples: Samples, find: Finder | None) -> Audit:
+    """Let a model that was trained on other data judge all labelled rows.
+
+    find: what finds faces in the pictures with it. The face nearest to the labels counts; where
+    none is found, and without `find`, the model looks at the crops that the labels gave.
+    """
+    part = samples.labelled()
+    if not model.scheme.can_convert(part.scheme):
+        raise DataError(
+            f"the judge finds {len(model.scheme)} points ({model.scheme.name}), from which "
+            f"{', '.join(part.scheme.names[:3])}, ... cannot be had: use --judge kfold"
+        )
+    said = evaluate(model, part, "all").predicted
+    judged = ["crop"] * len(part)
+    if find is not None:
+        groups = model.scheme.groups(part.scheme)
+        for i, faces in enumerate(find(part.paths())):
+            if isinstance(faces, str) or len(faces) == 0:
+                continue
+            points = group_means(part.transform(i).apply(faces.points), groups)
+            away = np.nanmean(np.linalg.norm(points - part.points[i], axis=2), axis=1)
+            said[i], judged[i] = points[int(away.argmin())], "picture"
+    return Audit(part, said, judged, disagreement(part.points, said, part.scheme, part.size))
+
+
+def audit_by_folds(
+    samples: Samples,
+    framing: Framing,
+    config: TrainConfig,
+    folds: int,
+    told: Callable[[int], Listener],
+) -> Audit:
+    """Let each row be judged by a network trained on the rows of other persons alone."""
+    part = samples.labelled()
+    if len(set(part.group)) < 2 * folds:
+        raise DataError(f"{len(set(part.group))} persons are too few for {folds} folds")
+    fold = np.zeros(len(part), int)
+    rest = np.ones(len(part), bool)
+    for number in range(folds, 1, -1):  # each takes its share of what is left
+        groups = part.group[rest].tolist()
+        places = np.array(split_groups(groups, 0, 1 / number, config.seed))
+        fold[np.flatnonzero(rest)[places == "test"]] = number - 1
+        rest = fold == 0
+    said = np.full((*part.points.shape,), np.nan)
+    for number in range(folds):
+        split = np.where(fold == number, "test", "train")
+        model = train(config, replace(part, split=split), framing, told(number + 1))
+        rows = fold == number
+        found = model.predict(part.images[rows]).points
+        said[rows] = model.scheme.convert(found, part.scheme)
+    judged = [f"fold {number + 1}" for number in fold]
+    return Audit(part, said, judged, disagreement(part.points, said, part.scheme, part.size))
+
+
+def write_audit(path: Path, audit: Audit) -> None:
+    """A CSV of all rows, the worst first: score (over 1 is probably wrong), kind, and how far off.
+
+    shift_x, shift_y: pixels of the picture, from the labels to where the judge sees the face.
+    """
+    samples, found, order = audit.samples, audit.found, audit.order
+    shifts = np.array([_shift(audit, i) for i in order]).reshape(-1, 2)
+    names = np.array(samples.scheme.names)
+    worst = [names[int(np.nanargmax(d))] if np.isfinite(d).any() else "" for d in found.distances]
+    frame = pd.DataFrame(
+        {
+            "image": samples.image[order],
+            "source": samples.source[order],
+            "source_row": samples.source_row[order],
+            "group": samples.group[order],
+            "score": found.scores[order].round(3),
+            "kind": [found.kinds[i] for i in order],
+            "worst_point": [worst[i] for i in order],
+            "shift_x": shifts[:, 0].round(2),
+            "shift_y": shifts[:, 1].round(2),
+            "judged_by": [audit.judged[i] for i in order],
+        }
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(path, index=False)
+
+
+def _shift(audit: Audit, i: int) -> Array:
+    inverse = audit.samples.transform(i).invert
+    away = inverse(audit.said[i]) - inverse(audit.samples.points[i])
+    known = np.isfinite(away).all(1)
+    return np.asarray(away[known].mean(0) if known.any() else [np.nan] * 2, np.float64)
+
+
+def write_sheet(path: Path, audit: Audit) -> None:
+    """The worst rows as pictures: labels orange, the judge's points green, score and kind below."""
+    samples, found = audit.samples, audit.found
+    tiles = [
+        tile(
+            np.asarray(samples.images[i]),
+            [(samples.points[i], ORANGE), (audit.said[i], GREEN)],
+            samples.scheme,
+            160,
+            f"{found.scores[i]:.1f} {found.kinds[i]}"[:26],
+        )
+        for i in audit.order[:SHEET]
+    ]
+    write_image(path, sheet(tiles, columns=10))
