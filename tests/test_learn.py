@@ -150,7 +150,9 @@ def test_doubt_is_least_at_the_true_scale() -> None:
     )
     predicted.requires_grad_()
     tried = [0.02, 0.025, 0.03, 0.036, 0.045]
-    losses = [float(doubt(torch.full((5000, 1), np.log(b)), predicted, target, Team())) for b in tried]
+    losses = [
+        float(doubt(torch.full((5000, 1), np.log(b)), predicted, target, Team())) for b in tried
+    ]
     assert int(np.argmin(losses)) == 2
     # Nine in ten lie within the 90 % radius.
     assert (length < RADIUS_90 * 0.03).mean() == pytest.approx(0.9, abs=0.01)

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from fkp.annotate.pipeline import AnnotateConfig
 from fkp.cli import console
 from fkp.cli.models import BUNDLED, find_detector, find_model
 from fkp.labels.cache import prepared
+from fkp.labels.cut import Progress
 from fkp.labels.prepare import write_rejected
 from fkp.labels.store import Samples, read_samples, rewrite_samples
 from fkp.learn.audit import Audit, audit_by_folds, audit_by_model, write_audit, write_sheet
@@ -106,18 +108,25 @@ def _audit(samples: Samples, judge: str | None, folds: int, epochs: int, device:
 
 
 def _by_model(samples: Samples, model: Model) -> Audit:
-    if not all(source in samples.folders for source in set(samples.source.tolist())):
-        return audit_by_model(model, samples, None)
     with console.progress("audit") as progress:
-        config = AnnotateConfig(jobs=os.cpu_count() or 1)
-        finder = FaceFinder(model, find_detector("fkp"), config, progress)
-        return audit_by_model(model, samples, finder)
+        finder = _finder(samples, progress)
+        return audit_by_model(model, samples, finder(model) if finder else None)
 
 
 def _by_folds(samples: Samples, folds: int, epochs: int, device: str) -> Audit:
     config = recipe("integral", epochs=epochs, device=device)
     framing = measure_framing(samples, YuNetDetector())
-    return audit_by_folds(samples, framing, config, folds, lambda n: _Fold(n, folds))
+    with console.progress("audit") as progress:
+        finder = _finder(samples, progress)
+        return audit_by_folds(samples, framing, config, folds, lambda n: _Fold(n, folds), finder)
+
+
+def _finder(samples: Samples, progress: Progress) -> Callable[[Model], FaceFinder] | None:
+    """What finds faces with a network, where the data has picture files."""
+    if not all(source in samples.folders for source in set(samples.source.tolist())):
+        return None
+    config = AnnotateConfig(jobs=os.cpu_count() or 1)
+    return lambda model: FaceFinder(model, find_detector("fkp"), config, progress)
 
 
 class _Fold(Listener):

@@ -31,7 +31,7 @@ SHEET = 60
 class Audit:
     """The rows of `samples` with labels, and what the judge says of them.
 
-    said: (N, K, 2) crop pixels; judged: for each row `picture`, `crop` or `fold N`.
+    said: (N, K, 2) crop pixels; judged: what the judge looked at, `picture` or `crop`.
     """
 
     samples: Samples
@@ -72,17 +72,24 @@ def audit_by_model(model: Model, samples: Samples, find: Finder | None) -> Audit
             f"the judge finds {len(model.scheme)} points ({model.scheme.name}), from which "
             f"{', '.join(part.scheme.names[:3])}, ... cannot be had: use --judge kfold"
         )
+    said, judged = _judge(model, part, find)
+    return Audit(part, said, judged, disagreement(part.points, said, part.scheme, part.size))
+
+
+def _judge(model: Model, part: Samples, find: Finder | None) -> tuple[Array, list[str]]:
+    """What a model says of each row, (N, K, 2) crop pixels, and what it looked at."""
     said = evaluate(model, part, "all").predicted
     judged = ["crop"] * len(part)
-    if find is not None:
-        groups = model.scheme.groups(part.scheme)
-        for i, faces in enumerate(find(part.paths())):
-            if isinstance(faces, str) or len(faces) == 0:
-                continue
-            points = group_means(part.transform(i).apply(faces.points), groups)
-            away = np.nanmean(np.linalg.norm(points - part.points[i], axis=2), axis=1)
-            said[i], judged[i] = points[int(away.argmin())], "picture"
-    return Audit(part, said, judged, disagreement(part.points, said, part.scheme, part.size))
+    if find is None:
+        return said, judged
+    groups = model.scheme.groups(part.scheme)
+    for i, faces in enumerate(find(part.paths())):
+        if isinstance(faces, str) or len(faces) == 0:
+            continue
+        points = group_means(part.transform(i).apply(faces.points), groups)
+        away = np.nanmean(np.linalg.norm(points - part.points[i], axis=2), axis=1)
+        said[i], judged[i] = points[int(away.argmin())], "picture"
+    return said, judged
 
 
 def audit_by_folds(
@@ -91,8 +98,13 @@ def audit_by_folds(
     config: TrainConfig,
     folds: int,
     told: Callable[[int], Listener],
+    finder: Callable[[Model], Finder] | None,
 ) -> Audit:
-    """Let each row be judged by a network trained on the rows of other persons alone."""
+    """Let each row be judged by a network trained on the rows of other persons alone.
+
+    finder: what finds faces in the pictures with a network. Without, it looks at the crops, which
+    the labels themselves gave: where these are shifted as a whole, it sees no difference.
+    """
     part = samples.labelled()
     if len(set(part.group)) < 2 * folds:
         raise DataError(f"{len(set(part.group))} persons are too few for {folds} folds")
@@ -103,14 +115,14 @@ def audit_by_folds(
         places = np.array(split_groups(groups, 0, 1 / number, config.seed))
         fold[np.flatnonzero(rest)[places == "test"]] = number - 1
         rest = fold == 0
-    said = np.full((*part.points.shape,), np.nan)
+    said, judged = np.full((*part.points.shape,), np.nan), [""] * len(part)
     for number in range(folds):
         split = np.where(fold == number, "test", "train")
         model = train(config, replace(part, split=split), framing, told(number + 1))
-        rows = fold == number
-        found = model.predict(part.images[rows]).points
-        said[rows] = model.scheme.convert(found, part.scheme)
-    judged = [f"fold {number + 1}" for number in fold]
+        rows = np.flatnonzero(fold == number)
+        said[rows], by = _judge(model, part.take(rows), finder(model) if finder else None)
+        for i, what in zip(rows, by, strict=True):
+            judged[i] = f"fold {number + 1}, {what}"
     return Audit(part, said, judged, disagreement(part.points, said, part.scheme, part.size))
 
 

@@ -68,7 +68,7 @@ def difference(
     signs = (rng.integers(0, 2, len(sums)) * 2 - 1 for _ in range(5 * ROUNDS))
     as_large = sum(abs(float(s @ sums)) >= seen * (1 - 1e-12) for s in signs)
     p = (as_large + 1) / (5 * ROUNDS + 1)
-    return Difference(int(counts.sum()), interval(change, persons, seed), p)
+    return Difference(int(counts.sum()), interval(change, persons, seed), float(p))
 
 
 def _by_person(values: FloatArray, persons: npt.NDArray[np.str_]) -> tuple[Array, Array]:

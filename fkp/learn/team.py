@@ -2,10 +2,10 @@
 
 import os
 from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 from fkp.errors import FkpError
@@ -83,6 +83,22 @@ class Team:
         return network
 
 
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; so is the gradient, since each one's loss depends on it."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        value = value.clone()
+        distributed.all_reduce(value)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous().clone()
+        distributed.all_reduce(total)
+        return total
+
+
 class _SharedBatchNorm(nn.BatchNorm2d):
     """Batch norm over the crops of all processes (torch's own needs GPUs)."""
 
@@ -99,7 +115,7 @@ class _SharedBatchNorm(nn.BatchNorm2d):
         wide = x.float()
         count = torch.full_like(self.weight, x.numel() // x.shape[1])
         sums = torch.stack([wide.sum((0, 2, 3)), wide.square().sum((0, 2, 3)), count])
-        total, squares, count = all_reduce(sums).unbind()  # type: ignore[no-untyped-call]
+        total, squares, count = _Sum.apply(sums).unbind()  # type: ignore[no-untyped-call]
         mean = total / count
         variance = (squares / count - mean.square()).clamp(min=0)
         with torch.no_grad():

@@ -172,10 +172,12 @@ def _together(step: Callable[..., float], batch: object, team: Team) -> float:
         return step(batch)
     try:
         return step(batch)
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         raise FkpError(
             f"process {team.rank} of {team.size}: another process of the training is gone; "
-            f"--resume goes on after the last whole epoch ({str(error).splitlines()[0]})"
+            "--resume goes on after the last whole epoch"
         ) from error
 
 
