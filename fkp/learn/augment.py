@@ -119,6 +119,8 @@ def augment(
     images: Tensor, points: Tensor, flip_order: tuple[int, ...] | None, changes: Changes
 ) -> tuple[Tensor, Tensor]:
     """Change a batch: images (B, 1, S, S) in 0..1, points (B, K, 2) in crop pixels."""
+    if len(images) == 0:  # a process whose share of a small batch is nothing
+        return images, points
     images, points = warp(images, points, changes.matrices.to(images.device))
     if flip_order is not None:
         swapped = points[:, list(flip_order)]

@@ -172,8 +172,9 @@ class Integral(nn.Module):
         grid = (torch.arange(side, device=maps.device) + 0.5) / side
         grid = 0.5 + (grid - 0.5) * self.REACH
         along = torch.stack([weights.sum(2), weights.sum(3)], dim=2)  # (B, K, 2, S/4)
-        points = along @ grid
-        variance = (along.detach() @ grid.square() - points.detach().square()).sum(-1)
+        # Sums of products, not matrix products: those autocast would round to 8 bits.
+        points = (along * grid).sum(-1)
+        variance = ((along.detach() * grid.square()).sum(-1) - points.detach().square()).sum(-1)
         # Detached: learning to doubt must not change the points.
         doubt = self.doubt(c.mean((2, 3)).detach()).float()
         return points, doubt + 0.5 * variance.clamp(min=1e-6).log()
