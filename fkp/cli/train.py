@@ -75,7 +75,7 @@ class _Rate(click.ParamType[float | str]):
 @click.option(
     "--freeze", is_flag=True, default=None, help="Learn only what is behind the features."
 )
-@click.option("--epochs", type=click.IntRange(1))
+@click.option("--epochs", type=click.IntRange(1), help="Else by the number of training rows.")
 @click.option("--batch", type=click.IntRange(1), help="Pictures in a mini-batch.")
 @click.option("--optimizer", type=click.Choice(OPTIMIZERS))
 @click.option(
@@ -138,7 +138,7 @@ def train_command(
         given = [p for p in context.params if _given(context, p) and p != "resumed"]
         if given:
             raise click.UsageError(f"--resume takes no other options: {', '.join(given)}")
-        _follow(resumed, runs.read_config(resumed / runs.CONFIG)["training"]["epochs"], team, None)
+        _follow(resumed, team, None)
         return
     if data is None:
         raise click.UsageError("Missing argument 'DATA' (or --resume RUN).")
@@ -150,7 +150,7 @@ def train_command(
     path = root / (name or runs.new_name(root, f"{data.stem}-{config.architecture}"))
     pairs = console.parse_pairs(flip_pairs)
     training = Training(data, path, config, lr == "auto", tensorboard, pairs)
-    _follow(path, config.epochs, team, training)
+    _follow(path, team, training)
 
 
 def _given(context: click.Context, name: str) -> bool:
@@ -171,9 +171,9 @@ def _config(
     return config if aug is None else replace(config, augmentation=AUGMENTATIONS[aug])
 
 
-def _follow(path: Path, epochs: int, team: Team, training: Training | None) -> None:
+def _follow(path: Path, team: Team, training: Training | None) -> None:
     """Run a new training, or go on with the one in the folder, and show how it goes."""
-    shown = _Shown(path, epochs)
+    shown = _Shown(path)
     team.join(team.device(training.config.device if training else "auto"))
     try:
         with shown.bar:
@@ -206,7 +206,7 @@ def _print_best(model: Model, path: Path) -> None:
 class _Shown(Listener):
     """Shows a training on the terminal."""
 
-    def __init__(self, path: Path, epochs: int) -> None:
+    def __init__(self, path: Path) -> None:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -216,15 +216,16 @@ class _Shown(Listener):
         live = console.err.is_terminal
         self.bar = Progress(*columns, console=console.err, transient=True, disable=not live)
         self.best = ""  # validation error so far
-        self._path, self._epochs = path, epochs
+        self._path, self._epochs = path, 0
         self._task = self.bar.add_task("prepare", total=None, state="")
 
     def prepare(self, done: int, total: int) -> None:
         """Before the training: rows prepared."""
         self.bar.update(self._task, completed=done, total=total)
 
-    def begin(self, rows: int) -> None:
-        console.say(f"{self._path}: {rows} training rows")
+    def begin(self, rows: int, epochs: int) -> None:
+        self._epochs = epochs
+        console.say(f"{self._path}: {rows} training rows, {epochs} epochs")
 
     def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
         self.bar.update(

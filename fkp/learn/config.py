@@ -10,6 +10,9 @@ from fkp.learn.networks import ARCHITECTURES, DEFAULT
 
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("onecycle", "constant")
+SEEN = 640_000
+"""Rows that a training from nothing sees, if the epochs are not said: 10,000 batches."""
+MOST_EPOCHS = 300
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
@@ -18,7 +21,7 @@ class TrainConfig:
     """A training run. `recipe(architecture)` has the defaults that suit a network."""
 
     architecture: str = DEFAULT
-    epochs: int = 30
+    epochs: int = 0  # 0: by the number of training rows, see `for_rows`
     batch: int = 64
     optimizer: str = "adamw"
     lr: float = 2e-3  # the peak, under onecycle
@@ -46,11 +49,24 @@ class TrainConfig:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise DataError(f"{name}: expected one of {', '.join(known)}")
-        for name in ("epochs", "batch", "lr"):
+        if self.epochs < 0:
+            raise DataError(f"epochs: expected 0 (by the rows) or more, got {self.epochs}")
+        for name in ("batch", "lr"):
             if not getattr(self, name) > 0:
                 raise DataError(f"{name}: expected more than 0, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:
             raise DataError(f"ema: expected a decay in 0..1, got {self.ema}")
+
+    def for_rows(self, rows: int) -> "TrainConfig":
+        """The same with a number of epochs, where none was said.
+
+        That many rows are seen in all that the error hardly falls any more; a third of them where
+        the network begins with trained weights.
+        """
+        if self.epochs:
+            return self
+        seen, least = (SEEN // 3, 10) if self.init else (SEEN, 30)
+        return replace(self, epochs=min(max(round(seen / rows), least), MOST_EPOCHS))
 
     def as_dict(self) -> dict[str, object]:
         """Plain values, for config.json and the checkpoint."""

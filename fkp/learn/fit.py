@@ -55,6 +55,7 @@ def fit(
     config = training.config
     pick_device(team.device(config.device))  # one that is not there is told before any work
     samples = _samples(training.data, training.flip_pairs, progress, say, team)
+    config = config.for_rows(max(1, len(samples.part("train").labelled())))
     start = load_model(Path(config.init), trainable=True) if config.init else None
     folder = None
     if team.leads:

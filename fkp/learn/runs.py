@@ -196,9 +196,9 @@ class Listeners(Listener):
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self.listeners = listeners
 
-    def begin(self, rows: int) -> None:
+    def begin(self, rows: int, epochs: int) -> None:
         for listener in self.listeners:
-            listener.begin(rows)
+            listener.begin(rows, epochs)
 
     def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
         for listener in self.listeners:

@@ -45,8 +45,8 @@ class Epoch:
 class Listener:
     """What a caller may want to do as training goes on; the base class does nothing."""
 
-    def begin(self, rows: int) -> None:
-        """Before the first step, with the number of training rows."""
+    def begin(self, rows: int, epochs: int) -> None:
+        """Before the first step, with the number of training rows, and of epochs."""
 
     def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
         """After each batch: images seen of an epoch's total, running loss, images a second."""
@@ -87,10 +87,11 @@ def train(
     went on. The processes of a team train together; they all return the same.
     """
     origin, team = origin or Origin(), team or Team()
+    config = config.for_rows(max(1, len(samples.part("train").labelled())))
     val_part = samples.part("val").labelled()
     device = pick_device(team.device(config.device))
     stepper, batches = prepare_training(config, samples, origin, device, team)
-    listener.begin(batches.rows)
+    listener.begin(batches.rows, config.epochs)
     best, first, before = _Best(), 1, 0.0
     if origin.state is not None and origin.state.exists():
         progress = stepper.restore(origin.state)
