@@ -24,10 +24,9 @@ from fkp.annotate.outcome import Annotated
 from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
 from fkp.annotate.results import TableFile, TableStream, claim_folder
 from fkp.annotate.rows import CsvRows, JsonRows
-from fkp.cli.models import find_model
 from fkp.errors import DataError, FkpError
 from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, RADIUS_90, Faces, Prediction, Scheme
-from fkp.learn.checkpoint import Model, load_model
+from fkp.learn.checkpoint import Model, find_model, load_model
 from fkp.vision.crop import UPRIGHT_LAYOUT
 from fkp.vision.detect import FaceDetector, YuNetDetector
 

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fkp.cli.models import find_model
 from fkp.errors import DataError
 from fkp.keypoints import FKP4, IBUG68
 from fkp.labels.disagreement import disagreement
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import read_samples
 from fkp.learn.audit import audit_by_folds, audit_by_model, write_audit, write_sheet
-from fkp.learn.checkpoint import load_model
+from fkp.learn.checkpoint import find_model, load_model
 from fkp.learn.config import recipe
 from fkp.learn.framing import measure_framing
 from fkp.learn.train import Listener
@@ -120,7 +119,9 @@ def test_a_given_model_judges_pictures_and_drops_what_is_wrong(
     table = pd.read_csv(tmp_path / "found" / "keypoints.csv")
     table = table[table["status"] == "ok"].reset_index(drop=True)
     columns = [c for c in IBUG68.columns if c.endswith("_y")]
-    table.loc[0, columns] -= 0.8 * table.loc[0, "box_h"]
+    up = np.where(table.index == 0, 0.8 * table["box_h"].to_numpy(float), 0)
+    for column in columns:
+        table[column] = table[column].to_numpy(float) - up
     table[["image", *IBUG68.columns]].to_csv(tmp_path / "labels.csv", index=False)
     done = fkp("prepare", "labels.csv", "-o", "data.csv", "--val", "0", "--test", "0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -9,14 +9,13 @@ import pandas as pd
 import pytest
 import torch
 
-from fkp.cli.models import find_model
 from fkp.errors import DataError, LabelError, ModelError
 from fkp.keypoints import FKP4, KAGGLE15, WFLW98
 from fkp.labels.convert import convert
 from fkp.labels.prepare import PrepareConfig, prepare, read_source
 from fkp.labels.store import Samples, read_samples
 from fkp.labels.table import ReadOptions
-from fkp.learn.checkpoint import load_model
+from fkp.learn.checkpoint import find_model, load_model
 from fkp.learn.export import export
 from fkp.learn.layers import layers
 from fkp.learn.networks import Lecture
@@ -59,7 +58,8 @@ def test_missing_points_and_several_faces(tmp_path: Path) -> None:
     points = write_pictures(tmp_path, 6)
     frame = pd.read_csv(tmp_path / "labels.csv")
     frame.loc[1, ["nose_tip_x", "nose_tip_y"]] = np.nan
-    frame.loc[3, "image"] = frame.loc[2, "image"]
+    images = frame["image"].tolist()
+    frame["image"] = [*images[:3], images[2], *images[4:]]
     frame.to_csv(tmp_path / "labels.csv", index=False)
     samples = prepared(tmp_path, tmp_path / "labels.csv")
     for form, name in (("coco", "l.json"), ("dlc", "l.csv")):
@@ -83,6 +83,7 @@ def test_pictures_without_files_get_some(tmp_path: Path) -> None:
     table = read_source(tmp_path / "labels.json", ReadOptions())
     assert np.allclose(table.points, samples.points, atol=1e-3, equal_nan=True)
     picture = cv2.imread(str(tmp_path / str((table.images or [])[4])), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
     assert np.array_equal(picture, samples.images[4])
     convert(samples, "kaggle", tmp_path / "kaggle.csv")
     back = read_source(tmp_path / "kaggle.csv", ReadOptions())

@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fkp.cli.models import find_model
 from fkp.errors import DataError
 from fkp.keypoints import IBUG68, MTFL5, Faces
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import Samples, read_samples
 from fkp.learn import statistics, tables
-from fkp.learn.checkpoint import Model, load_model
+from fkp.learn.checkpoint import Model, find_model, load_model
 from fkp.learn.compare import at_common_points, differences
 from fkp.learn.config import recipe
 from fkp.learn.evaluate import Evaluation, evaluate, evaluate_pictures
@@ -30,8 +29,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Samples]:
     frame = pd.read_csv(folder / "labels.csv")
     frame["light"] = ["day" if i % 3 else "night" for i in range(60)]
     frame.to_csv(folder / "labels.csv", index=False)
-    config = PrepareConfig((folder / "labels.csv",), folder / "data.csv", size=48, val=0.3, test=0)
-    prepare(config, lambda done, total: None)
+    source, data = folder / "labels.csv", folder / "data.csv"
+    prepare(PrepareConfig((source,), data, size=48, val=0.3, test=0), lambda done, total: None)
     samples = read_samples(folder / "data.csv")
     config = recipe("integral", epochs=6, batch=8, threads=2)
     return train(config, samples, measure_framing(samples, None), Listener()), samples

@@ -9,12 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from fkp.cli.models import find_model
 from fkp.errors import DataError, ModelError
 from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, RADIUS_90, Prediction, Scheme
 from fkp.learn import metrics
 from fkp.learn.augment import Augmentation, augment, draw, warp
-from fkp.learn.checkpoint import Model, load_model, save_model
+from fkp.learn.checkpoint import Model, find_model, load_model, save_model
 from fkp.learn.config import recipe
 from fkp.learn.framing import Framing
 from fkp.learn.inference import fold

@@ -10,9 +10,8 @@ from fkp.annotate.faces import predict
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.pipeline import AnnotateConfig
 from fkp.annotate.stages import Cut, FaceCutter
-from fkp.cli.models import find_model
 from fkp.keypoints import IBUG68, Faces
-from fkp.learn.checkpoint import Model, load_model
+from fkp.learn.checkpoint import Model, find_model, load_model
 from fkp.vision.crop import UPRIGHT_LAYOUT, CropTransform
 from fkp.vision.detect import Detections, YuNetDetector
 from fkp.vision.images import Encoded, Image, read_image

@@ -15,14 +15,13 @@ import pandas as pd
 import pytest
 import torch
 
-from fkp.cli.models import find_model
 from fkp.errors import DataError, FkpError
 from fkp.keypoints import FKP4, IBUG68, MTFL5, Scheme
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import Samples, read_samples
 from fkp.learn.augment import Augmentation, augment, draw
 from fkp.learn.batches import Batches
-from fkp.learn.checkpoint import Model, load_model
+from fkp.learn.checkpoint import Model, find_model, load_model
 from fkp.learn.config import TrainConfig, from_dict, recipe
 from fkp.learn.fit import Training, fit, resume
 from fkp.learn.framing import measure_framing
@@ -105,7 +104,7 @@ def test_what_cannot_be_resumed_is_told(tmp_path: Path) -> None:
         resume(tmp_path / "run")
     state.write_bytes(good)
     frame = pd.read_csv(data)
-    frame.loc[0, "nose_tip_x"] += 1
+    frame["nose_tip_x"] = frame["nose_tip_x"] + 1
     frame.to_csv(data, index=False)
     with pytest.raises(DataError, match="has changed since"):
         resume(tmp_path / "run")
@@ -270,7 +269,7 @@ def test_sources_keep_their_own_points(tmp_path: Path) -> None:
     assert len(samples.scheme) == 73
     assert samples.scheme.flip_order is not None
     many, few = (samples.source == str(tmp_path / n / "labels.csv") for n in ("ibug68", "mtfl5"))
-    known = np.isfinite(samples.points).all(2)
+    known = np.asarray(np.isfinite(samples.points).all(2))
     assert known[many].sum(1).tolist() == [68] * 8
     assert known[few].sum(1).tolist() == [5] * 8
     assert np.isfinite(samples.anchor_points()).all()
@@ -359,7 +358,7 @@ def test_the_gradient_of_the_depthwise_convolution() -> None:
     layer = Depthwise(6)
     x = torch.randn(2, 6, 10, 10, requires_grad=True)
     target = torch.randn(2, 6, 10, 10)
-    results = []
+    results: list[tuple[torch.Tensor, torch.Tensor]] = []
     for forward in (layer.forward, lambda x: torch.nn.Conv2d.forward(layer, x)):
         x.grad = layer.weight.grad = None
         (forward(x) - target).square().sum().backward()  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from fkp.annotate.watch import Watch, add_seconds
 from fkp.errors import ImageError
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import FaceDetector
-from fkp.vision.images import MAX_PIXELS, Encoded, to_gray
+from fkp.vision.images import MAX_PIXELS, Encoded, Image, to_gray
 from fkp.vision.process import settle
 
 SHARPEST = 2.0
@@ -106,10 +106,27 @@ class FaceCutter:
         if finer < factor:
             image = encoded.decode(finer, gray=True)
             watch.lap("decode")
-        crops = np.empty((len(transforms), self.size, self.size), np.uint8)
-        for i, transform in enumerate(transforms):
-            crop = transform.reduced(finer).cut(image)
-            crops[i] = to_gray(crop) if crop.ndim == 3 else crop
+        crops = self._crops(image, [t.reduced(finer) for t in transforms])
         watch.lap("crop")
         size = encoded.upright(image)
         return Cut(crops, transforms, found.boxes, found.scores, *size, encoded.note, watch.seconds)
+
+    def cut_image(self, image: Image) -> Cut:
+        """The faces of a picture that is there already, (H, W, 3) BGR, at its whole size."""
+        height, width = image.shape[:2]
+        if self.detector is None:
+            transforms = [CropTransform.whole(width, height, self.size)]
+            boxes = np.array([[0, 0, width, height]], np.float32)
+            scores = np.full(1, np.nan, np.float32)
+        else:
+            found = self.detector.detect(image)
+            transforms = [CropTransform.framed(a, self.layout, self.size) for a in found.anchors]
+            boxes, scores = found.boxes, found.scores
+        return Cut(self._crops(image, transforms), transforms, boxes, scores, width, height)
+
+    def _crops(self, image: Image, transforms: Sequence[CropTransform]) -> npt.NDArray[np.uint8]:
+        crops = np.empty((len(transforms), self.size, self.size), np.uint8)
+        for i, transform in enumerate(transforms):
+            crop = transform.cut(image)
+            crops[i] = to_gray(crop) if crop.ndim == 3 else crop
+        return crops

@@ -9,8 +9,9 @@ from fkp.annotate.pipeline import MIN_SCORE
 from fkp.annotate.results import FORMATS, SCHEMAS
 from fkp.cli import console
 from fkp.cli.annotating import Request, run
-from fkp.cli.models import BUNDLED, DETECTORS
+from fkp.cli.models import DETECTORS
 from fkp.keypoints import SCHEMES
+from fkp.learn.checkpoint import BUNDLED
 from fkp.vision.images import MAX_PIXELS
 
 

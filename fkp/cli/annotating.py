@@ -39,10 +39,10 @@ from fkp.annotate.results import (
     write_run,
 )
 from fkp.cli import console
-from fkp.cli.models import find_detector, find_model, load_named
+from fkp.cli.models import find_detector, load_named
 from fkp.errors import FkpError
 from fkp.keypoints import Scheme
-from fkp.learn.checkpoint import Model
+from fkp.learn.checkpoint import Model, find_model
 from fkp.learn.devices import single_thread
 from fkp.vision.detect import WEIGHTS
 

@@ -10,13 +10,13 @@ import click
 from fkp.annotate.finder import FaceFinder
 from fkp.annotate.pipeline import AnnotateConfig
 from fkp.cli import console
-from fkp.cli.models import BUNDLED, find_detector, find_model
+from fkp.cli.models import find_detector
 from fkp.labels.cache import prepared
 from fkp.labels.cut import Progress
 from fkp.labels.prepare import write_rejected
 from fkp.labels.store import Samples, read_samples, rewrite_samples
 from fkp.learn.audit import Audit, audit_by_folds, audit_by_model, write_audit, write_sheet
-from fkp.learn.checkpoint import Model, load_model
+from fkp.learn.checkpoint import BUNDLED, Model, find_model, load_model
 from fkp.learn.config import recipe
 from fkp.learn.devices import single_thread
 from fkp.learn.framing import measure_framing

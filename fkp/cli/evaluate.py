@@ -11,11 +11,11 @@ import click
 from fkp.annotate.finder import FaceFinder
 from fkp.annotate.pipeline import AnnotateConfig
 from fkp.cli import console
-from fkp.cli.models import find_detector, find_model
+from fkp.cli.models import find_detector
 from fkp.labels.cache import prepared
 from fkp.labels.store import SPLITS, Samples, read_samples
 from fkp.learn import plots, tables
-from fkp.learn.checkpoint import load_model
+from fkp.learn.checkpoint import find_model, load_model
 from fkp.learn.compare import at_common_points, differences
 from fkp.learn.devices import single_thread
 from fkp.learn.evaluate import Evaluation, evaluate, evaluate_pictures

@@ -7,9 +7,8 @@ import numpy as np
 
 import fkp
 from fkp.cli import console
-from fkp.cli.models import find_model
 from fkp.labels.store import read_samples
-from fkp.learn.checkpoint import load_model
+from fkp.learn.checkpoint import find_model, load_model
 from fkp.learn.export import FORMATS, export
 from fkp.vision.crop import CropTransform
 

@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 
 from fkp.cli import console
-from fkp.cli.models import BUNDLED, find_model
 from fkp.keypoints import Scheme
 from fkp.labels.prepare import read_source
 from fkp.labels.store import SPLITS, Samples, is_prepared, read_samples
 from fkp.labels.table import LabelTable, ReadOptions
-from fkp.learn.checkpoint import Model, describe, load_model
+from fkp.learn.checkpoint import BUNDLED, Model, describe, find_model, load_model
 from fkp.learn.layers import layers
 
 

@@ -3,21 +3,12 @@
 from functools import lru_cache
 from pathlib import Path
 
-import fkp
 from fkp.errors import FkpError
-from fkp.learn.checkpoint import Model, load_model
+from fkp.learn.checkpoint import Model, find_model, load_model
 from fkp.vision.detect import FaceDetector, YuNetDetector
 from fkp.vision.haar import HaarDetector
 
-BUNDLED = "bundled"
 DETECTORS = ("fkp", "haar", "none")
-
-
-def find_model(name: str) -> Path:
-    """The file of a network: the package's own for `bundled`, else the path itself."""
-    if name == BUNDLED:
-        return Path(fkp.__file__).parent / "weights" / "keypoints68.safetensors"
-    return Path(name)
 
 
 @lru_cache(maxsize=2)

@@ -5,10 +5,9 @@ from pathlib import Path
 import click
 
 from fkp.cli import console
-from fkp.cli.models import find_model
 from fkp.labels.cache import prepared
 from fkp.labels.store import SPLITS, read_samples
-from fkp.learn.checkpoint import load_model
+from fkp.learn.checkpoint import find_model, load_model
 from fkp.learn.predict import write_predictions, write_submission
 
 

@@ -9,10 +9,9 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fkp.cli import console
-from fkp.cli.models import find_model
 from fkp.learn import runs
 from fkp.learn.augment import AUGMENTATIONS
-from fkp.learn.checkpoint import Model
+from fkp.learn.checkpoint import Model, find_model
 from fkp.learn.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainConfig, from_dict, recipe
 from fkp.learn.fit import Training, fit, resume
 from fkp.learn.losses import LOSSES

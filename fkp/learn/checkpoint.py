@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
+import fkp
 from fkp.errors import DataError, FkpError, ModelError
 from fkp.keypoints import SCHEMES, Prediction, Scheme
 from fkp.learn.devices import pick_device
@@ -23,6 +24,16 @@ from fkp.learn.networks import Integral, Output, build
 FORMAT = 2
 _KEY = "fkp"
 MOST_POINTS = 2000
+
+
+BUNDLED = "bundled"
+
+
+def find_model(name: str) -> Path:
+    """The file of a network: the package's own for `bundled`, else the path itself."""
+    if name == BUNDLED:
+        return Path(fkp.__file__).parent / "weights" / "keypoints68.safetensors"
+    return Path(name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

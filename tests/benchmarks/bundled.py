@@ -20,13 +20,12 @@ from fkp.annotate.faces import judge, predict
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.pipeline import AnnotateConfig
 from fkp.annotate.stages import FaceCutter
-from fkp.cli.models import find_model
 from fkp.keypoints import IBUG68, MTFL5, RADIUS_90
 from fkp.labels.mtfl import read_mtfl
 from fkp.labels.pathcsv import read_path_csv
 from fkp.labels.store import Samples
 from fkp.labels.table import ReadOptions
-from fkp.learn.checkpoint import Model, load_model
+from fkp.learn.checkpoint import Model, find_model, load_model
 from fkp.learn.detection.data import load
 from fkp.learn.detection.score import score_detector
 from fkp.learn.weights import Recipe, prepared_samples

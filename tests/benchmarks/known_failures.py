@@ -16,8 +16,7 @@ from fkp.annotate.faces import predict
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.pipeline import AnnotateConfig
 from fkp.annotate.stages import FaceCutter
-from fkp.cli.models import find_model
-from fkp.learn.checkpoint import load_model
+from fkp.learn.checkpoint import find_model, load_model
 from fkp.vision.detect import YuNetDetector
 from fkp.vision.draw import KeypointAnnotator, sheet
 from fkp.vision.images import Image, read_image, write_image
