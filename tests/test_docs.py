@@ -2,12 +2,19 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
+import fkp
 from fkp.cli.main import COMMANDS, cli
+from fkp.labels.prepare import PrepareConfig, prepare
+from fkp.learn.checkpoint import find_model, load_model
+from fkp.learn.export import export
+from tests.conftest import write_course
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "fkp/weights/MODEL_CARD.md"]
@@ -41,6 +48,32 @@ def test_links_lead_somewhere(document: str) -> None:
     path = ROOT / document
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), f"{document}: {target}"
+
+
+def test_the_readme_s_python_runs(
+    tmp_path: Path,
+    samples: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("onnx")
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert len(blocks) == 2
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(samples / "astronaut.jpg", "photo.jpg")
+    crops = np.load(find_model("bundled").with_name("crops.npy"))
+    export(
+        load_model(find_model("bundled"), trainable=True), Path("keypoints68.onnx"), "onnx", crops
+    )
+    write_course(tmp_path, 24, persons=12)
+    prepare(PrepareConfig((Path("labels.csv"),), Path("data.csv")), lambda done, total: None)
+    # The exported network by ONNX Runtime alone puts the eyes where fkp does.
+    exec(blocks[0], {})
+    shown = np.array(re.findall(r"[-\d.]+", capsys.readouterr().out), float).reshape(68, 2)
+    faces = fkp.load("bundled").annotate("photo.jpg")
+    assert np.abs(shown - faces.points[0])[36:48].max() < 3
+    exec(blocks[1].replace("epochs=20", "epochs=2"), {})
+    assert float(capsys.readouterr().out.splitlines()[-1]) < 1
 
 
 def test_every_sample_is_in_the_list() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fkp.errors import DataError
+from fkp.errors import DataError, ImageError
 from fkp.keypoints import group_means
 from fkp.labels.disagreement import Disagreement, disagreement
 from fkp.labels.split import split_groups
@@ -19,12 +19,14 @@ from fkp.learn.config import TrainConfig
 from fkp.learn.evaluate import Finder, evaluate
 from fkp.learn.framing import Framing
 from fkp.learn.train import Listener, train
+from fkp.vision.crop import CropTransform
 from fkp.vision.draw import GREEN, ORANGE, sheet, tile
-from fkp.vision.images import write_image
+from fkp.vision.images import Image, read_image, write_image
 
 Array = npt.NDArray[np.float64]
 
 SHEET = 60
+SIDE = 160  # of a picture in the sheet, pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,14 +165,30 @@ def _shift(audit: Audit, i: int) -> Array:
 def write_sheet(path: Path, audit: Audit) -> None:
     """The worst rows as pictures: labels orange, the judge's points green, score and kind below."""
     samples, found = audit.samples, audit.found
-    tiles = [
-        tile(
-            np.asarray(samples.images[i]),
-            [(samples.points[i], ORANGE), (audit.said[i], GREEN)],
-            samples.scheme,
-            160,
-            f"{found.scores[i]:.1f} {found.kinds[i]}"[:26],
-        )
-        for i in audit.order[:SHEET]
-    ]
+    tiles = []
+    for i in audit.order[:SHEET]:
+        image, labels, said = _view(audit, int(i))
+        layers = [(labels, ORANGE), (said, GREEN)]
+        caption = f"{found.scores[i]:.1f} {found.kinds[i]}"[:26]
+        tiles.append(tile(image, layers, samples.scheme, SIDE, caption))
     write_image(path, sheet(tiles, columns=10))
+
+
+def _view(audit: Audit, i: int) -> tuple[Image, Array, Array]:
+    """The part of a row's picture that shows the labels (K, 2) and what was said (K, 2).
+
+    Its crop, where there is no picture file.
+    """
+    samples = audit.samples
+    crop, labels, said = np.asarray(samples.images[i]), samples.points[i], audit.said[i]
+    folder = samples.folders.get(str(samples.source[i]))
+    if folder is None:
+        return crop, labels.astype(np.float64), said
+    inverse = samples.transform(i).invert
+    labels, said = inverse(labels), inverse(said)
+    frame = CropTransform.around(np.concatenate([labels, said]), SIDE, margin=0.4)
+    try:
+        picture = read_image(Path(folder) / str(samples.image[i]), gray=True)
+    except ImageError as error:
+        raise DataError(f"{samples.image[i]}: {error}; prepare the data again") from error
+    return frame.cut(picture), frame.apply(labels), frame.apply(said)
