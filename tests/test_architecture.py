@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "fkp"
-RANK = {"cli": 5, "annotate": 4, "learn": 4, "labels": 3, "vision": 2, "keypoints": 1, "errors": 0}
+RANK = {
+    "cli": 7, "api": 6, "annotate": 5, "learn": 5, "labels": 4, "vision": 3, "keypoints": 2,
+    "naming": 1, "errors": 0,
+}  # fmt: skip
 ONLY = {
     "click": {"cli"}, "rich": {"cli"}, "joblib": {"annotate"}, "torch": {"learn"},
     "safetensors": {"learn"}, "matplotlib": {"learn"}, "cv2": {"vision"}, "av": {"vision"},

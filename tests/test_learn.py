@@ -1,6 +1,8 @@
 """Losses, augmentation, metrics, networks, checkpoints."""
 
 import json
+import pickle
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -297,6 +299,58 @@ def test_a_header_that_lies_is_refused(
     save_file(load_file(path), path, metadata={"fkp": json.dumps({**meta, **change})})
     with pytest.raises(ModelError, match=message):
         load_model(path)
+
+
+def test_files_from_strangers_are_refused_before_they_take_memory(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_model(path, model("lecture"))
+    good = path.read_bytes()
+    length = int.from_bytes(good[:8], "little")
+    header = json.loads(good[8 : 8 + length])
+
+    def write(changed: dict[str, object], body: bytes) -> None:
+        text = json.dumps(changed).encode()
+        path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+
+    for cut in (0, 7, 8, 100, len(good) // 2, len(good) - 1):
+        path.write_bytes(good[:cut])
+        with pytest.raises(ModelError, match=r"not a \.safetensors"):
+            load_model(path)
+    path.write_bytes(pickle.dumps({"network": [1, 2, 3]}))
+    with pytest.raises(ModelError, match=r"not a \.safetensors"):
+        load_model(path)
+    path.write_bytes((1 << 40).to_bytes(8, "little") + b"{}")
+    with pytest.raises(ModelError, match=r"not a \.safetensors"):
+        load_model(path)
+    # Ten gigabytes in the header, and not in the file.
+    claim = {"dtype": "F32", "shape": [50_000, 50_000], "data_offsets": [0, 10_000_000_000]}
+    write({**header, "head.weight": claim}, good[8 + length :])
+    with pytest.raises(ModelError, match=r"not a \.safetensors"):
+        load_model(path)
+    # And in a file with a hole in it, which takes no room: the shapes tell.
+    write({"__metadata__": header["__metadata__"], "head.weight": claim}, b"")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size + 10_000_000_000)
+    tracemalloc.start()
+    with pytest.raises(ModelError, match="weights differ"):
+        load_model(path)
+    names = [name for name in header if name != "__metadata__"]
+    ends = [4 * i for i in range(len(names) + 1)]
+    tiny = {
+        name: {"dtype": "F32", "shape": [1], "data_offsets": [a, b]}
+        for name, a, b in zip(names, ends, ends[1:], strict=False)
+    }
+    write({"__metadata__": header["__metadata__"], **tiny}, b"\0" * ends[-1])
+    with pytest.raises(ModelError, match="expected shape"):
+        load_model(path)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+    deep = {**header["__metadata__"], "fkp": "[" * 100_000}
+    write({**header, "__metadata__": deep}, good[8 + length :])
+    with pytest.raises(ModelError, match="do not fit"):
+        load_model(path)
+    with pytest.raises(ModelError, match="is a folder"):
+        load_model(tmp_path)
 
 
 def test_a_batch_that_does_not_fit_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
