@@ -173,7 +173,8 @@ def _config(
 def _follow(path: Path, team: Team, training: Training | None) -> None:
     """Run a new training, or go on with the one in the folder, and show how it goes."""
     shown = _Shown(path)
-    team.join(team.device(training.config.device if training else "auto"))
+    config = runs.RunFolder.reopen(path).config if training is None else training.config
+    team.join(team.device(config.device))
     try:
         with shown.bar:
             if training is None:
@@ -181,7 +182,8 @@ def _follow(path: Path, team: Team, training: Training | None) -> None:
             else:
                 model = fit(training, shown, shown.prepare, console.warn, team)
     except KeyboardInterrupt:
-        console.warn(f"stopped; go on with: fkp train --resume {path}")
+        if (path / runs.CONFIG).exists():
+            console.warn(f"stopped; go on with: fkp train --resume {path}")
         if (path / runs.BEST).exists():
             console.warn(f"{path / runs.BEST} is the best network so far")
         raise
