@@ -142,6 +142,17 @@ def test_a_given_model_judges_pictures_and_drops_what_is_wrong(
     assert f"a data set of fkp prepare, {len(clean)} rows" in done.stdout
 
 
+def test_where_the_clean_data_may_go(tmp_path: Path) -> None:
+    for arguments, message in (
+        (["-o", "x.csv"], "--output goes with --drop"),
+        (["--drop", "-o", "data.csv"], "another name"),
+        (["--drop", "-o", "x.txt"], "ends in .csv"),
+    ):
+        done = fkp("audit", "data.csv", *arguments, cwd=tmp_path)
+        assert done.returncode == 2
+        assert message in done.stderr
+
+
 def test_a_judge_of_other_points_is_refused(tmp_path: Path) -> None:
     points = write_pictures(tmp_path, 10)
     frame = label_frame(points, FKP4).rename(columns=lambda c: c.replace("nose_tip", "ear"))

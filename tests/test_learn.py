@@ -137,6 +137,10 @@ def test_recipes() -> None:
     assert recipe("integral").augmentation is not None
     with pytest.raises(DataError, match="expected more than 0"):
         recipe("integral", lr=-1.0)
+    epochs = [recipe("integral").for_rows(rows).epochs for rows in (10, 6400, 10**6)]
+    assert epochs == [300, 100, 30]
+    assert recipe("integral", init="bundled").for_rows(6400).epochs == 33
+    assert recipe("integral", epochs=7).for_rows(6400).epochs == 7
     with pytest.raises(DataError, match="loss: expected one of"):
         recipe("integral", loss="huber")
 

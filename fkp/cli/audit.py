@@ -76,6 +76,11 @@ def audit_command(
     fkp audit data.csv --drop -o clean.csv
     fkp audit data.csv --judge kfold --folds 5
     """
+    target = output or data.with_name(f"{data.stem}-clean.csv")
+    if output is not None and not drop:
+        raise click.UsageError("--output goes with --drop")
+    if target.suffix != ".csv" or target.resolve() == data.resolve():
+        raise click.BadParameter("expected another name that ends in .csv", param_hint="--output")
     with console.progress("prepare") as progress:
         path = prepared(data, progress)
     samples = read_samples(path)
@@ -87,7 +92,6 @@ def audit_command(
     console.say(f"all rows: {out / 'audit.csv'}; the worst: {out / 'audit.png'}")
     if drop:
         clean, rejected = found.without()
-        target = output or data.with_name(f"{data.stem}-clean.csv")
         rewrite_samples(target, clean, path)
         write_rejected(target, rejected)
         console.say(
