@@ -354,6 +354,46 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == ["one", "two"]
 
 
+def child_of_rank(parent: int, rank: int) -> int | None:
+    """The process that torchrun started for a rank."""
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            if f"PPid:\t{parent}\n" in status.read_text():
+                environment = status.with_name("environ").read_bytes().split(b"\0")
+                if b"RANK=%d" % rank in environment:
+                    return int(status.parent.name)
+        except OSError:  # it has ended meanwhile
+            continue
+    return None
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")
+def test_a_process_that_dies_ends_the_run_and_it_goes_on(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    torchrun = str(Path(sys.executable).with_name("torchrun"))
+    command = [torchrun, "--nproc-per-node=2", "-m", "fkp", "train", "data.csv", "--name", "r"]
+    command += ["--epochs", "3000", "--batch", "16", "--threads", "1"]
+    run = tmp_path / "runs" / "r"
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 90
+        while not (run / "state.pt").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child = child_of_rank(process.pid, 1)
+        assert child is not None
+        os.kill(child, signal.SIGKILL)
+        _, err = process.communicate(timeout=90)
+    assert process.returncode != 0
+    assert "another process of the training is gone" in err or "fkp: terminated" in err
+    assert "--resume" in err
+    epochs = len(figures(run))
+    with pytest.raises(KeyboardInterrupt):
+        resume(run, Stop(epochs + 2))
+    assert len(figures(run)) == epochs + 1
+
+
 def test_the_gradient_of_the_depthwise_convolution() -> None:
     layer = Depthwise(6)
     x = torch.randn(2, 6, 10, 10, requires_grad=True)

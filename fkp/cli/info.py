@@ -7,12 +7,19 @@ from pathlib import Path
 import click
 
 from fkp.cli import console
+from fkp.errors import ImageError
 from fkp.keypoints import Scheme
 from fkp.labels.prepare import read_source
 from fkp.labels.store import SPLITS, Samples, is_prepared, read_samples
 from fkp.labels.table import LabelTable, ReadOptions
 from fkp.learn.checkpoint import BUNDLED, Model, describe, find_model, load_model
 from fkp.learn.layers import layers
+from fkp.vision.video import look_through
+
+VIDEO_SUFFIXES = (
+    ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv",
+    ".3gp", ".ogv", ".mxf",
+)  # fmt: skip
 
 
 @click.command("info")
@@ -20,7 +27,7 @@ from fkp.learn.layers import layers
 @click.option("--json", "as_json", is_flag=True, help="A network's header as JSON.")
 @console.quiet_option
 def info_command(file: str, as_json: bool) -> None:
-    """Say what FILE is: a network (or `bundled`), a data set of fkp prepare, or a table of labels.
+    """Say what FILE is: a network (or `bundled`), a data set, a table of labels, or a video.
 
     For a network each layer is shown with the size of what it gives, its parameters and its
     multiply-adds; (N + 2P - F) / S + 1 is the side that a convolution or pooling leaves.
@@ -28,6 +35,7 @@ def info_command(file: str, as_json: bool) -> None:
     \b
     fkp info bundled
     fkp info data.csv
+    fkp info clip.mp4
     """
     path = Path(file)
     if file == BUNDLED or path.suffix == ".safetensors":
@@ -36,6 +44,8 @@ def info_command(file: str, as_json: bool) -> None:
             console.say(json.dumps(describe(model), indent=1))
         else:
             _model(find_model(file), model)
+    elif path.suffix.lower() in VIDEO_SUFFIXES:
+        _video(path)
     elif path.is_file() and is_prepared(path):
         _samples(path, read_samples(path))
     else:
@@ -92,6 +102,25 @@ def _samples(path: Path, samples: Samples) -> None:
     console.say(f"suspicious rows: {odd}")
     if samples.other:
         console.say(f"further columns: {', '.join(samples.other)}")
+
+
+def _video(path: Path) -> None:
+    try:
+        facts = look_through(path)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
+    seconds = facts.last - facts.first
+    rate = (facts.frames - 1) / seconds if seconds > 0 else 0.0
+    turned = ", turned upright" if facts.rotated else ""
+    console.say(f"{path.name}: a video, {facts.width} x {facts.height}{turned}, {facts.codec}")
+    console.say(
+        f"{facts.frames} frames from {facts.first:.3f} to {facts.last:.3f} s: "
+        f"{rate:.3f} a second, {'evenly' if facts.steady else 'at a changing rate'}"
+    )
+    console.say(f"sound: {'yes' if facts.sound else 'no'}")
+    console.say(f"frames that cannot be decoded: {facts.broken}")
+    for note in facts.notes:
+        console.say(note)
 
 
 def _table(table: LabelTable) -> None:

@@ -1,0 +1,183 @@
+"""Videos in: every frame with its true time, by PyAV (FFmpeg's libraries)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import numpy as np
+
+from fkp.errors import ImageError
+from fkp.vision.images import Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One frame, upright. index: from 0; pts: in units of the clip's time base.
+
+    problem: why there is no picture; or "" where there is one.
+    """
+
+    index: int
+    pts: int
+    time: float  # seconds, by the stream's own clock
+    problem: str
+    decoded: Any  # av.VideoFrame, None with a problem
+
+    def bgr(self) -> Image:
+        """(H, W, 3) uint8 BGR, turned upright."""
+        image = np.asarray(self.decoded.to_ndarray(format="bgr24"), np.uint8)
+        # FFmpeg's rotation is counter-clockwise, as NumPy's is.
+        return np.ascontiguousarray(np.rot90(image, round(self.decoded.rotation / 90) % 4))
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFacts:
+    """What a clip turned out to be, all of it decoded.
+
+    first, last: seconds, times of the first and the last frame. steady: whether all frames are as
+    far apart, to the time base. broken: frames that cannot be decoded.
+    """
+
+    width: int
+    height: int
+    codec: str
+    frames: int
+    broken: int
+    first: float
+    last: float
+    steady: bool
+    rotated: bool
+    sound: bool
+    notes: tuple[str, ...]
+
+
+def look_through(path: str | Path) -> ClipFacts:
+    """Decode a whole clip and say what is in it; raises ImageError (the reason alone)."""
+    with Clip(path) as clip:
+        times: list[int] = []
+        broken, size, rotation = 0, (0, 0), 0
+        for frame in clip.frames():
+            times.append(frame.pts)
+            if frame.problem:
+                broken += 1
+            elif size == (0, 0):
+                rotation = round(frame.decoded.rotation)
+                size = (frame.decoded.width, frame.decoded.height)
+        if rotation % 180:
+            size = size[::-1]
+        notes = list(clip.notes)
+        if abs(clip.expected - len(times)) > max(2, 0.02 * clip.expected) and clip.expected:
+            notes.append(f"the file says {clip.expected} frames, there are {len(times)}")
+        gaps = np.diff(times)
+        return ClipFacts(
+            *size,
+            codec=clip.stream.codec_context.name,
+            frames=len(times),
+            broken=broken,
+            first=float(times[0] * clip.time_base),
+            last=float(times[-1] * clip.time_base),
+            steady=len(gaps) == 0 or int(gaps.max() - gaps.min()) <= 1,
+            rotated=rotation % 360 != 0,
+            sound=bool(clip.container.streams.audio),
+            notes=tuple(notes),
+        )
+
+
+class Clip:
+    """A video file that is open for reading.
+
+    Raises ImageError (the reason alone; the caller knows the path) where it cannot be opened or has
+    no pictures. time_base: seconds a unit of `Frame.pts`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.notes: list[str] = []
+        try:
+            self._container = av.open(str(path), metadata_errors="replace")
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise ImageError(_reason(error)) from error
+        streams = [s for s in self._container.streams.video if not _is_cover(s)]
+        if not streams:
+            kinds = ", ".join(sorted({s.type for s in self._container.streams})) or "nothing"
+            self._container.close()
+            raise ImageError(f"no video stream: {kinds} in it")
+        self.stream = streams[0]
+        self.stream.thread_type = "AUTO"
+        base = self.stream.time_base
+        self.time_base = Fraction(base) if base else Fraction(1, 1000)
+
+    @property
+    def container(self) -> Any:
+        """PyAV's, for what else is in the file."""
+        return self._container
+
+    @property
+    def expected(self) -> int:
+        """How many frames the file has by what it says of itself; 0: it does not."""
+        if self.stream.frames:
+            return int(self.stream.frames)
+        rate, length = self.stream.average_rate, self._container.duration
+        return int(length / av.time_base * rate) if rate and length else 0
+
+    def frames(self) -> Iterator[Frame]:
+        """All frames in the order in which they are shown; broken ones have a problem."""
+        rate = self.stream.average_rate
+        step = max(1, round(1 / (rate * self.time_base))) if rate else 1
+        index, last = 0, (self.stream.start_time or 0) - step
+        for pts, decoded, problem in self._decoded():
+            if pts is None:
+                pts = last + step  # no time of its own: one frame after the last
+            last = pts
+            yield Frame(index, pts, float(pts * self.time_base), problem, decoded)
+            index += 1
+        if index == 0:
+            raise ImageError("no frame in it")
+
+    def _decoded(self) -> Iterator[tuple[int | None, Any, str]]:
+        packets = self._container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.error.FFmpegError, OSError) as error:
+                self.notes.append(f"cut off: {_reason(error)}")
+                packet = None
+            try:
+                decoded = packet.decode() if packet is not None else self.stream.decode(None)
+            except av.error.EOFError:
+                return
+            except av.error.FFmpegError as error:
+                if packet is not None and packet.size:
+                    yield packet.pts, None, _reason(error)
+                decoded = []
+            for frame in decoded:
+                broken = "damaged: only a part can be decoded" if frame.is_corrupt else ""
+                yield frame.pts, None if broken else frame, broken
+            if packet is None:
+                return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._container.close()
+
+
+def _is_cover(stream: Any) -> bool:
+    """Whether a stream is the picture on the cover of a piece of music."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).lower()
