@@ -139,7 +139,10 @@ def test_recipes() -> None:
         recipe("integral", lr=-1.0)
     epochs = [recipe("integral").for_rows(rows).epochs for rows in (10, 6400, 10**6)]
     assert epochs == [300, 100, 30]
-    assert recipe("integral", init="bundled").for_rows(6400).epochs == 33
+    fine = recipe("integral", init="bundled")
+    assert [fine.for_rows(rows).epochs for rows in (10, 6400, 10**6)] == [60, 33, 10]
+    assert fine.lr < recipe("integral").lr
+    assert recipe("integral", init="bundled", lr=0.1).lr == 0.1
     assert recipe("integral", epochs=7).for_rows(6400).epochs == 7
     with pytest.raises(DataError, match="loss: expected one of"):
         recipe("integral", loss="huber")

@@ -12,7 +12,6 @@ OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("onecycle", "constant")
 SEEN = 640_000
 """Rows that a training from nothing sees, if the epochs are not said: 10,000 batches."""
-MOST_EPOCHS = 300
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
@@ -65,8 +64,8 @@ class TrainConfig:
         """
         if self.epochs:
             return self
-        seen, least = (SEEN // 3, 10) if self.init else (SEEN, 30)
-        return replace(self, epochs=min(max(round(seen / rows), least), MOST_EPOCHS))
+        seen, least, most = (SEEN // 3, 10, 60) if self.init else (SEEN, 30, 300)
+        return replace(self, epochs=min(max(round(seen / rows), least), most))
 
     def as_dict(self) -> dict[str, object]:
         """Plain values, for config.json and the checkpoint."""
@@ -95,6 +94,8 @@ def recipe(architecture: str | None = None, **changes: object) -> TrainConfig:
             base, epochs=100, batch=32, optimizer="sgd", lr=0.1, momentum=0.9, schedule="constant",
             weight_decay=0.0, loss="mse", ema=0.0, patience=20, augmentation=None,
         )  # fmt: skip
+    elif changes.get("init"):
+        base = replace(base, lr=5e-4)  # more would undo what was learnt, where labels are few
     known = {f.name for f in fields(base)}
     unknown = set(changes) - known
     if unknown:

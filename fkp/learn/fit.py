@@ -57,6 +57,11 @@ def fit(
     samples = _samples(training.data, training.flip_pairs, progress, say, team)
     config = config.for_rows(max(1, len(samples.part("train").labelled())))
     start = load_model(Path(config.init), trainable=True) if config.init else None
+    if start is not None and start.size != samples.size:
+        say(
+            f"--init: that network was trained on crops of {start.size} px, these have "
+            f"{samples.size}: fkp prepare --size {start.size} would fit it better"
+        )
     folder = None
     if team.leads:
         folder = RunFolder.create(training.path, config, training.data, samples)
