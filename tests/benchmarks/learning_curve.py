@@ -8,7 +8,6 @@ rows: NME in per cent, and minutes of training.
 
 import argparse
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +43,7 @@ def main() -> None:
         for start in given.starts:
             part = first_rows(samples, count)
             origin = Origin(start=bundled if start == "bundled" else None)
-            config = recipe(threads=given.threads)
-            config = replace(config, init="" if start == "nothing" else start)
+            config = recipe(threads=given.threads, init="" if start == "nothing" else start)
             started = time.perf_counter()
             model = train(config, part, measure_framing(part, None), Listener(), origin)
             minutes = (time.perf_counter() - started) / 60
