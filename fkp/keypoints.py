@@ -4,6 +4,7 @@ Coordinates are pixels: x right, y down, pixel centres at integers. Left and rig
 subject's own. NaN means missing, and nothing else does.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -11,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import DataError
-from fkp.naming import ANCHOR_NAMES, anchor_group, flip_order
 
 FloatArray = npt.NDArray[np.floating]
+
+ANCHOR_NAMES = ("right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left")
+"""The five points that face detectors give and that crops are framed by, in this order."""
 
 Groups = tuple[tuple[int, ...], ...]
 
@@ -104,46 +107,6 @@ class Scheme:
         return True
 
     @classmethod
-    def joined(cls, schemes: Sequence["Scheme"]) -> "Scheme":
-        """All points of several schemes by their names: the columns of tables put together.
-
-        What one of them knows of a point holds for all; without a flip order in each there is none.
-        """
-        names = tuple(dict.fromkeys(name for scheme in schemes for name in scheme.names))
-        if len(names) == len(schemes[0]):
-            return schemes[0]
-        order = list(range(len(names)))
-        edges: dict[tuple[int, int], None] = {}
-        for scheme in schemes:
-            at = [names.index(name) for name in scheme.names]
-            edges |= dict.fromkeys((at[a], at[b]) for a, b in scheme.edges)
-            for i, j in enumerate(scheme.flip_order or ()):
-                order[at[i]] = at[j]
-        known = all(scheme.flip_order is not None for scheme in schemes)
-        flip = tuple(order) if known else None
-        anchors: list[tuple[int, ...]] = []
-        for i in range(len(ANCHOR_NAMES)):
-            knows = next((scheme for scheme in schemes if scheme.anchors[i]), schemes[0])
-            anchors.append(tuple(names.index(knows.names[k]) for k in knows.anchors[i]))
-        return cls("joined", names, flip, tuple(edges), tuple(anchors))
-
-    @classmethod
-    def covering(cls, schemes: Sequence["Scheme"]) -> "Scheme":
-        """The fewest points of several schemes from which all their points can be had.
-
-        It is one of them where that one can be converted to all the others.
-        """
-        for scheme in schemes:
-            if all(scheme.can_convert(other) for other in schemes):
-                return scheme
-        ordered = sorted(schemes, key=len, reverse=True)
-        kept = [ordered[0]]
-        for scheme in ordered[1:]:
-            if not any(other.can_convert(scheme) for other in kept):
-                kept.append(scheme)
-        return cls.joined(kept)
-
-    @classmethod
     def from_names(
         cls, names: Sequence[str], flip_pairs: Iterable[tuple[str, str]] | None = None
     ) -> "Scheme":
@@ -159,8 +122,8 @@ class Scheme:
         return cls(
             name="custom",
             names=tuple(names),
-            flip_order=flip_order(list(names), pairs),
-            anchors=tuple(anchor_group(list(names), anchor) for anchor in ANCHOR_NAMES),
+            flip_order=_flip_order(list(names), pairs),
+            anchors=tuple(_anchor_group(list(names), anchor) for anchor in ANCHOR_NAMES),
         )
 
 
@@ -170,6 +133,49 @@ def group_means(points: FloatArray, groups: Groups) -> npt.NDArray[np.float64]:
     empty = np.full((*values.shape[:-2], 2), np.nan)
     means = [values[..., list(g), :].mean(-2) if g else empty for g in groups]
     return np.stack(means, axis=-2)
+
+
+def _swap_side(name: str) -> str:
+    """The name with left for right, and right for left."""
+    swapped = {"left": "right", "right": "left", "l": "r", "r": "l"}
+
+    def swap(match: re.Match[str]) -> str:
+        word = match.group(0)
+        other = swapped[word.lower()]
+        return other.upper() if word.isupper() else other.title() if word[0].isupper() else other
+
+    return re.sub(r"left|right|(?<![a-z])[lr](?![a-z])", swap, name, flags=re.IGNORECASE)
+
+
+def _flip_order(names: list[str], pairs: list[tuple[str, str]] | None) -> tuple[int, ...] | None:
+    """The permutation that swaps pairs of names, else those with left and right; None without."""
+    order = list(range(len(names)))
+    if pairs is None:
+        pairs = [(n, _swap_side(n)) for n in names if n != _swap_side(n) in names]
+        if not pairs:
+            return None
+    for a, b in pairs:
+        missing = [name for name in (a, b) if name not in names]
+        if missing:
+            raise DataError(f"flip pair {a}:{b}: there is no point named {missing[0]}")
+        order[names.index(a)], order[names.index(b)] = names.index(b), names.index(a)
+    return tuple(order)
+
+
+def _anchor_group(names: list[str], anchor: str) -> tuple[int, ...]:
+    """Indices of the names that make an anchor: `left_eye_center` alone, or all of an eye."""
+    words = [n.lower() for n in names]
+    if anchor == "nose_tip":
+        exact = [i for i, n in enumerate(words) if re.fullmatch(r"nose([_ -]?tip)?", n)]
+        return tuple(exact[:1])
+    side = "right" if "right" in anchor else "left"
+    if anchor.startswith("mouth"):
+        pattern = rf"(?=.*mouth|.*lips?)(?=.*{side})(?!.*(top|upper|lower|bottom|cent))"
+        return tuple(i for i, n in enumerate(words) if re.match(pattern, n))[:1]
+    centre = rf"({side}[_ -]?(eye|pupil)|(eye|pupil)[_ -]?{side})([_ -]?cent(er|re))?"
+    exact = [i for i, n in enumerate(words) if re.fullmatch(centre, n)]
+    part = rf"(?=.*{side})(?=.*eye)(?!.*brow|.*lid|.*lash)"
+    return tuple(exact[:1] or (i for i, n in enumerate(words) if re.match(part, n)))
 
 
 def _chain(first: int, last: int, closed: bool = False) -> list[tuple[int, int]]:

@@ -10,8 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "fkp"
 RANK = {
-    "cli": 7, "api": 6, "annotate": 5, "learn": 5, "labels": 4, "vision": 3, "keypoints": 2,
-    "naming": 1, "errors": 0,
+    "cli": 6, "api": 5, "annotate": 4, "learn": 4, "labels": 3, "vision": 2, "keypoints": 1,
+    "errors": 0,
 }  # fmt: skip
 ONLY = {
     "click": {"cli"}, "rich": {"cli"}, "joblib": {"annotate"}, "torch": {"learn"},

@@ -18,6 +18,7 @@ import torch
 from fkp.errors import DataError, FkpError
 from fkp.keypoints import FKP4, IBUG68, MTFL5, Scheme
 from fkp.labels.prepare import PrepareConfig, prepare
+from fkp.labels.schemes import covering
 from fkp.labels.store import Samples, read_samples
 from fkp.learn.augment import Augmentation, augment, draw
 from fkp.learn.batches import Batches
@@ -294,11 +295,11 @@ def test_sources_keep_their_own_points(tmp_path: Path) -> None:
 
 def test_schemes_that_only_overlap_are_joined() -> None:
     own = Scheme.from_names(["left_eye_center", "right_eye_center", "left_ear", "right_ear"])
-    joined = Scheme.covering([FKP4, own])
+    joined = covering([FKP4, own])
     assert joined.names == (*FKP4.names, "left_ear", "right_ear")
     assert joined.flip_order == (1, 0, 2, 3, 5, 4)
-    assert Scheme.covering([MTFL5, IBUG68, FKP4]) is IBUG68
-    with_ibug = Scheme.covering([IBUG68, own])
+    assert covering([MTFL5, IBUG68, FKP4]) is IBUG68
+    with_ibug = covering([IBUG68, own])
     assert len(with_ibug) == 72
     assert with_ibug.can_convert(own)
     assert joined.anchors[:3] == ((1,), (0,), (2,))

@@ -9,11 +9,10 @@ import pandas as pd
 import pytest
 
 from fkp.errors import DataError
-from fkp.keypoints import IBUG68
+from fkp.keypoints import ANCHOR_NAMES, IBUG68
 from fkp.labels.convention import Convention
 from fkp.learn import weights
 from fkp.learn.checkpoint import load_model
-from fkp.naming import ANCHOR_NAMES
 
 Array = npt.NDArray[np.float64]
 

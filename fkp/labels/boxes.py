@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.errors import LabelError
-from fkp.naming import ANCHOR_NAMES
+from fkp.keypoints import ANCHOR_NAMES
 
 _BOX = ["box_x", "box_y", "box_w", "box_h"]
 _POINTS = [f"{name}_{axis}" for name in ANCHOR_NAMES for axis in "xy"]

@@ -24,6 +24,7 @@ from fkp.labels.mtfl import looks_like_mtfl, read_mtfl
 from fkp.labels.pathcsv import path_column, read_frame, read_path_csv
 from fkp.labels.pixels import looks_like_pixel_csv, read_pixel_csv
 from fkp.labels.pts import is_pts_folder, read_pts
+from fkp.labels.schemes import joined
 from fkp.labels.split import merge_groups, persons_from_names, split_groups
 from fkp.labels.store import META_COLUMNS, Samples, is_prepared, write_samples
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
@@ -216,13 +217,13 @@ def _samples(
 ) -> Samples:
     parts = [c for _, c in pairs]
     schemes = tuple(dict.fromkeys(t.scheme for t, _ in pairs))
-    joined = Scheme.joined(schemes)
+    every = joined(schemes)
     return Samples(
         schemes=schemes,
         images=parts[0].images if len(parts) == 1 else np.concatenate([c.images for c in parts]),
         points=np.concatenate(
             [
-                _into(joined, t.scheme, c.points.swapaxes(0, 1), np.nan).swapaxes(0, 1)
+                _into(every, t.scheme, c.points.swapaxes(0, 1), np.nan).swapaxes(0, 1)
                 for t, c in pairs
             ]
         ).astype(np.float32),
@@ -251,12 +252,10 @@ def _other(pairs: list[tuple[LabelTable, Crops]]) -> dict[str, npt.NDArray[np.st
     }
 
 
-def _into(
-    joined: Scheme, own: Scheme, values: npt.NDArray[Any], missing: float
-) -> npt.NDArray[Any]:
+def _into(every: Scheme, own: Scheme, values: npt.NDArray[Any], missing: float) -> npt.NDArray[Any]:
     """Values (K, ...) of a source's own points at their places among all points; else `missing`."""
-    placed = np.full((len(joined), *values.shape[1:]), missing, values.dtype)
-    placed[[joined.names.index(name) for name in own.names]] = values
+    placed = np.full((len(every), *values.shape[1:]), missing, values.dtype)
+    placed[[every.names.index(name) for name in own.names]] = values
     return placed
 
 

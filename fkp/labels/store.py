@@ -13,6 +13,7 @@ import pandas as pd
 from fkp.errors import DataError, FkpError
 from fkp.keypoints import Scheme
 from fkp.labels.arrays import load_array
+from fkp.labels.schemes import covering, joined
 from fkp.labels.table import PointColumns, ReadOptions, find_points
 from fkp.vision.crop import CropTransform
 
@@ -66,12 +67,12 @@ class Samples:
     @property
     def scheme(self) -> Scheme:
         """The labelled points, of all sources together."""
-        return Scheme.joined(self.schemes)
+        return joined(self.schemes)
 
     @property
     def target(self) -> Scheme:
         """The points for a network to find, from which the labelled ones can be had."""
-        return Scheme.covering(self.schemes)
+        return covering(self.schemes)
 
     def anchor_points(self) -> npt.NDArray[np.float64]:
         """The five anchor points of each crop, (N, 5, 2), by the scheme that knows them."""
@@ -175,7 +176,7 @@ def read_samples(path: Path) -> Samples:
         raise DataError(f"{path}: not a data set of fkp prepare")
     meta = _read_meta(path.with_suffix(".json"))
     schemes = _schemes(path, meta)
-    header, numbers = _columns(path), {*META_COLUMNS[6:], *Scheme.joined(schemes).columns}
+    header, numbers = _columns(path), {*META_COLUMNS[6:], *joined(schemes).columns}
     other = [name for name in header if name not in (*META_COLUMNS, *numbers)]
     frame = pd.read_csv(
         path,
@@ -193,9 +194,7 @@ def read_samples(path: Path) -> Samples:
             "prepare the data again"
         )
     try:
-        points = (
-            frame[Scheme.joined(schemes).columns].to_numpy(np.float32).reshape(len(frame), -1, 2)
-        )
+        points = frame[joined(schemes).columns].to_numpy(np.float32).reshape(len(frame), -1, 2)
         crops = frame[list(META_COLUMNS[6:])].to_numpy(np.float64)
     except ValueError as error:
         raise DataError(f"{path}: expected numbers in the point columns: {error}") from error
@@ -223,7 +222,7 @@ def _schemes(path: Path, meta: dict[str, object]) -> tuple[Scheme, ...]:
         schemes = tuple(_scheme(said) for said in meta["schemes"])  # type: ignore[attr-defined]
     except (KeyError, TypeError, ValueError):
         return (found.scheme(ReadOptions())[0],)
-    if set(Scheme.joined(schemes).names) != set(found.names):
+    if set(joined(schemes).names) != set(found.names):
         raise DataError(
             f"{path}: its columns and those of its .json differ; prepare the data again"
         )

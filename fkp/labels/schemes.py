@@ -1,0 +1,44 @@
+"""The points of several sources together."""
+
+from collections.abc import Sequence
+
+from fkp.keypoints import ANCHOR_NAMES, Scheme
+
+
+def joined(schemes: Sequence[Scheme]) -> Scheme:
+    """All points of several schemes by their names: the columns of tables put together.
+
+    What one of them knows of a point holds for all; without a flip order in each there is none.
+    """
+    names = tuple(dict.fromkeys(name for scheme in schemes for name in scheme.names))
+    if len(names) == len(schemes[0]):
+        return schemes[0]
+    order = list(range(len(names)))
+    edges: dict[tuple[int, int], None] = {}
+    for scheme in schemes:
+        at = [names.index(name) for name in scheme.names]
+        edges |= dict.fromkeys((at[a], at[b]) for a, b in scheme.edges)
+        for i, j in enumerate(scheme.flip_order or ()):
+            order[at[i]] = at[j]
+    known = all(scheme.flip_order is not None for scheme in schemes)
+    anchors: list[tuple[int, ...]] = []
+    for i in range(len(ANCHOR_NAMES)):
+        knows = next((scheme for scheme in schemes if scheme.anchors[i]), schemes[0])
+        anchors.append(tuple(names.index(knows.names[k]) for k in knows.anchors[i]))
+    return Scheme("joined", names, tuple(order) if known else None, tuple(edges), tuple(anchors))
+
+
+def covering(schemes: Sequence[Scheme]) -> Scheme:
+    """The fewest points of several schemes from which all their points can be had.
+
+    It is one of them where that one can be converted to all the others.
+    """
+    for scheme in schemes:
+        if all(scheme.can_convert(other) for other in schemes):
+            return scheme
+    ordered = sorted(schemes, key=len, reverse=True)
+    kept = [ordered[0]]
+    for scheme in ordered[1:]:
+        if not any(other.can_convert(scheme) for other in kept):
+            kept.append(scheme)
+    return joined(kept)
