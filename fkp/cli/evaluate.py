@@ -205,7 +205,7 @@ def _print(one: Figures) -> None:
         _print_points(result)
     if one.by:
         cells = tables.rows([one])
-        console.table(["", "faces", "NME, %", "95 %", "> 8 %", "> 10 %", "AUC", "RMSE"], cells)
+        console.wide_table(list(tables.HEAD), cells)
 
 
 def _print_points(result: Evaluation) -> None:

@@ -108,7 +108,7 @@ def write_errors(path: Path, result: Evaluation) -> None:
     frame.to_csv(path, index=False)
 
 
-_HEAD = ("", "faces", "NME, %", "95 %", "over 8 %", "over 10 %", "AUC 8 %", "RMSE, px")
+HEAD = ("", "faces", "NME, %", "95 %", "over 8 %", "over 10 %", "AUC 8 %", "RMSE, px")
 
 
 def rows(found: Sequence[Figures]) -> list[list[str]]:
@@ -118,8 +118,13 @@ def rows(found: Sequence[Figures]) -> list[list[str]]:
         span = f"{100 * one.nme.low:.2f}-{100 * one.nme.high:.2f}"
         table.append(_row(one.name, one.result.scores, span))
         for column, groups in one.by.items():
-            table += [_row(f"{column} {value}", s, "") for value, s in groups.items()]
+            table += [_row(f"{column} {_short(value)}", s, "") for value, s in groups.items()]
     return table
+
+
+def _short(value: str) -> str:
+    """The end of a long value, such as the path of a source."""
+    return value if len(value) <= 32 else f"...{value[-29:]}"
 
 
 def _row(name: str, s: Scores, span: str) -> list[str]:
@@ -132,7 +137,7 @@ def _row(name: str, s: Scores, span: str) -> list[str]:
 
 def markdown(found: Sequence[Figures]) -> str:
     """The table in Markdown."""
-    lines = [_HEAD, ("---", *["---:"] * (len(_HEAD) - 1)), *rows(found)]
+    lines = [HEAD, ("---", *["---:"] * (len(HEAD) - 1)), *rows(found)]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
@@ -149,7 +154,7 @@ def latex(found: Sequence[Figures]) -> str:
     body = [escaped(cells) for cells in rows(found)]
     lines = [
         f"% NME: percent of the {norm}; 95 %: bootstrap over persons",
-        r"\begin{tabular}{l" + "r" * (len(_HEAD) - 1) + "}",
-        r"\toprule", escaped(_HEAD), r"\midrule", *body, r"\bottomrule", r"\end{tabular}",
+        r"\begin{tabular}{l" + "r" * (len(HEAD) - 1) + "}",
+        r"\toprule", escaped(HEAD), r"\midrule", *body, r"\bottomrule", r"\end{tabular}",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
