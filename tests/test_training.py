@@ -208,6 +208,18 @@ def test_a_bundled_network_begins_on_other_points() -> None:
         initialise(build("large", 4, 96), FKP4, bundled)
 
 
+def test_weights_that_do_not_fit_leave_no_folder(tmp_path: Path) -> None:
+    data = prepared(tmp_path)
+    said: list[str] = []
+    config = recipe("integral", epochs=1, batch=16, init=str(find_model("bundled")))
+    with pytest.raises(DataError, match="does not fit"):
+        fit(Training(data, tmp_path / "run", replace(config, architecture="large")))
+    assert not (tmp_path / "run").exists()
+    fit(Training(data, tmp_path / "run", config), say=said.append)
+    assert said[0] == "--init: 4 of 4 points begin as points of the old network"
+    assert "112 px, these have 32" in said[1]
+
+
 def test_a_network_begins_where_another_ended(tmp_path: Path) -> None:
     samples = read_samples(prepared(tmp_path))
     framing = measure_framing(samples, None)

@@ -15,9 +15,11 @@ from fkp.learn.config import TrainConfig
 from fkp.learn.devices import pick_device
 from fkp.learn.framing import measure_framing
 from fkp.learn.lr_range import find_lr
+from fkp.learn.networks import build
 from fkp.learn.runs import STATE, Listeners, RunFolder
 from fkp.learn.team import Team
 from fkp.learn.train import Listener, Origin, train
+from fkp.learn.transfer import initialise
 from fkp.vision.detect import YuNetDetector
 
 Pairs = tuple[tuple[str, str], ...]
@@ -57,11 +59,8 @@ def fit(
     samples = _samples(training.data, training.flip_pairs, progress, say, team)
     config = config.for_rows(max(1, len(samples.part("train").labelled())))
     start = load_model(Path(config.init), trainable=True) if config.init else None
-    if start is not None and start.size != samples.size:
-        say(
-            f"--init: that network was trained on crops of {start.size} px, these have "
-            f"{samples.size}: fkp prepare --size {start.size} would fit it better"
-        )
+    if start is not None:
+        _check_start(config, samples, start, say)
     folder = None
     if team.leads:
         folder = RunFolder.create(training.path, config, training.data, samples)
@@ -76,6 +75,20 @@ def fit(
         folder.write_config()
         folder.show_augmentation(config, samples)
     return _run(folder, training.path, config, samples, start, training.tensorboard, listener, team)
+
+
+def _check_start(
+    config: TrainConfig, samples: Samples, start: Model, say: Callable[[str], None]
+) -> None:
+    """Say what is taken over; DataError where the weights do not fit, before there is a folder."""
+    points = samples.target
+    known = initialise(build(config.architecture, len(points), samples.size), points, start)
+    say(f"--init: {known} of {len(points)} points begin as points of the old network")
+    if start.size != samples.size:
+        say(
+            f"--init: that network was trained on crops of {start.size} px, these have "
+            f"{samples.size}: fkp prepare --size {start.size} would suit it better"
+        )
 
 
 def resume(
