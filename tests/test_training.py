@@ -14,16 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner
 
+from fkp.cli.main import cli
 from fkp.errors import DataError, FkpError
 from fkp.keypoints import FKP4, IBUG68, MTFL5, Scheme
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.schemes import covering
 from fkp.labels.store import Samples, read_samples
-from fkp.learn.augment import Augmentation, augment, draw
+from fkp.learn.augment import AUGMENTATIONS, Augmentation, augment, draw
 from fkp.learn.batches import Batches
 from fkp.learn.checkpoint import Model, find_model, load_model
-from fkp.learn.config import TrainConfig, from_dict, recipe
+from fkp.learn.config import from_dict, recipe
 from fkp.learn.fit import Training, fit, resume
 from fkp.learn.framing import measure_framing
 from fkp.learn.losses import Averages
@@ -457,11 +459,13 @@ def test_the_signal_that_ends_a_job_leaves_a_state(tmp_path: Path) -> None:
     assert (run / "state.pt").exists()
 
 
-@pytest.mark.parametrize("name", ["none", "light", "full"])
-def test_levels_of_augmentation(tmp_path: Path, name: str) -> None:
-    data = prepared(tmp_path)
-    done = fkp("train", data, "--aug", name, "--epochs", "1", "--name", "a", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    config: TrainConfig = from_dict(read_config(tmp_path / "runs/a/config.json")["training"])
-    assert (config.augmentation is None) == (name == "none")
-    assert (config.augmentation == Augmentation()) == (name == "full")
+def test_levels_of_augmentation(tmp_path: Path) -> None:
+    data = str(prepared(tmp_path))
+    found = {}
+    for name in ("none", "light", "full"):
+        arguments = ["train", data, "--aug", name, "--epochs", "1", "--runs", str(tmp_path)]
+        done = CliRunner().invoke(cli, [*arguments, "--name", name])
+        assert done.exit_code == 0, done.output
+        said = read_config(tmp_path / name / "config.json")["training"]
+        found[name] = from_dict(said).augmentation
+    assert found == AUGMENTATIONS
