@@ -216,7 +216,7 @@ class _Shown(Listener):
         )
         live = console.err.is_terminal
         self.bar = Progress(*columns, console=console.err, transient=True, disable=not live)
-        self.best = ""  # validation error so far
+        self._best = ""  # validation error so far
         self._path, self._epochs = path, 0
         self._task = self.bar.add_task("prepare", total=None, state="")
 
@@ -234,13 +234,13 @@ class _Shown(Listener):
             description=f"epoch {epoch}/{self._epochs}",
             completed=(epoch - 1) * total + done,
             total=self._epochs * total,
-            state=f"loss {loss:.5f}  {self.best}{rate:.0f} images/s",
+            state=f"loss {loss:.5f}  {self._best}{rate:.0f} images/s",
         )
 
     def epoch(self, result: Epoch, model: Model) -> None:
         nme = f"  NME {100 * result.val_nme:.2f} %" if math.isfinite(result.val_nme) else ""
-        if result.best:
-            self.best = f"best{nme}  "
+        if result.best and nme:
+            self._best = f"best{nme}  "
         console.say(
             f"epoch {result.epoch}: loss {result.train_loss:.5f}  "
             f"validation RMSE {result.val_rmse:.3f} px{nme}  "

@@ -111,9 +111,14 @@ class Samples:
                 raise DataError(f"{path}: file not found; prepare the data again")
         return paths
 
-    def labelled(self) -> "Samples":
-        """The rows with at least one labelled point."""
-        return self.take(np.asarray(np.isfinite(self.points).any((1, 2))))
+    def rows(self, split: str) -> npt.NDArray[np.int64]:
+        """Which rows of a split, or of `all`, have at least one labelled point."""
+        known = np.isfinite(self.points).any((1, 2))
+        return np.flatnonzero(known if split == "all" else known & (self.split == split))
+
+    def labelled(self, split: str = "all") -> "Samples":
+        """The rows of a split with at least one labelled point."""
+        return self.take(self.rows(split))
 
     def part(self, split: str) -> "Samples":
         """The rows of one split, or `all` of them."""

@@ -16,7 +16,7 @@ from fkp.labels.store import Samples
 from fkp.labels.table import Rejected
 from fkp.learn.checkpoint import Model
 from fkp.learn.config import TrainConfig
-from fkp.learn.evaluate import Finder, evaluate
+from fkp.learn.evaluate import Finder, predict_crops
 from fkp.learn.framing import Framing
 from fkp.learn.train import Listener, train
 from fkp.vision.crop import CropTransform
@@ -80,17 +80,17 @@ def audit_by_model(model: Model, samples: Samples, find: Finder | None) -> Audit
 
 def _judge(model: Model, part: Samples, find: Finder | None) -> tuple[Array, list[str]]:
     """What a model says of each row, (N, K, 2) crop pixels, and what it looked at."""
-    said = evaluate(model, part, "all").predicted
-    judged = ["crop"] * len(part)
-    if find is None:
-        return said, judged
+    said, judged = np.full(part.points.shape, np.nan), ["crop"] * len(part)
     groups = model.scheme.groups(part.scheme)
-    for i, faces in enumerate(find(part.paths())):
+    for i, faces in enumerate(find(part.paths()) if find is not None else ()):
         if isinstance(faces, str) or len(faces) == 0:
             continue
         points = group_means(part.transform(i).apply(faces.points), groups)
         away = np.nanmean(np.linalg.norm(points - part.points[i], axis=2), axis=1)
         said[i], judged[i] = points[int(away.argmin())], "picture"
+    rest = np.flatnonzero([what == "crop" for what in judged])
+    if len(rest):
+        said[rest] = group_means(predict_crops(model, part.take(rest), part)[0], groups)
     return said, judged
 
 

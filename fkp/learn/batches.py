@@ -50,7 +50,7 @@ class Batches:
         device: torch.device,
         team: Team,
     ) -> None:
-        part = samples.part("train").labelled()
+        part = samples.labelled("train")
         if len(part) == 0:
             raise DataError("there are no labelled training rows")
         self.settings, self.batch, self.device, self.team = (
@@ -58,7 +58,7 @@ class Batches:
         )  # fmt: skip
         self.rows, self.steps = len(part), math.ceil(len(part) / config.batch)
         self.flip, self.size = samples.scheme.flip_order, samples.size
-        self.images = _placed(torch.from_numpy(np.array(part.images)), device)
+        self.images = _placed(torch.from_numpy(np.asarray(part.images)), device)
         self.points = torch.from_numpy(part.points).to(device)
         self.negatives = None if negatives is None else _placed(torch.from_numpy(negatives), device)
 

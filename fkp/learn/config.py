@@ -65,7 +65,7 @@ class TrainConfig:
         if self.epochs:
             return self
         seen, least, most = (SEEN // 3, 10, 60) if self.init else (SEEN, 30, 300)
-        return replace(self, epochs=min(max(round(seen / rows), least), most))
+        return replace(self, epochs=min(max(round(seen / max(rows, 1)), least), most))
 
     def as_dict(self) -> dict[str, object]:
         """Plain values, for config.json and the checkpoint."""

@@ -68,12 +68,12 @@ class Evaluation:
         )  # fmt: skip
 
     def groups(self, column: str) -> dict[str, metrics.Scores]:
-        """The scores by the values of a column: `labels` for how many."""
+        """The scores by the values of a column, see `column`."""
         values = self.column(column)
         return {str(v): self.of(values == v) for v in sorted(set(values.tolist()), key=_order)}
 
     def column(self, name: str) -> npt.NDArray[np.str_]:
-        """The values (N,) of a column of the data set."""
+        """The values (N,) of a column of the data set; `labels`: how many points are labelled."""
         if name == "labels":
             count = np.isfinite(self.labels).all(2).sum(1)
             return np.array([f"{n} points" for n in count], str)
@@ -98,7 +98,7 @@ def choose_split(samples: Samples, split: str | None) -> tuple[str, Samples]:
     """The labelled rows of a split: `test` where there is one, else `val`, else all rows."""
     if split is None:
         split = next((s for s in ("test", "val") if (samples.split == s).any()), "all")
-    part = samples.part(split).labelled()
+    part = samples.labelled(split)
     if len(part) == 0:
         raise DataError(f"there are no labelled rows in the split {split}")
     return split, part
@@ -156,7 +156,8 @@ def evaluate_pictures(
     missed = np.ones(len(part), bool)
     unreadable: list[str] = []
     middles, lengths = _middles(part), metrics.lengths(part, norm)
-    for i, (path, faces) in enumerate(zip(part.paths(), find(part.paths()), strict=True)):
+    paths = part.paths()
+    for i, (path, faces) in enumerate(zip(paths, find(paths), strict=True)):
         if isinstance(faces, str):
             unreadable.append(f"{path}: {faces}")
             continue

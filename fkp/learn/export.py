@@ -1,6 +1,5 @@
 """Networks for other runtimes: ONNX, TorchScript, OpenVINO; checked against the original."""
 
-import copy
 import json
 import warnings
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ class _Exported(nn.Module):
 
     def __init__(self, model: Model) -> None:
         super().__init__()
-        self.network = fold(copy.deepcopy(model.network).float().cpu())
+        self.network = fold(model.network).float().cpu()
         self.size, self.wide = model.size, model.size * model.calibration
         self.names = ["points"]
         with torch.no_grad():

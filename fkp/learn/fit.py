@@ -57,7 +57,7 @@ def fit(
     config = training.config
     pick_device(team.device(config.device))  # one that is not there is told before any work
     samples = _samples(training.data, training.flip_pairs, progress, say, team)
-    config = config.for_rows(max(1, len(samples.part("train").labelled())))
+    config = config.for_rows(len(samples.rows("train")))
     start = load_model(Path(config.init), trainable=True) if config.init else None
     if start is not None:
         _check_start(config, samples, start, say)
@@ -122,9 +122,9 @@ def _run(
     listener: Listener | None,
     team: Team,
 ) -> Model:
-    listeners = [listener or Listener()] if team.leads else []
+    listeners: list[Listener] = []
     if folder is not None:
-        listeners = [folder, *listeners, *([Board(path)] if board else [])]
+        listeners += [folder, *([listener] if listener else []), *([Board(path)] if board else [])]
     framing = measure_framing(samples, YuNetDetector())
     origin = Origin(start=start, state=path / STATE)
     try:

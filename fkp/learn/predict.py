@@ -9,11 +9,10 @@ import pandas as pd
 
 from fkp.errors import DataError, LabelError
 from fkp.keypoints import KAGGLE15
+from fkp.labels.convert import KAGGLE_SIDE
 from fkp.labels.store import Samples
 from fkp.learn.checkpoint import Model
 from fkp.learn.evaluate import predict_crops
-
-KAGGLE_SIDE = 96
 
 
 def predict(model: Model, samples: Samples) -> npt.NDArray[np.float64]:

@@ -83,8 +83,8 @@ class RunFolder(Listener):
 
     def show_augmentation(self, config: TrainConfig, samples: Samples) -> None:
         """Draw `aug.png`: some training rows, as they are and in changes that training draws."""
-        part = samples.part("train").labelled()
-        part = part.take(np.linspace(0, len(part) - 1, min(6, len(part))).astype(int))
+        rows = samples.rows("train")
+        part = samples.take(rows[np.linspace(0, len(rows) - 1, min(6, len(rows))).astype(int)])
         images, points = [part.images], [part.points]
         generator = torch.Generator().manual_seed(config.seed)
         flip = samples.scheme.flip_order
@@ -135,7 +135,7 @@ class RunFolder(Listener):
         plots.write_curves(self.path / "curves.png", self.epochs)
         model = load_model(self.path / BEST)
         result: Evaluation | None = None
-        if len(samples.part("val").labelled()):
+        if len(samples.rows("val")):
             result = evaluate(model, samples, "val")
             errors = result.scores.nme_of_face
             order = np.argsort(np.where(np.isfinite(errors), errors, np.inf), kind="stable")

@@ -87,8 +87,8 @@ def train(
     went on. The processes of a team train together; they all return the same.
     """
     origin, team = origin or Origin(), team or Team()
-    config = config.for_rows(max(1, len(samples.part("train").labelled())))
-    val_part = samples.part("val").labelled()
+    config = config.for_rows(len(samples.rows("train")))
+    val_part = samples.labelled("val")
     device = pick_device(team.device(config.device))
     stepper, batches = prepare_training(config, samples, origin, device, team)
     listener.begin(batches.rows, config.epochs)
@@ -169,13 +169,13 @@ def _epoch(
 
 def _together(step: Callable[..., float], batch: object, team: Team) -> float:
     """A step that can fail because another process is gone."""
-    if team.size == 1:
-        return step(batch)
     try:
         return step(batch)
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
+        if team.size == 1:
+            raise
         raise FkpError(
             f"process {team.rank} of {team.size}: another process of the training is gone; "
             "--resume goes on after the last whole epoch"
