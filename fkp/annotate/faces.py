@@ -10,6 +10,7 @@ from fkp.annotate.outcome import Annotated, Failure, Result
 from fkp.annotate.pipeline import AnnotateConfig
 from fkp.annotate.stages import Cut
 from fkp.keypoints import Faces, Prediction, Scheme
+from fkp.vision.crop import CropTransform
 
 TOLERANCE = 0.02
 """A point's confidence is the probability that it lies within this share of the crop's side of its
@@ -50,11 +51,10 @@ def predict(
     good = [cut for cut in cuts if isinstance(cut, Cut)]
     if not good:
         return [cut for cut in cuts if isinstance(cut, Failure)]
-    # What `judge` needs of the network for `min_score`, and a little less, as numbers are rounded;
-    # nothing where there is no detector's score.
-    detected = np.nan_to_num(np.concatenate([cut.scores for cut in good]), nan=np.inf)
-    least = 0.999 * np.float32(config.min_score**2) / detected
-    said = network.predict(np.concatenate([cut.crops for cut in good]), config.batch, least)
+    detected = np.concatenate([cut.scores for cut in good])
+    said = network.predict(
+        np.concatenate([cut.crops for cut in good]), config.batch, least(detected, config.min_score)
+    )
     results: list[Result] = []
     start = 0
     for cut in cuts:
@@ -75,17 +75,37 @@ def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: Annotat
     # A crop that is said to be a face (NaN: no detector) is taken for one.
     kept = np.flatnonzero(~(scores < config.min_score))
     kept = kept[np.argsort(-scores[kept], kind="stable")][: config.max_faces or None]
-    points = np.array([cut.transforms[i].invert(said.points[i]) for i in kept])
-    points = points.reshape(len(kept), len(network.scheme), 2)
-    confidence = said.confidence(TOLERANCE * network.size)[kept]
-    scheme = config.scheme or network.scheme
-    return Faces(
-        scheme,
-        cut.boxes[kept],
-        scores[kept],
-        network.scheme.convert(points, scheme).astype(np.float32),
-        network.scheme.convert(confidence[..., None], scheme)[..., 0].astype(np.float32),
+    points, confidence = located(
+        Prediction(said.points[kept], said.scale[kept], said.face[kept]),
+        [cut.transforms[i] for i in kept],
+        network,
+        config.scheme or network.scheme,
     )
+    return Faces(config.scheme or network.scheme, cut.boxes[kept], scores[kept], points, confidence)
+
+
+def located(
+    said: Prediction, transforms: Sequence[CropTransform], network: KeypointNetwork, scheme: Scheme
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """What a network says of F crops, in pixels of the pictures that they were cut from, as a
+    scheme has it: points (F, K, 2), confidence (F, K).
+    """
+    pairs = zip(transforms, said.points, strict=True)
+    points = np.array([transform.invert(own) for transform, own in pairs])
+    points = points.reshape(len(said.points), len(network.scheme), 2)
+    confidence = said.confidence(TOLERANCE * network.size)[..., None]
+    return (
+        network.scheme.convert(points, scheme).astype(np.float32),
+        network.scheme.convert(confidence, scheme)[..., 0].astype(np.float32),
+    )
+
+
+def least(detected: npt.NDArray[np.float32], min_score: float) -> npt.NDArray[np.float32]:
+    """The probability of a face (F,) that `judge` needs for `min_score`, and a little less, as
+    numbers are rounded; 0 where there is no detector's score.
+    """
+    scores = np.nan_to_num(detected, nan=np.inf)
+    return np.asarray(0.999 * np.float32(min_score**2) / scores, np.float32)
 
 
 def judge(

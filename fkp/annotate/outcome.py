@@ -6,10 +6,19 @@ from fkp.keypoints import Faces
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """Which frame of a clip: counted from 0, and its time in seconds by the clip's own clock."""
+
+    frame: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an input could not be read."""
+    """Why an input, or a frame of a clip, could not be read."""
 
     reason: str
+    moment: Moment | None = None
 
     @property
     def status(self) -> str:
@@ -19,20 +28,33 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotated:
-    """The faces of a picture that was read. width, height: its pixels, upright.
+    """The faces of a picture that was read, or of a frame. width, height: its pixels, upright.
 
     note: what a user should know of it, such as that only its first frame was looked at.
+    numbers: in a clip, who each face is; filled: which were not seen, but lie between frames in
+    which they were.
     """
 
     faces: Faces
     width: int
     height: int
     note: str = ""
+    moment: Moment | None = None
+    numbers: tuple[int, ...] = ()
+    filled: tuple[bool, ...] = ()
 
     @property
     def status(self) -> str:
-        """As rows have it."""
-        return "ok" if len(self.faces) else "no_face"
+        """Of the whole."""
+        return "no_face" if len(self.faces) == sum(self.filled) else "ok"
+
+    def number(self, i: int) -> int:
+        """What a row calls face i."""
+        return self.numbers[i] if self.numbers else i
+
+    def status_of(self, i: int) -> str:
+        """Of the row of face i."""
+        return "filled" if self.filled and self.filled[i] else "ok"
 
 
 Result = Annotated | Failure

@@ -8,10 +8,22 @@ from types import TracebackType
 from typing import Any, Self
 
 import av
+import cv2
 import numpy as np
 
 from fkp.errors import ImageError
-from fkp.vision.images import Image
+from fkp.vision.images import Image, to_gray
+
+_LUMA_FIRST = frozenset(
+    {"gray", "nv12", "nv21", "yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p"}
+    | {"yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"}
+)
+"""Pixel formats whose first plane is luma of 8 bits."""
+
+_FULL = 2
+"""FFmpeg's colour range (AVCOL_RANGE_JPEG) in which luma goes from 0 to 255, not 16 to 235."""
+
+_STRETCHED = np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +42,20 @@ class Frame:
     def bgr(self) -> Image:
         """(H, W, 3) uint8 BGR, turned upright."""
         image = np.asarray(self.decoded.to_ndarray(format="bgr24"), np.uint8)
+        return self._upright(image)
+
+    def gray(self) -> Image:
+        """(H, W) uint8 luma, turned upright: without a conversion where the file has it as it is."""
+        decoded = self.decoded
+        if decoded.format.name not in _LUMA_FIRST:
+            return to_gray(self.bgr())
+        plane = decoded.planes[0]
+        luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        luma = luma[: decoded.height, : decoded.width]
+        full = decoded.format.name.startswith(("yuvj", "gray")) or decoded.color_range == _FULL
+        return self._upright(luma if full else np.asarray(cv2.LUT(luma, _STRETCHED), np.uint8))
+
+    def _upright(self, image: Image) -> Image:
         # FFmpeg's rotation is counter-clockwise, as NumPy's is.
         return np.ascontiguousarray(np.rot90(image, round(self.decoded.rotation / 90) % 4))
 

@@ -1,0 +1,136 @@
+"""Which face of one frame is which of the next: places, motion, looks, and the best assignment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from fkp.vision.crop import CropTransform
+from fkp.vision.images import Image
+
+Place = npt.NDArray[np.complex128]
+"""(2,): where the crop of a face is in the picture: its centre, and its side as a vector to the
+right; x + iy in pixels."""
+
+Look = npt.NDArray[np.float32]
+"""(LOOK * LOOK,): a small upright picture of a face, of mean 0 and length 1."""
+
+LOOK = 16
+
+HIDDEN = 1.0
+"""Seconds that a face can be out of sight and still be known again."""
+
+MEMORY = 0.3
+"""Seconds of its path by which a face's speed is known."""
+
+RETARD = 1.0
+"""Seconds in which a face that is not seen loses its speed, all but 1/e of it."""
+
+REACH, SPREAD = 0.35, 1.0
+"""How far, in crop sides, a face may be from where it is expected: at once, and more each second
+that it was not seen."""
+
+GROWTH = 0.35
+"""How much the logarithm of a face's size may differ from what is expected."""
+
+STRANGER = 0.25
+"""Looks that agree less are of different people, if the place leaves any doubt."""
+
+
+def place_of(transform: CropTransform) -> Place:
+    """Where a crop lies."""
+    middle = (transform.size - 1) / 2
+    ends = transform.invert(np.array([[middle, middle], [middle + transform.size, middle]]))
+    centre, right = ends @ np.array([1, 1j])
+    return np.array([centre, right - centre])
+
+
+def transform_at(place: Place, size: int) -> CropTransform:
+    """The crop of `size` pixels that lies there."""
+    turn = size / complex(place[1])
+    shift = (size - 1) / 2 * (1 + 1j) - turn * complex(place[0])
+    return CropTransform(turn.real, turn.imag, shift.real, shift.imag, size)
+
+
+def look_of(crop: Image) -> Look:
+    """The look of the face in a gray crop (S, S)."""
+    edge = crop.shape[0] // 8
+    inner = np.ascontiguousarray(crop[edge:-edge, edge:-edge])
+    small = cv2.resize(inner, (LOOK, LOOK), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = small.reshape(-1) - small.mean()
+    return np.asarray(small / max(float(np.linalg.norm(small)), 1e-6), np.float32)
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """A face through time.
+
+    number: None until it is sure that it is a face. times: of the last frames in which it was
+    seen, seconds; places: where. box: (4,) x, y of the centre, width, height, from the crop's
+    centre in crop sides. score: the detector's last one.
+    """
+
+    box: npt.NDArray[np.float64]
+    score: float
+    look: Look
+    number: int | None = None
+    times: list[float] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+
+    def see(self, time: float, place: Place) -> None:
+        """It was there at that time."""
+        self.times.append(time)
+        self.places.append(place)
+        while self.times[0] < time - MEMORY and len(self.times) > 2:
+            del self.times[0], self.places[0]
+
+    def learn(self, look: Look) -> None:
+        """It looks like this, too."""
+        mixed = 0.8 * self.look + 0.2 * look
+        self.look = np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-6), np.float32)
+
+    def expected(self, time: float) -> Place:
+        """Where it is to be expected: on the line through where it was, ever slower."""
+        times, places = np.array(self.times), np.array(self.places)
+        gap = time - self.times[-1]
+        if len(times) < 3 or gap == 0:
+            return self.places[-1]
+        since = times - times.mean()
+        speed = since @ (places - places.mean(0)) / max(float(since @ since), 1e-9)
+        expected = self.places[-1] + speed * float(np.sign(gap) * -np.expm1(-abs(gap) / RETARD))
+        # A size may not be thought away.
+        if abs(expected[1]) < abs(self.places[-1][1]) / 2:
+            return self.places[-1]
+        return np.asarray(expected, np.complex128)
+
+
+def assign(
+    tracks: Sequence[Track], places: Sequence[Place], looks: Sequence[Look], time: float
+) -> dict[int, int]:
+    """Which tracks are which of the faces found at a time: {index of place: index of track}.
+
+    By the Hungarian method (Kuhn, 1955) on distance, size and look; a face too far from all
+    tracks, too different in size, or of a stranger's looks, is nobody's.
+    """
+    if not tracks or not places:
+        return {}
+    cost = np.full((len(tracks), len(places)), np.inf)
+    found = np.array(places)
+    for i, track in enumerate(tracks):
+        gap = time - track.times[-1]
+        expected = track.expected(time)
+        side = abs(expected[1])
+        away = np.minimum(abs(found[:, 0] - expected[0]), abs(found[:, 0] - track.places[-1][0]))
+        away = away / side / (REACH + SPREAD * gap)
+        growth = abs(np.log(abs(found[:, 1]) / side)) / (GROWTH + gap)
+        alike = np.array([float(track.look @ look) for look in looks])
+        possible = (away < 1) & (growth < 1) & ((alike > STRANGER) | (away < 0.15))
+        own = 0.5 * away + 0.3 * growth + (1 - alike)
+        cost[i, possible] = own[possible]
+    # A forbidden pair costs more than all others together, and is left out afterwards.
+    never = 4.0 * (min(cost.shape) + 1)
+    pairs = zip(*linear_sum_assignment(np.minimum(cost, never)), strict=True)
+    return {int(j): int(i) for i, j in pairs if np.isfinite(cost[i, j])}
