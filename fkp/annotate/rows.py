@@ -10,15 +10,18 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from fkp.annotate.outcome import Annotated, Failure, Result
+from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.keypoints import Faces, FloatArray, Scheme
 
 _COLUMNS = (
     "image", "frame", "timestamp", "face", "status", "score", "box_x", "box_y", "box_w", "box_h",
 )  # fmt: skip
 
-SCORE, BOX, POINT = 4, 2, 3
+SCORE, BOX, POINT, TIME = 4, 2, 3, 6
 """Decimals written."""
+
+FOUND = ("ok", "filled")
+"""What the row of a face may have for a status."""
 
 Record = tuple[str, Result]
 
@@ -71,15 +74,17 @@ class CsvRows:
     def of(self, image: str, result: Result) -> str:
         """Lines with empty cells where nothing is known."""
         empty = [""] * (len(self.columns) - 8)
+        first = [image, *moment_cells(result)]
         if isinstance(result, Failure):
-            return csv_line([image, "", "", "", result.status, *empty, "", "", result.reason])
+            return csv_line([*first, "", result.status, *empty, "", "", result.reason])
         last = [str(result.width), str(result.height), result.note]
         if len(result.faces) == 0:
-            return csv_line([image, "", "", "", result.status, *empty, *last])
-        return "".join(
-            csv_line([image, "", "", str(i), result.status, *self._face(result.faces, i), *last])
-            for i in range(len(result.faces))
-        )
+            return csv_line([*first, "", result.status, *empty, *last])
+        lines = []
+        for i in range(len(result.faces)):
+            who = [str(result.number(i)), result.status_of(i)]
+            lines.append(csv_line([*first, *who, *self._face(result.faces, i), *last]))
+        return "".join(lines)
 
     def _face(self, faces: Faces, i: int) -> list[str]:
         score = cell(faces.scores[i], SCORE)
@@ -93,23 +98,27 @@ class CsvRows:
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             reader = csv.reader(file)
             next(reader)
-            # Faces of one input are numbered from 0; the same input may be given twice.
             first = (row for row in reader if row)
-            for rows in _by_input(first, lambda row: row[3]):
+            for rows in _by_input(first, lambda row: row[3], lambda row: row[1]):
                 yield rows[0][0], self._result(rows)
 
     def _result(self, rows: list[list[str]]) -> Result:
         status, last = rows[0][4], rows[0][-3:]
+        moment = Moment(int(rows[0][1]), float(rows[0][2])) if rows[0][1] else None
         if status == "unreadable":
-            return Failure(last[2])
+            return Failure(last[2], moment)
         faces = Faces.empty(self.scheme)
-        if status == "ok":
+        if status in FOUND:
             k = len(self.scheme)
             numbers = np.array([[float(v or "nan") for v in row[5:-3]] for row in rows], np.float32)
             sure = numbers[:, 5 + 2 * k : -1] if self.each else np.repeat(numbers[:, -1:], k, 1)
             points = numbers[:, 5 : 5 + 2 * k].reshape(-1, k, 2)
             faces = Faces(self.scheme, numbers[:, 1:5], numbers[:, 0], points, sure)
-        return Annotated(faces, int(last[0]), int(last[1]), last[2])
+        size = int(last[0]), int(last[1])
+        if moment is None or len(faces) == 0:
+            return Annotated(faces, *size, last[2], moment)
+        numbers, filled = [int(row[3]) for row in rows], [row[4] == "filled" for row in rows]
+        return Annotated(faces, *size, last[2], moment, tuple(numbers), tuple(filled))
 
 
 class JsonRows:
@@ -130,14 +139,14 @@ class JsonRows:
     def of(self, image: str, result: Result) -> str:
         """Lines of JSON."""
         if isinstance(result, Failure):
-            return self._line(image, result.status, None, {"reason": result.reason})
+            return self._line(image, result, None, {"reason": result.reason})
         about: dict[str, object] = {"size": [result.width, result.height]}
         if result.note:
             about["reason"] = result.note
         if len(result.faces) == 0:
-            return self._line(image, result.status, None, about)
+            return self._line(image, result, None, about)
         return "".join(
-            self._line(image, result.status, i, {**self._face(result.faces, i), **about})
+            self._line(image, result, i, {**self._face(result.faces, i), **about})
             for i in range(len(result.faces))
         )
 
@@ -156,24 +165,34 @@ class JsonRows:
         return row
 
     @staticmethod
-    def _line(image: str, status: str, face: int | None, more: dict[str, object]) -> str:
-        row = {"image": image, "frame": None, "timestamp": None, "face": face, "status": status}
+    def _line(image: str, result: Result, i: int | None, more: dict[str, object]) -> str:
+        moment = result.moment
+        row: dict[str, object] = {"image": image}
+        row["frame"] = moment and moment.frame
+        row["timestamp"] = moment and round(moment.time, TIME)
+        if isinstance(result, Annotated) and i is not None:
+            row |= {"face": result.number(i), "status": result.status_of(i)}
+        else:
+            row |= {"face": None, "status": result.status}
         return json.dumps({**row, **more}) + "\n"
 
     def read(self, path: Path) -> Iterator[Record]:
         """The inputs of a file of these rows, in order."""
         with path.open(encoding="utf-8") as file:
             rows = (json.loads(line) for line in file)
-            for group in _by_input(rows, lambda row: row["face"]):
+            for group in _by_input(rows, lambda row: row["face"], lambda row: row["frame"]):
                 yield group[0]["image"], self._result(group)
 
     def _result(self, rows: list[dict[str, object]]) -> Result:
         first = rows[0]
+        moment = None
+        if first["frame"] is not None:
+            moment = Moment(int(str(first["frame"])), float(str(first["timestamp"])))
         if first["status"] == "unreadable":
-            return Failure(str(first["reason"]))
-        width, height = np.array(first["size"], int)
+            return Failure(str(first["reason"]), moment)
+        width, height = (int(v) for v in np.array(first["size"], int))
         faces = Faces.empty(self.scheme)
-        if first["status"] == "ok":
+        if first["status"] in FOUND:
             k = len(self.scheme)
             sure = [
                 list(row["confidences"].values())  # type: ignore[attr-defined]
@@ -186,24 +205,44 @@ class JsonRows:
             box = [row["box"] for row in rows]
             arrays = (np.array(v, np.float32) for v in (box, score, points, sure))
             faces = Faces(self.scheme, *arrays)
-        return Annotated(faces, int(width), int(height), str(first.get("reason", "")))
+        note = str(first.get("reason", ""))
+        if moment is None or len(faces) == 0:
+            return Annotated(faces, width, height, note, moment)
+        numbers = tuple(int(str(row["face"])) for row in rows)
+        filled = tuple(row["status"] == "filled" for row in rows)
+        return Annotated(faces, width, height, note, moment, numbers, filled)
 
 
 TABLES: dict[str, Callable[[Scheme, bool], Table]] = {"csv": CsvRows, "jsonl": JsonRows}
 """The forms of the main table that are written row by row."""
 
 
-def _by_input(rows: Iterator[_Row], face: Callable[[_Row], object]) -> Iterator[list[_Row]]:
-    """Rows that belong together: a face's number greater than 0 goes on with the input before."""
+def _by_input(
+    rows: Iterator[_Row], face: Callable[[_Row], object], frame: Callable[[_Row], object]
+) -> Iterator[list[_Row]]:
+    """Rows that belong together: of one frame of a clip; else a face's number greater than 0 goes
+    on with the picture before, as the same picture may be given twice.
+    """
     count = 0
+    last: object = None
 
     def number_of_input(row: _Row) -> int:
-        nonlocal count
-        count += face(row) in ("", None, "0", 0)
+        nonlocal count, last
+        before, last = last, frame(row)
+        if last in ("", None):
+            count += face(row) in ("", None, "0", 0)
+        else:
+            count += last != before
         return count
 
     for _, group in groupby(rows, number_of_input):
         yield list(group)
+
+
+def moment_cells(result: Result) -> list[str]:
+    """Frame and timestamp of a frame of a clip; nothing for a picture."""
+    moment = result.moment
+    return ["", ""] if moment is None else [str(moment.frame), f"{moment.time:.{TIME}f}"]
 
 
 def csv_line(cells: list[str]) -> str:

@@ -24,9 +24,9 @@ AHEAD = 2
 """Chunks that wait for the network at most."""
 
 _SMALL = (32, 18)
-CUT, ALIKE = 14.0, 0.75
-"""A scene ends where small pictures of two frames are further apart than CUT gray levels, and
-correlate less than ALIKE."""
+CUT, SUDDEN, ALIKE = 14.0, 2.5, 0.75
+"""A scene ends where small pictures of two frames are further apart than CUT gray levels, SUDDEN
+times as far as the two before (else the camera turns fast), and correlate less than ALIKE."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +63,7 @@ class Cuts:
 
     def __init__(self) -> None:
         self._last: Image | None = None
+        self._apart = 0.0
 
     def at(self, gray: Image) -> bool:
         """Whether this picture (H, W) begins a scene."""
@@ -71,7 +72,8 @@ class Cuts:
         if last is None:
             return True
         a, b = small.astype(np.float32), last.astype(np.float32)
-        if float(abs(a - b).mean()) < CUT:
+        before, self._apart = self._apart, float(abs(a - b).mean())
+        if self._apart < max(CUT, SUDDEN * before):
             return False
         a, b = a - a.mean(), b - b.mean()
         return float((a * b).sum()) < ALIKE * float(np.sqrt((a * a).sum() * (b * b).sum()))
