@@ -1,20 +1,21 @@
-"""Which pictures a run is about, in which order."""
+"""Which pictures or clips a run is about, in which order."""
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fkp.errors import DataError
 from fkp.vision.images import is_image_name
+from fkp.vision.video import is_video_name
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """paths: as they were given, or as found below a given folder, in the order of rows.
 
-    passed_over: files in folders that are not pictures by their names.
+    passed_over: files in folders that are none by their names.
     root: the folder that holds them all; result pictures mirror the tree below it.
     """
 
@@ -32,7 +33,19 @@ def relative_to(root: str, path: str) -> str:
     return os.path.relpath(os.path.abspath(path), root)
 
 
-def find_inputs(given: Sequence[str], exclude: Path | None = None) -> Inputs:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is looked for in folders. named: whether a file is one by its name."""
+
+    what: str
+    named: Callable[[str], bool]
+
+
+PICTURES = Kind("pictures", is_image_name)
+CLIPS = Kind("clips", is_video_name)
+
+
+def find_inputs(given: Sequence[str], exclude: Path | None = None, kind: Kind = PICTURES) -> Inputs:
     """Expand files, folders (recursive, sorted) and globs; what lies in `exclude` is left out.
 
     A file given by name is an input whatever it is called, also if it cannot be read.
@@ -42,7 +55,7 @@ def find_inputs(given: Sequence[str], exclude: Path | None = None) -> Inputs:
     barred = os.path.abspath(exclude) if exclude is not None else None
     for item in given:
         if os.path.isdir(item):
-            found, others = _walk(item, barred)
+            found, others = _walk(item, barred, kind)
             paths += found
             passed_over += others
         elif os.path.lexists(item) or not glob.has_magic(item):
@@ -51,12 +64,12 @@ def find_inputs(given: Sequence[str], exclude: Path | None = None) -> Inputs:
             matches = sorted(glob.glob(item, recursive=True))
             if not matches:
                 raise DataError(f"{item}: no file matches")
-            inner = find_inputs(matches, exclude)
+            inner = find_inputs(matches, exclude, kind)
             paths += inner.paths
             passed_over += inner.passed_over
     if not paths:
         where = ", ".join(given[:3]) or "the list of inputs"
-        raise DataError(f"{where}: no pictures ({passed_over} other files)")
+        raise DataError(f"{where}: no {kind.what} ({passed_over} other files)")
     folders = {os.path.dirname(os.path.abspath(path)) for path in paths}
     return Inputs(tuple(paths), passed_over, os.path.commonpath(folders))
 
@@ -68,7 +81,7 @@ def shard(inputs: Inputs, number: int, total: int) -> Inputs:
     return replace(inputs, paths=inputs.paths[start:stop])
 
 
-def _walk(folder: str, barred: str | None) -> tuple[list[str], int]:
+def _walk(folder: str, barred: str | None, kind: Kind) -> tuple[list[str], int]:
     found: list[str] = []
     others = 0
     # Links to folders are not followed: a link to a folder above would never end.
@@ -78,7 +91,7 @@ def _walk(folder: str, barred: str | None) -> tuple[list[str], int]:
             if not name.startswith(".") and os.path.abspath(os.path.join(parent, name)) != barred
         )  # fmt: skip
         for name in sorted(files):
-            if is_image_name(name) and not name.startswith("."):
+            if kind.named(name) and not name.startswith("."):
                 found.append(os.path.join(parent, name))
             else:
                 others += 1

@@ -56,6 +56,8 @@ def _rows(record: Record, each: bool) -> Iterator[dict[str, Any]]:
         "image": os.fsencode(name).decode("utf-8", "backslashreplace"),
         "status": result.status,
     }
+    if result.moment is not None:
+        row |= {"frame": result.moment.frame, "timestamp": result.moment.time}
     if not isinstance(result, Annotated):
         yield {**row, "reason": result.reason}
         return
@@ -72,4 +74,4 @@ def _rows(record: Record, each: bool) -> Iterator[dict[str, Any]]:
             sure = zip(faces.scheme.names, faces.confidence[i], strict=True)
             cells |= {f"{point}_confidence": v for point, v in sure}
         known = {key: float(v) for key, v in cells.items() if np.isfinite(v)}
-        yield {**row, "face": i, **known}
+        yield {**row, "face": result.number(i), "status": result.status_of(i), **known}

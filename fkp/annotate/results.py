@@ -26,10 +26,13 @@ SCHEMAS = ("fkp", *ROW_SCHEMAS, "coco", "yolo")
 OVERLAYS, CROPS, YOLO = "overlays", "crops", "yolo"
 FOLDERS = (OVERLAYS, CROPS, YOLO)
 RUN = "run.json"
+OVERLAY, RAW = "overlay.mp4", "raw.csv"
+"""Of a clip: the video with the points drawn, and the points as they were before they were
+smoothed."""
 FILES = (
     *(f"keypoints.{form}" for form in FORMATS),
     *(f"{name}.csv" for name in ROW_SCHEMAS),
-    "coco.json", PAGE, RUN, JOURNAL,
+    "coco.json", PAGE, RUN, JOURNAL, OVERLAY, RAW,
 )  # fmt: skip
 """All that a run may leave in its folder, beside the folders."""
 

@@ -117,8 +117,9 @@ class CsvRows:
         size = int(last[0]), int(last[1])
         if moment is None or len(faces) == 0:
             return Annotated(faces, *size, last[2], moment)
-        numbers, filled = [int(row[3]) for row in rows], [row[4] == "filled" for row in rows]
-        return Annotated(faces, *size, last[2], moment, tuple(numbers), tuple(filled))
+        who = tuple(int(row[3]) for row in rows)
+        filled = tuple(row[4] == "filled" for row in rows)
+        return Annotated(faces, *size, last[2], moment, who, filled)
 
 
 class JsonRows:

@@ -24,7 +24,8 @@ class OpenFaceRows:
     """The columns of OpenFace 2 that fkp has: frame, face_id, timestamp, confidence, success, x_0
     to x_67, y_0 to y_67 (Baltrusaitis et al., FG 2018), and behind them the picture.
 
-    frame counts the inputs from 1. As in OpenFace, a frame without a face has zeros.
+    frame counts the inputs, or the frames of a clip, from 1. As in OpenFace, a frame without a face
+    has zeros; a face that was only filled in has a success of 0.
     """
 
     suffix = "csv"
@@ -41,8 +42,9 @@ class OpenFaceRows:
 
     def of(self, image: str, result: Result) -> str:
         """A line a face, or one of zeros."""
-        self.frame += 1
-        nothing = [str(self.frame), "0", "0.000", "0.00", "0", *["0.0"] * 136, image]
+        self.frame = self.frame + 1 if result.moment is None else result.moment.frame + 1
+        time = f"{result.moment.time if result.moment else 0:.3f}"
+        nothing = [str(self.frame), "0", time, "0.00", "0", *["0.0"] * 136, image]
         if not isinstance(result, Annotated):
             return csv_line([*nothing, result.status, result.reason])
         faces = result.faces
@@ -52,15 +54,17 @@ class OpenFaceRows:
         for i in range(len(faces)):
             sure = np.nan_to_num(faces.confidence[i].mean())
             points = cells(faces.points[i].T.reshape(-1), 1)
-            first = [str(self.frame), str(i), "0.000", f"{sure:.2f}", "1"]
-            lines.append(csv_line([*first, *points, image, result.status, result.note]))
+            success = str(int(result.status_of(i) == "ok"))
+            first = [str(self.frame), str(result.number(i)), time, f"{sure:.2f}", success]
+            lines.append(csv_line([*first, *points, image, result.status_of(i), result.note]))
         return "".join(lines)
 
 
 class PyFeatRows:
     """The columns of a Py-Feat `Fex` that fkp has (Cheong et al., Affective Science 4, 2023).
 
-    frame counts the inputs from 0, input is the picture. Without a face, all else is empty.
+    frame counts the inputs, or the frames of a clip, from 0, input is the file. Without a face, all
+    else is empty.
     """
 
     suffix = "csv"
@@ -77,7 +81,7 @@ class PyFeatRows:
 
     def of(self, image: str, result: Result) -> str:
         """A line a face, or an empty one."""
-        self.frame += 1
+        self.frame = self.frame + 1 if result.moment is None else result.moment.frame
         last = [image, str(self.frame)]
         if not isinstance(result, Annotated) or len(result.faces) == 0:
             return csv_line([""] * 141 + last)
@@ -93,7 +97,8 @@ class PyFeatRows:
 class DeepLabCutRows:
     """Predictions as DeepLabCut writes them: three header rows, x, y and likelihood a body part.
 
-    One individual: a picture's surest face; further ones have no place.
+    One individual: a picture's surest face, or the face of lowest number in a frame of a clip;
+    further ones have no place. A clip's rows begin with the number of the frame.
     """
 
     suffix = "csv"
@@ -113,6 +118,7 @@ class DeepLabCutRows:
 
     def of(self, image: str, result: Result) -> str:
         """One line."""
+        image = image if result.moment is None else str(result.moment.frame)
         if not isinstance(result, Annotated) or len(result.faces) == 0:
             return csv_line([image, *[""] * (3 * len(self.scheme))])
         faces = result.faces

@@ -17,6 +17,7 @@ _SUMMARIES = {
     "audit": "Find labels that are probably wrong.",
     "predict": "Write a network's points for the rows of a data set.",
     "annotate": "Find faces and keypoints in pictures.",
+    "video": "Find faces and keypoints in clips, frame by frame.",
     "merge": "Join the results of several shards of annotate.",
     "convert": "Write labels in the form of another tool.",
     "export": "Write a network for other runtimes.",

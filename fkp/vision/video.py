@@ -1,5 +1,6 @@
 """Videos in: every frame with its true time, by PyAV (FFmpeg's libraries)."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +15,12 @@ import numpy as np
 from fkp.errors import ImageError
 from fkp.vision.images import Image, to_gray
 
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"}
+    | {".wmv", ".flv", ".ogv", ".3gp", ".vob", ".mxf", ".mjpeg", ".mj2", ".y4m"}
+)
+"""What counts as a clip by its name when a folder is listed."""
+
 _LUMA_FIRST = frozenset(
     {"gray", "nv12", "nv21", "yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p"}
     | {"yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"}
@@ -24,6 +31,11 @@ _FULL = 2
 """FFmpeg's colour range (AVCOL_RANGE_JPEG) in which luma goes from 0 to 255, not 16 to 235."""
 
 _STRETCHED = np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
+
+
+def is_video_name(name: str) -> bool:
+    """Whether a file of this name is taken for a clip."""
+    return os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +57,7 @@ class Frame:
         return self._upright(image)
 
     def gray(self) -> Image:
-        """(H, W) uint8 luma, turned upright: without a conversion where the file has it as it is."""
+        """(H, W) uint8 luma, turned upright; not converted where the file has it as it is."""
         decoded = self.decoded
         if decoded.format.name not in _LUMA_FIRST:
             return to_gray(self.bgr())

@@ -236,9 +236,7 @@ class Follower:
         points = transform.invert(sighting.said.points[0])
         try:
             anchors = self.network.scheme.anchor_points(points)
-            return place_of(
-                CropTransform.framed(anchors, self.network.layout, self.network.size)
-            )
+            return place_of(CropTransform.framed(anchors, self.network.layout, self.network.size))
         except DataError:
             return None
 

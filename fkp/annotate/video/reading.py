@@ -80,14 +80,14 @@ class Cuts:
 
 
 def shots(
-    frames: Iterable[Frame], detector: FaceDetector, excerpt: Excerpt, skip: int, watch: Watch
+    frames: Iterable[Frame], detector: FaceDetector, excerpt: Excerpt, watch: Watch
 ) -> Iterator[Shot]:
-    """The wanted frames, behind the first `skip` of them."""
+    """The wanted frames."""
     cuts = Cuts()
     wanted = since = 0
     pending = False  # a cut in a frame that is not wanted itself
     for frame in frames:
-        if frame.time > excerpt.end or (excerpt.most and wanted >= excerpt.most):
+        if frame.time > excerpt.end:
             return
         inside = frame.time >= excerpt.start
         shot = Shot(frame)
@@ -101,11 +101,12 @@ def shots(
         if shot.gray is not None:
             shot.cut, pending = pending, False
             since = 0 if shot.cut else since + 1
-            if since % DETECT_EVERY == 0 and wanted > skip:
+            if since % DETECT_EVERY == 0:
                 shot.found = detector.detect(frame.bgr())
                 watch.lap("detect")
-        if wanted > skip:
-            yield shot
+        yield shot
+        if wanted == excerpt.most:
+            return
 
 
 def chunks(frames: Iterable[Shot], size: int = CHUNK) -> Iterator[list[Shot]]:

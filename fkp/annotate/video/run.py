@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.outcome import Annotated, Result
@@ -17,9 +19,10 @@ from fkp.annotate.video.follow import Follower
 from fkp.annotate.video.reading import Ahead, Excerpt, Shot, chunks, shots
 from fkp.annotate.video.steady import Steady
 from fkp.annotate.watch import Watch, add_seconds
-from fkp.vision.detect import FaceDetector
+from fkp.vision.crop import CropTransform
+from fkp.vision.detect import Detections, FaceDetector
 from fkp.vision.draw import KeypointAnnotator, hide
-from fkp.vision.images import resized
+from fkp.vision.images import Image, resized
 from fkp.vision.recording import Recording, bits_a_second
 from fkp.vision.video import Clip, Frame
 
@@ -48,7 +51,7 @@ class ClipEngine:
     """
 
     network: KeypointNetwork
-    detector: FaceDetector
+    detector: FaceDetector | None
     config: AnnotateConfig
     excerpt: Excerpt = field(default_factory=Excerpt)
     smooth: float = 0.5
@@ -97,7 +100,8 @@ class ClipEngine:
             yield Chunk([], [], reading.seconds)
 
     def _chunks(self, clip: Clip, watch: Watch) -> Iterator[list[Shot]]:
-        return chunks(shots(clip.frames(), self.detector, self.excerpt, 0, watch))
+        detector = self.detector or _Whole(self.network)
+        return chunks(shots(clip.frames(), detector, self.excerpt, watch))
 
     def _expected(self, clip: Clip) -> int:
         total = -(-clip.expected // self.excerpt.every)
@@ -107,6 +111,24 @@ class ClipEngine:
 def _and_end(items: Ahead) -> Iterator[list[Shot] | None]:
     yield from items
     yield None
+
+
+class _Whole:
+    """Takes each frame for the crop of one face."""
+
+    name = "none"
+    det_size = 0
+
+    def __init__(self, network: KeypointNetwork) -> None:
+        self._layout = network.layout
+
+    def detect(self, image: Image) -> Detections:
+        """The whole picture."""
+        height, width = image.shape[:2]
+        transform = CropTransform.whole(width, height, 1)
+        anchors = transform.invert(self._layout - 0.5)
+        box = np.array([[0, 0, width, height]], np.float32)
+        return Detections(box, np.full(1, np.nan, np.float32), anchors[None])
 
 
 class _Drawing:

@@ -100,9 +100,11 @@ class Steady:
         return ready
 
     def _note(self, frame: Result) -> None:
-        self.last = {n: (ago + 1, where) for n, (ago, where) in self.last.items() if ago < self.fill}
+        self.last = {
+            n: (ago + 1, where) for n, (ago, where) in self.last.items() if ago < self.fill
+        }
         if isinstance(frame, Annotated):
-            self.last |= {n: (0, frame) for n in frame.numbers}
+            self.last |= dict.fromkeys(frame.numbers, (0, frame))
 
     def _filled(self, frames: list[Result], count: int) -> list[Result]:
         """The frames with what is missing of tracks in short gaps that begin before `count`."""
@@ -137,8 +139,8 @@ class Steady:
         ready: list[Result] = []
         for i, frame in enumerate(frames[:count]):
             if isinstance(frame, Annotated) and len(frame.faces):
-                points = np.array([forward[i, n] for n in frame.numbers], np.float32)
-                frame = replace(frame, faces=replace(frame.faces, points=points))
+                steady = np.array([forward[i, n] for n in frame.numbers]).astype(np.float32)
+                frame = replace(frame, faces=replace(frame.faces, points=steady))
             ready.append(frame)
         return ready
 
@@ -165,10 +167,8 @@ def _with(frame: Result, before: Annotated, after: Annotated, number: int) -> Re
     """A frame with a face that it lacks, between two frames that have it."""
     if not isinstance(frame, Annotated) or number in frame.numbers:
         return frame
-    assert frame.moment and before.moment and after.moment
-    share = np.float32(
-        (frame.moment.time - before.moment.time) / (after.moment.time - before.moment.time)
-    )
+    time, first, last = (one.moment.time for one in (frame, before, after) if one.moment)
+    share = np.float32((time - first) / (last - first))
     i, j = before.numbers.index(number), after.numbers.index(number)
 
     def mixed(name: str) -> npt.NDArray[np.float32]:

@@ -1,0 +1,75 @@
+"""`index.html` of a clip: the overlay to play, and when which face was there, how surely."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from fkp.annotate.outcome import Annotated
+from fkp.annotate.rows import Record
+
+MOST = 2000
+"""Moments of a face that are drawn: further apart in a longer clip."""
+
+
+@dataclass(slots=True)
+class _Life:
+    """A face: the times at which it was there, and how sure its points were (-1: filled in)."""
+
+    times: list[float] = field(default_factory=list)
+    sure: list[float] = field(default_factory=list)
+
+
+def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> None:
+    """Write the page. overlay: the video beside it, None for none."""
+    lives: dict[int, _Life] = {}
+    times: list[float] = []
+    problems: list[tuple[float, str]] = []
+    clip = ""
+    for name, result in records:
+        clip = name
+        if result.moment is None:
+            continue
+        times.append(result.moment.time)
+        if not isinstance(result, Annotated):
+            problems.append((result.moment.time, result.reason))
+            continue
+        for i in range(len(result.faces)):
+            life = lives.setdefault(result.number(i), _Life())
+            mean = float(result.faces.confidence[i].mean())
+            life.times.append(round(result.moment.time, 3))
+            life.sure.append(round(mean, 3) if np.isfinite(mean) else -1)
+    data = {
+        "name": clip,
+        "overlay": overlay,
+        "first": min(times, default=0.0),
+        "last": max(times, default=0.0),
+        "frames": len(times),
+        "problems": problems[:MOST],
+        "step": float(np.median(np.diff(times))) if len(times) > 1 else 1.0,
+        "faces": [_row(number, life) for number, life in sorted(lives.items())],
+    }
+    page = files("fkp.annotate.video").joinpath("clip.html").read_text(encoding="utf-8")
+    text = json.dumps(data).replace("<", "\\u003c")
+    part = path.with_name(path.name + ".part")
+    part.write_text(page.replace("/*DATA*/null", text), encoding="utf-8", errors="replace")
+    os.replace(part, path)
+
+
+def _row(number: int, life: _Life) -> dict[str, object]:
+    known = [v for v in life.sure if v >= 0]
+    every = -(-len(life.times) // MOST)
+    return {
+        "number": number,
+        "frames": len(life.times),
+        "first": life.times[0],
+        "last": life.times[-1],
+        "mean": round(sum(known) / len(known), 3) if known else None,
+        "every": every,
+        "times": life.times[::every],
+        "sure": life.sure[::every],
+    }
