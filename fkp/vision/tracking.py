@@ -1,5 +1,6 @@
 """Which face of one frame is which of the next: places, motion, looks, and the best assignment."""
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -29,9 +30,9 @@ MEMORY = 0.3
 RETARD = 1.0
 """Seconds in which a face that is not seen loses its speed, all but 1/e of it."""
 
-REACH, SPREAD = 0.35, 1.0
-"""How far, in crop sides, a face may be from where it is expected: at once, and more each second
-that it was not seen."""
+REACH, NEW, SPREAD = 0.35, 0.8, 1.0
+"""How far, in crop sides, a face may be from where it is expected: at once, if its speed is known or
+not, and more each second that it was not seen."""
 
 GROWTH = 0.35
 """How much the logarithm of a face's size may differ from what is expected."""
@@ -81,11 +82,17 @@ class Track:
     places: list[Place] = field(default_factory=list)
 
     def see(self, time: float, place: Place) -> None:
-        """It was there at that time."""
-        self.times.append(time)
-        self.places.append(place)
+        """It was there at that time, which may be before the last one."""
+        at = bisect(self.times, time)
+        self.times.insert(at, time)
+        self.places.insert(at, place)
         while self.times[0] < time - MEMORY and len(self.times) > 2:
             del self.times[0], self.places[0]
+
+    @property
+    def moving(self) -> bool:
+        """Whether it was seen often enough to have a speed."""
+        return len(self.times) >= 3
 
     def learn(self, look: Look) -> None:
         """It looks like this, too."""
@@ -96,7 +103,7 @@ class Track:
         """Where it is to be expected: on the line through where it was, ever slower."""
         times, places = np.array(self.times), np.array(self.places)
         gap = time - self.times[-1]
-        if len(times) < 3 or gap == 0:
+        if not self.moving or gap == 0:
             return self.places[-1]
         since = times - times.mean()
         speed = since @ (places - places.mean(0)) / max(float(since @ since), 1e-9)
@@ -124,7 +131,7 @@ def assign(
         expected = track.expected(time)
         side = abs(expected[1])
         away = np.minimum(abs(found[:, 0] - expected[0]), abs(found[:, 0] - track.places[-1][0]))
-        away = away / side / (REACH + SPREAD * gap)
+        away = away / side / ((REACH if track.moving else NEW) + SPREAD * gap)
         growth = abs(np.log(abs(found[:, 1]) / side)) / (GROWTH + gap)
         alike = np.array([float(track.look @ look) for look in looks])
         possible = (away < 1) & (growth < 1) & ((alike > STRANGER) | (away < 0.15))

@@ -104,7 +104,7 @@ class Follower:
                 if sighting.track.number is None:
                     sighting.track.number = self.count
                     self.count += 1
-                if shot.frame.time > sighting.track.times[-1]:
+                if shot.frame.time not in sighting.track.times:
                     sighting.track.see(shot.frame.time, sighting.place)
         return [self._result(shot, frame) for shot, frame in zip(shots, frames, strict=True)]
 
