@@ -31,8 +31,8 @@ RETARD = 1.0
 """Seconds in which a face that is not seen loses its speed, all but 1/e of it."""
 
 REACH, NEW, SPREAD = 0.35, 0.8, 1.0
-"""How far, in crop sides, a face may be from where it is expected: at once, if its speed is known or
-not, and more each second that it was not seen."""
+"""How far, in crop sides, a face may be from where it is expected: at once, if its speed is known
+or not, and more each second that it was not seen."""
 
 GROWTH = 0.35
 """How much the logarithm of a face's size may differ from what is expected."""

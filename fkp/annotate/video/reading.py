@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
-import cv2
 import numpy as np
 
 from fkp.annotate.watch import Watch
+from fkp.vision.cuts import Cuts
 from fkp.vision.detect import Detections, FaceDetector
 from fkp.vision.images import Image
 from fkp.vision.video import Frame
@@ -22,11 +22,6 @@ CHUNK = 16
 
 AHEAD = 2
 """Chunks that wait for the network at most."""
-
-_SMALL = (32, 18)
-CUT, SUDDEN, ALIKE = 14.0, 2.5, 0.75
-"""A scene ends where small pictures of two frames are further apart than CUT gray levels, SUDDEN
-times as far as the two before (else the camera turns fast), and correlate less than ALIKE."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,27 +51,6 @@ class Excerpt:
     start: float = -np.inf
     end: float = np.inf
     most: int = 0  # frames; 0: all
-
-
-class Cuts:
-    """Sees where one scene ends and another begins."""
-
-    def __init__(self) -> None:
-        self._last: Image | None = None
-        self._apart = 0.0
-
-    def at(self, gray: Image) -> bool:
-        """Whether this picture (H, W) begins a scene."""
-        small = np.asarray(cv2.resize(gray, _SMALL, interpolation=cv2.INTER_AREA), np.uint8)
-        last, self._last = self._last, small
-        if last is None:
-            return True
-        a, b = small.astype(np.float32), last.astype(np.float32)
-        before, self._apart = self._apart, float(abs(a - b).mean())
-        if self._apart < max(CUT, SUDDEN * before):
-            return False
-        a, b = a - a.mean(), b - b.mean()
-        return float((a * b).sum()) < ALIKE * float(np.sqrt((a * a).sum() * (b * b).sum()))
 
 
 def shots(
