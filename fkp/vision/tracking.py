@@ -1,6 +1,6 @@
 """Which face of one frame is which of the next: places, motion, looks, and the best assignment."""
 
-from bisect import bisect
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,13 +21,21 @@ Look = npt.NDArray[np.float32]
 
 LOOK = 16
 
-HIDDEN = 1.0
-"""Seconds that a face can be out of sight and still be known again."""
+HIDDEN = 1.5
+"""Seconds that a face can be out of sight and still be known again: a second behind something, and
+what is lost while it goes there and comes back."""
 
-MEMORY = 0.3
+MEMORY = 0.6
 """Seconds of its path by which a face's speed is known."""
 
-RETARD = 1.0
+CLEAR = 0.8
+"""A face whose points are less sure than this share of what they were at best is half hidden: where
+it is then says little of how it moves or looks."""
+
+FADE = 0.99
+"""What is left, a frame later, of how sure a face's points were at best."""
+
+RETARD = 2.0
 """Seconds in which a face that is not seen loses its speed, all but 1/e of it."""
 
 REACH, NEW, SPREAD = 0.35, 0.8, 1.0
@@ -37,7 +45,7 @@ or not, and more each second that it was not seen."""
 GROWTH = 0.35
 """How much the logarithm of a face's size may differ from what is expected."""
 
-STRANGER = 0.25
+STRANGER = 0.0
 """Looks that agree less are of different people, if the place leaves any doubt."""
 
 
@@ -65,52 +73,87 @@ def look_of(crop: Image) -> Look:
     return np.asarray(small / max(float(np.linalg.norm(small)), 1e-6), np.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Spot:
+    """Where a face was. sure: how sure its points were, NaN where that is not known."""
+
+    time: float  # seconds
+    place: Place
+    sure: float = float("nan")
+
+
 @dataclass(slots=True, eq=False)
 class Track:
     """A face through time.
 
-    number: None until it is sure that it is a face. times: of the last frames in which it was
-    seen, seconds; places: where. box: (4,) x, y of the centre, width, height, from the crop's
-    centre in crop sides. score: the detector's last one.
+    number: None until it is sure that it is a face. spots: the last places in which it was seen.
+    box: (4,) x, y of the centre, width, height, from the crop's centre in crop sides. score: the
+    detector's last one. best: how sure its points were at best; learnt: when it looked like this.
     """
 
     box: npt.NDArray[np.float64]
     score: float
     look: Look
     number: int | None = None
-    times: list[float] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    spots: list[Spot] = field(default_factory=list)
+    best: float = 0.0
+    learnt: float = 0.0
 
-    def see(self, time: float, place: Place) -> None:
-        """It was there at that time, which may be before the last one."""
-        at = bisect(self.times, time)
-        self.times.insert(at, time)
-        self.places.insert(at, place)
-        while self.times[0] < time - MEMORY and len(self.times) > 2:
-            del self.times[0], self.places[0]
+    @property
+    def last(self) -> Spot:
+        """Where it was seen last."""
+        return self.spots[-1]
+
+    def see(self, spot: Spot) -> None:
+        """It was there; what was thought of that moment before is no longer true."""
+        self.lose(spot.time)
+        insort(self.spots, spot, key=lambda one: one.time)
+        if np.isfinite(spot.sure):
+            self.best = max(FADE * self.best, spot.sure)
+
+    def lose(self, time: float) -> None:
+        """It was not there at that time."""
+        self.spots = [spot for spot in self.spots if spot.time != time]
+
+    def forget(self) -> None:
+        """Keep only what says how it moves now."""
+        clear = (spot.time for spot in self.spots if self.is_clear(spot))
+        since = max(clear, default=self.last.time) - MEMORY
+        self.spots = [spot for spot in self.spots if spot.time >= since]
+
+    def is_clear(self, spot: Spot) -> bool:
+        """Whether it was not half hidden."""
+        return not spot.sure < CLEAR * self.best
 
     @property
     def moving(self) -> bool:
-        """Whether it was seen often enough to have a speed."""
-        return len(self.times) >= 3
+        """Whether it was in plain sight often enough to have a speed."""
+        return sum(map(self.is_clear, self.spots)) >= 3
 
-    def learn(self, look: Look) -> None:
-        """It looks like this, too."""
-        mixed = 0.8 * self.look + 0.2 * look
+    def learn(self, look: Look, sure: float) -> None:
+        """It looks like this, too; only so, if it was half hidden before."""
+        sure = float(np.nan_to_num(sure))
+        if sure < CLEAR * self.best:
+            return
+        new = 1.0 if self.learnt < CLEAR * sure else 0.2
+        mixed = (1 - new) * self.look + new * look
         self.look = np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-6), np.float32)
+        self.learnt = sure
 
     def expected(self, time: float) -> Place:
-        """Where it is to be expected: on the line through where it was, ever slower."""
-        times, places = np.array(self.times), np.array(self.places)
-        gap = time - self.times[-1]
-        if not self.moving or gap == 0:
-            return self.places[-1]
+        """Where it is to be expected: on the line through where it was in sight, ever slower."""
+        if not self.moving or time == self.last.time:
+            return self.last.place
+        spots = [spot for spot in self.spots if self.is_clear(spot)]
+        times, places = np.array([s.time for s in spots]), np.array([s.place for s in spots])
         since = times - times.mean()
         speed = since @ (places - places.mean(0)) / max(float(since @ since), 1e-9)
-        expected = self.places[-1] + speed * float(np.sign(gap) * -np.expm1(-abs(gap) / RETARD))
+        gap = time - spots[-1].time
+        last = spots[-1].place
+        expected = last + speed * RETARD * float(np.sign(gap) * -np.expm1(-abs(gap) / RETARD))
         # A size may not be thought away.
-        if abs(expected[1]) < abs(self.places[-1][1]) / 2:
-            return self.places[-1]
+        if abs(expected[1]) < abs(last[1]) / 2:
+            return last
         return np.asarray(expected, np.complex128)
 
 
@@ -127,10 +170,10 @@ def assign(
     cost = np.full((len(tracks), len(places)), np.inf)
     found = np.array(places)
     for i, track in enumerate(tracks):
-        gap = time - track.times[-1]
+        gap = time - track.last.time
         expected = track.expected(time)
         side = abs(expected[1])
-        away = np.minimum(abs(found[:, 0] - expected[0]), abs(found[:, 0] - track.places[-1][0]))
+        away = np.minimum(abs(found[:, 0] - expected[0]), abs(found[:, 0] - track.last.place[0]))
         away = away / side / ((REACH if track.moving else NEW) + SPREAD * gap)
         growth = abs(np.log(abs(found[:, 1]) / side)) / (GROWTH + gap)
         alike = np.array([float(track.look @ look) for look in looks])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fkp.annotate.faces import KeypointNetwork, judge, least, located
+from fkp.annotate.faces import TOLERANCE, KeypointNetwork, judge, least, located
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.annotate.pipeline import AnnotateConfig
 from fkp.annotate.video.reading import Shot
@@ -15,7 +15,17 @@ from fkp.errors import DataError
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
 from fkp.vision.images import Image
-from fkp.vision.tracking import HIDDEN, Place, Track, assign, look_of, place_of, transform_at
+from fkp.vision.tracking import (
+    HIDDEN,
+    Look,
+    Place,
+    Spot,
+    Track,
+    assign,
+    look_of,
+    place_of,
+    transform_at,
+)
 
 BRIDGE = 0.5
 """Seconds between two frames in which the detector saw a face, for which it is looked for in all
@@ -34,8 +44,8 @@ SAME = 0.3
 class Sighting:
     """One face in one frame. at: number of the frame in the chunk.
 
-    seen: whether the detector's finds say where it is; else it is a guess to be borne out.
-    box: as `Track.box`; said: the network's word on its crop.
+    seen: whether the detector's finds say where it is; else it is a guess to be borne out. look: if
+    the detector found it in this frame. box: as `Track.box`; said: the network's word on its crop.
     """
 
     at: int
@@ -44,8 +54,10 @@ class Sighting:
     box: npt.NDArray[np.float64]
     score: float
     seen: bool
+    look: Look | None = None
     said: Prediction | None = None
     total: float = 0.0  # the score as rows have it
+    sure: float = float("nan")  # the mean confidence of its points
     awry: float = 0.0
 
 
@@ -99,20 +111,36 @@ class Follower:
         for sighting in kept.values():
             frames[sighting.at].append(sighting)
         frames = [self._without_doubles(frame) for frame in frames]
+        self._note(shots, sightings, frames)
+        return [self._result(shot, frame) for shot, frame in zip(shots, frames, strict=True)]
+
+    def _note(
+        self,
+        shots: Sequence[Shot],
+        sightings: Sequence[Sighting],
+        frames: Sequence[Sequence[Sighting]],
+    ) -> None:
+        """What the tracks are to remember of a scene."""
+        for sighting in sightings:
+            sighting.track.lose(shots[sighting.at].frame.time)
         for shot, frame in zip(shots, frames, strict=True):
             for sighting in sorted(frame, key=lambda s: -s.total):
-                if sighting.track.number is None:
-                    sighting.track.number = self.count
+                track = sighting.track
+                if track.number is None:
+                    track.number = self.count
                     self.count += 1
-                if shot.frame.time not in sighting.track.times:
-                    sighting.track.see(shot.frame.time, sighting.place)
-        return [self._result(shot, frame) for shot, frame in zip(shots, frames, strict=True)]
+                track.see(Spot(shot.frame.time, sighting.place, sighting.sure))
+                if sighting.look is not None:
+                    track.learn(sighting.look, sighting.sure)
+        self.tracks = [track for track in self.tracks if track.spots]
+        for track in self.tracks:
+            track.forget()
 
     def _match(self, shots: Sequence[Shot]) -> list[Sighting]:
         """The detector's finds as tracks, and these in the frames between two finds."""
         sightings: list[Sighting] = []
         last: dict[int, Knot] = {
-            id(t): Knot(-1, t.times[-1], t.places[-1], t.box, t.score) for t in self.tracks
+            id(t): Knot(-1, t.last.time, t.last.place, t.box, t.score) for t in self.tracks
         }
         for at, shot in enumerate(shots):
             if shot.found is None or shot.gray is None:
@@ -122,7 +150,7 @@ class Follower:
                 place_of(CropTransform.framed(a, self.network.layout, size)) for a in found.anchors
             ]
             looks = [look_of(transform_at(p, size).cut(shot.gray)) for p in places]
-            self.tracks = [t for t in self.tracks if time - t.times[-1] <= HIDDEN]
+            self.tracks = [t for t in self.tracks if time - t.last.time <= HIDDEN]
             taken = assign(self.tracks, places, looks, time)
             for j, place in enumerate(places):
                 box, score = _relative(found.boxes[j], place), float(found.scores[j])
@@ -131,15 +159,14 @@ class Follower:
                     before = last[id(track)]
                     knot = Knot(at, time, place, box, score)
                     sightings += _between(track, before, knot, shots)
-                    track.learn(looks[j])
                     track.box, track.score = box, score
                 else:
                     track = Track(box, score, looks[j])
                     self.tracks.append(track)
                     knot = Knot(at, time, place, box, score)
-                track.see(time, place)
+                track.see(Spot(time, place))
                 last[id(track)] = knot
-                sightings.append(Sighting(at, track, place, box, score, True))
+                sightings.append(Sighting(at, track, place, box, score, True, looks[j]))
         return sightings
 
     def _ask(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
@@ -157,6 +184,7 @@ class Follower:
             one = slice(i, i + 1)
             sighting.said = Prediction(said.points[one], said.scale[one], said.face[one])
             sighting.total = float(totals[i])
+            sighting.sure = float(sighting.said.confidence(TOLERANCE * size).mean())
             sighting.awry = self._awry(sighting)
 
     def _again(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
@@ -212,7 +240,7 @@ class Follower:
             if at in own:
                 continue
             if near is None:
-                if shots[0].frame.time - track.times[-1] > BRIDGE / 2:
+                if shots[0].frame.time - track.last.time > BRIDGE / 2:
                     continue
                 place, box = track.expected(shots[at].frame.time), track.box
             else:
