@@ -92,6 +92,7 @@ def _output(identity: dict[str, Any]) -> Output:
         identity["--schema"],
         identity["--confidence"],
         gallery=not identity["--no-overlays"],
+        measured=identity["--measures"],
     )
 
 

@@ -13,6 +13,7 @@ from fkp.annotate.outcome import Annotated
 from fkp.annotate.rows import Record
 from fkp.errors import FkpError
 from fkp.keypoints import Scheme
+from fkp.vision.measures import MEASURES, measure
 
 GROUP = 20_000
 """Inputs in a row group."""
@@ -24,7 +25,9 @@ def check_parquet() -> None:
         raise FkpError("--format parquet needs pyarrow: pip install 'fkp[parquet]'")
 
 
-def write_parquet(path: Path, scheme: Scheme, each: bool, records: Iterable[Record]) -> None:
+def write_parquet(
+    path: Path, scheme: Scheme, each: bool, measured: bool, records: Iterable[Record]
+) -> None:
     """Write the columns of `CsvRows`, typed; names that are no UTF-8 have `\\xff` escapes."""
     import pyarrow as pa
     from pyarrow import parquet
@@ -36,12 +39,14 @@ def write_parquet(path: Path, scheme: Scheme, each: bool, records: Iterable[Reco
         + [("face", pa.int32()), ("status", text), ("score", number)]
         + [(f"box_{side}", number) for side in "xywh"]
         + [(name, number) for name in (*scheme.columns, *confidence, "confidence")]
-        + [("image_width", pa.int32()), ("image_height", pa.int32()), ("reason", text)]
+        + [("image_width", pa.int32()), ("image_height", pa.int32())]
+        + [(name, number) for name in (MEASURES if measured else ())]
+        + [("reason", text)]
     )
     waiting = iter(records)
     with parquet.ParquetWriter(path, schema) as writer:
         while group := list(islice(waiting, GROUP)):
-            rows = [row for record in group for row in _rows(record, each)]
+            rows = [row for record in group for row in _rows(record, each, measured)]
             names = schema.names
             columns = [[row.get(name) for row in rows] for name in names]
             arrays = [
@@ -50,7 +55,7 @@ def write_parquet(path: Path, scheme: Scheme, each: bool, records: Iterable[Reco
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
 
-def _rows(record: Record, each: bool) -> Iterator[dict[str, Any]]:
+def _rows(record: Record, each: bool, measured: bool) -> Iterator[dict[str, Any]]:
     name, result = record
     row: dict[str, Any] = {
         "image": os.fsencode(name).decode("utf-8", "backslashreplace"),
@@ -66,6 +71,7 @@ def _rows(record: Record, each: bool) -> Iterator[dict[str, Any]]:
     faces = result.faces
     if len(faces) == 0:
         yield row
+    values = measure(faces.points, result.width, result.height) if measured else None
     for i in range(len(faces)):
         cells = dict(zip(faces.scheme.columns, faces.points[i].reshape(-1), strict=True))
         cells |= {f"box_{side}": v for side, v in zip("xywh", faces.boxes[i], strict=True)}
@@ -73,5 +79,7 @@ def _rows(record: Record, each: bool) -> Iterator[dict[str, Any]]:
         if each:
             sure = zip(faces.scheme.names, faces.confidence[i], strict=True)
             cells |= {f"{point}_confidence": v for point, v in sure}
+        if values is not None:
+            cells |= dict(zip(MEASURES, values[i], strict=True))
         known = {key: float(v) for key, v in cells.items() if np.isfinite(v)}
         yield {**row, "face": result.number(i), "status": result.status_of(i), **known}

@@ -45,13 +45,15 @@ class AnnotateConfig:
 class Chunk:
     """Some inputs with what was found in them, drawn if so wished.
 
-    seconds: spent, by stage. killed: worker processes that did not survive it.
+    seconds: spent, by stage. killed: worker processes that did not survive it. resumable: whether
+    the engine can go on behind it.
     """
 
     paths: Sequence[str]
     results: Sequence[Result]
     seconds: dict[str, float] = field(default_factory=dict)
     killed: int = 0
+    resumable: bool = True
 
 
 class Engine(Protocol):
@@ -117,7 +119,7 @@ def annotate(
                 table.write(path, result)
                 summary.count(path, result)
             written = table.flush()
-            if journal is not None:
+            if journal is not None and chunk.resumable:
                 journal.commit(summary, written)
             watch.lap("write")
             summary.add(chunk.seconds)

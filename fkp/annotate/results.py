@@ -3,10 +3,13 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
+
+from filelock import FileLock, Timeout
 
 from fkp.annotate.datasets import YoloFolder, write_coco
 from fkp.annotate.gallery import PAGE, write_gallery
@@ -18,17 +21,19 @@ from fkp.annotate.rows import TABLES, Record, Rows
 from fkp.annotate.rows import Table as TableRows
 from fkp.annotate.schemas import OWN_SCHEME, ROW_SCHEMAS
 from fkp.errors import FkpError
-from fkp.keypoints import SCHEMES, Scheme
+from fkp.keypoints import IBUG68, SCHEMES, Scheme
 
 FORMATS = (*TABLES, "parquet")
 SCHEMAS = ("fkp", *ROW_SCHEMAS, "coco", "yolo")
 
 OVERLAYS, CROPS, YOLO = "overlays", "crops", "yolo"
-FOLDERS = (OVERLAYS, CROPS, YOLO)
-RUN = "run.json"
+RUN, LOCK = "run.json", ".lock"
 OVERLAY, RAW = "overlay.mp4", "raw.csv"
 """Of a clip: the video with the points drawn, and the points as they were before they were
 smoothed."""
+PARTS = ".parts"
+"""Of a clip: what it takes to go on with an unfinished run."""
+FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS)
 FILES = (
     *(f"keypoints.{form}" for form in FORMATS),
     *(f"{name}.csv" for name in ROW_SCHEMAS),
@@ -43,6 +48,7 @@ class Output:
 
     scheme: their points. form: of the main table, one of FORMATS. schema: what else, one of
     SCHEMAS. each: a confidence for each point. gallery: whether there are pictures to look at.
+    measured: openings of eyes and mouth, and the head's pose, of each face.
     """
 
     scheme: Scheme
@@ -50,11 +56,17 @@ class Output:
     schema: str = "fkp"
     each: bool = False
     gallery: bool = True
+    measured: bool = False
 
     def __post_init__(self) -> None:
         """Raise FkpError for what does not go together, before any work."""
         if self.form == "parquet":
             check_parquet()
+        if self.measured and self.scheme.names != IBUG68.names:
+            raise FkpError(
+                "--measures needs the 68 points, which the bundled network has; not these "
+                f"{len(self.scheme)} of {self.scheme.name}"
+            )
         if self.schema in ROW_SCHEMAS:
             ROW_SCHEMAS[self.schema](self.scheme)
 
@@ -62,7 +74,8 @@ class Output:
     def table(self) -> TableRows:
         """The rows of the main table, as they are written one after the other."""
         each = self.each or self.schema in ("dlc", "coco")
-        return TABLES["csv" if self.form == "parquet" else self.form](self.scheme, each)
+        form = "csv" if self.form == "parquet" else self.form
+        return TABLES[form](self.scheme, each, self.measured)
 
     @property
     def stream(self) -> Rows:
@@ -108,7 +121,7 @@ class Output:
         if self.form != "parquet":
             return path
         part = out / "keypoints.parquet.part"
-        write_parquet(part, self.scheme, rows.each, records())
+        write_parquet(part, self.scheme, rows.each, self.measured, records())
         os.replace(part, out / "keypoints.parquet")
         return out / "keypoints.parquet"
 
@@ -123,6 +136,17 @@ def wanted_scheme(schema: str, named: str | None, own: Scheme) -> Scheme:
     if named is not None:
         return SCHEMES[named]
     return OWN_SCHEME.get(schema, own)
+
+
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Make the result folder if it is not there, and let no other run write there meanwhile."""
+    make_folder(out)
+    try:
+        with FileLock(out / LOCK).acquire(timeout=0):
+            yield
+    except Timeout as error:
+        raise FkpError(f"{out}: another run is writing there") from error
 
 
 def make_folder(out: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.keypoints import Faces, FloatArray, Scheme
+from fkp.vision.measures import MEASURES, measure
 
 _COLUMNS = (
     "image", "frame", "timestamp", "face", "status", "score", "box_x", "box_y", "box_w", "box_h",
@@ -43,9 +44,13 @@ class Rows(Protocol):
 
 
 class Table(Rows, Protocol):
-    """Rows that tell all, and can be read again. each: with a confidence for each point."""
+    """Rows that tell all, and can be read again.
+
+    each: with a confidence for each point; measured: with what `measures` has of each face.
+    """
 
     each: bool
+    measured: bool
 
     def read(self, path: Path) -> Iterator[Record]:
         """The inputs of a file of these rows, in order."""
@@ -56,16 +61,17 @@ class CsvRows:
     """A table that is itself a valid training table: `<name>_x,<name>_y` for each point.
 
     Behind the points stand the confidence of each (with `each`), their mean, the size of the
-    picture, and what there is to say: why an input is unreadable.
+    picture, what is measured (with `measured`), and what there is to say: why an input is
+    unreadable.
     """
 
     suffix = "csv"
 
-    def __init__(self, scheme: Scheme, each: bool = False) -> None:
-        self.scheme, self.each = scheme, each
+    def __init__(self, scheme: Scheme, each: bool = False, measured: bool = False) -> None:
+        self.scheme, self.each, self.measured = scheme, each, measured
         confidence = [f"{name}_confidence" for name in scheme.names] if each else []
-        last = ("confidence", "image_width", "image_height", "reason")
-        self.columns = [*_COLUMNS, *scheme.columns, *confidence, *last]
+        self._last = ("image_width", "image_height", *_measures(measured), "reason")
+        self.columns = [*_COLUMNS, *scheme.columns, *confidence, "confidence", *self._last]
 
     def header(self) -> str:
         """The names of the columns."""
@@ -73,17 +79,21 @@ class CsvRows:
 
     def of(self, image: str, result: Result) -> str:
         """Lines with empty cells where nothing is known."""
-        empty = [""] * (len(self.columns) - 8)
+        empty = [""] * (len(self.columns) - len(self._last) - 5)
+        none = [""] * (len(self._last) - 3)
         first = [image, *moment_cells(result)]
         if isinstance(result, Failure):
-            return csv_line([*first, "", result.status, *empty, "", "", result.reason])
-        last = [str(result.width), str(result.height), result.note]
+            return csv_line([*first, "", result.status, *empty, "", "", *none, result.reason])
+        size = [str(result.width), str(result.height)]
         if len(result.faces) == 0:
-            return csv_line([*first, "", result.status, *empty, *last])
+            return csv_line([*first, "", result.status, *empty, *size, *none, result.note])
         lines = []
+        measured = [cells(values, POINT) for values in _measured(result)] if self.measured else []
         for i in range(len(result.faces)):
             who = [str(result.number(i)), result.status_of(i)]
-            lines.append(csv_line([*first, *who, *self._face(result.faces, i), *last]))
+            more = measured[i] if measured else []
+            face = self._face(result.faces, i)
+            lines.append(csv_line([*first, *who, *face, *size, *more, result.note]))
         return "".join(lines)
 
     def _face(self, faces: Faces, i: int) -> list[str]:
@@ -103,35 +113,37 @@ class CsvRows:
                 yield rows[0][0], self._result(rows)
 
     def _result(self, rows: list[list[str]]) -> Result:
-        status, last = rows[0][4], rows[0][-3:]
+        status, last = rows[0][4], rows[0][-len(self._last) :]
         moment = Moment(int(rows[0][1]), float(rows[0][2])) if rows[0][1] else None
         if status == "unreadable":
-            return Failure(last[2], moment)
+            return Failure(last[-1], moment)
         faces = Faces.empty(self.scheme)
         if status in FOUND:
             k = len(self.scheme)
-            numbers = np.array([[float(v or "nan") for v in row[5:-3]] for row in rows], np.float32)
+            own = [row[5 : -len(self._last)] for row in rows]
+            numbers = np.array([[float(v or "nan") for v in row] for row in own], np.float32)
             sure = numbers[:, 5 + 2 * k : -1] if self.each else np.repeat(numbers[:, -1:], k, 1)
             points = numbers[:, 5 : 5 + 2 * k].reshape(-1, k, 2)
             faces = Faces(self.scheme, numbers[:, 1:5], numbers[:, 0], points, sure)
         size = int(last[0]), int(last[1])
         if moment is None or len(faces) == 0:
-            return Annotated(faces, *size, last[2], moment)
+            return Annotated(faces, *size, last[-1], moment)
         who = tuple(int(row[3]) for row in rows)
         filled = tuple(row[4] == "filled" for row in rows)
-        return Annotated(faces, *size, last[2], moment, who, filled)
+        return Annotated(faces, *size, last[-1], moment, who, filled)
 
 
 class JsonRows:
     """An object a line: `points` maps names to [x, y], `confidence` is their mean.
 
-    With `each`, `confidences` maps names to the confidence of each. What is not known is null.
+    With `each`, `confidences` maps names to the confidence of each; with `measured`, `measures`
+    names what is measured. What is not known is null.
     """
 
     suffix = "jsonl"
 
-    def __init__(self, scheme: Scheme, each: bool = False) -> None:
-        self.scheme, self.each = scheme, each
+    def __init__(self, scheme: Scheme, each: bool = False, measured: bool = False) -> None:
+        self.scheme, self.each, self.measured = scheme, each, measured
 
     def header(self) -> str:
         """Nothing."""
@@ -146,10 +158,13 @@ class JsonRows:
             about["reason"] = result.note
         if len(result.faces) == 0:
             return self._line(image, result, None, about)
-        return "".join(
-            self._line(image, result, i, {**self._face(result.faces, i), **about})
-            for i in range(len(result.faces))
-        )
+        faces = [self._face(result.faces, i) for i in range(len(result.faces))]
+        if self.measured:
+            for face, values in zip(faces, _measured(result), strict=True):
+                named = zip(MEASURES, values, strict=True)
+                face["measures"] = {name: number(v, POINT) for name, v in named}
+        lines = [self._line(image, result, i, {**face, **about}) for i, face in enumerate(faces)]
+        return "".join(lines)
 
     def _face(self, faces: Faces, i: int) -> dict[str, object]:
         names = self.scheme.names
@@ -214,8 +229,16 @@ class JsonRows:
         return Annotated(faces, width, height, note, moment, numbers, filled)
 
 
-TABLES: dict[str, Callable[[Scheme, bool], Table]] = {"csv": CsvRows, "jsonl": JsonRows}
+TABLES: dict[str, Callable[[Scheme, bool, bool], Table]] = {"csv": CsvRows, "jsonl": JsonRows}
 """The forms of the main table that are written row by row."""
+
+
+def _measures(measured: bool) -> tuple[str, ...]:
+    return MEASURES if measured else ()
+
+
+def _measured(result: Annotated) -> FloatArray:
+    return measure(result.faces.points, result.width, result.height)
 
 
 def _by_input(

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from filelock import FileLock, Timeout
 
 from fkp import __version__
 from fkp.annotate.cluster import Cluster
@@ -32,23 +31,19 @@ from fkp.annotate.results import (
     TableFile,
     TableStream,
     claim_folder,
+    claimed,
     is_finished,
-    make_folder,
     unreadable_in,
     wanted_scheme,
     write_run,
 )
 from fkp.cli import console
-from fkp.cli.models import find_detector, load_named
-from fkp.errors import FkpError
+from fkp.cli.models import find_detector, load_named, networks
 from fkp.keypoints import Scheme
-from fkp.learn.checkpoint import Model, find_model
+from fkp.learn.checkpoint import Model
 from fkp.learn.devices import single_thread
-from fkp.vision.detect import WEIGHTS
 
 SHOWN = 10
-
-LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +63,7 @@ class Request:
     min_face: float
     max_faces: int | None
     confidence: bool
+    measures: bool
     jobs: int | None
     batch: int
     device: str
@@ -113,14 +109,11 @@ class Request:
     def identity(self, found: Inputs, points: Scheme) -> dict[str, object]:
         """What must be the same for a stopped run to go on with the same bytes at its end."""
         paths = fingerprint(*(os.fsencode(path) for path in found.paths))
-        model, detector = find_model(self.model), self.detector_model or WEIGHTS
         return {
             "fkp": __version__,
             "inputs": f"{len(found.paths)} files ({paths})",
             SHARD: "{}/{}".format(*self.shard),
-            "model file": fingerprint(model.read_bytes()),
-            "detector file": fingerprint(detector.read_bytes()),
-            "points": list(points.names),
+            **networks(self.model, self.detector_model, points),
             "--format": self.form,
             "--schema": self.schema,
             "--detector": self.detector,
@@ -129,6 +122,7 @@ class Request:
             "--min-face": self.min_face,
             "--max-faces": self.max_faces,
             "--confidence": self.confidence,
+            "--measures": self.measures,
             "--batch": self.batch,
             "--device": self.device,
             "--no-overlays": self.no_overlays,
@@ -147,7 +141,9 @@ def run(request: Request) -> int:
     scheme = wanted_scheme(request.schema, request.scheme, network.scheme)
     network.scheme.convert(np.zeros((len(network.scheme), 2)), scheme)  # raises before any work
     gallery = not request.no_overlays
-    output = Output(scheme, request.form, request.schema, request.confidence, gallery)
+    output = Output(
+        scheme, request.form, request.schema, request.confidence, gallery, request.measures
+    )
     exclude = None if request.streams else request.out
     everything = find_inputs(_expand(request.inputs, request.null), exclude)
     found = take_shard(everything, *request.shard)
@@ -164,14 +160,9 @@ def run(request: Request) -> int:
     engine = _engine(request, network, config)
     if request.streams:
         return _to_stream(found, engine, output)
-    make_folder(request.out)
     identity = request.identity(everything, scheme)
-    lock = FileLock(request.out / LOCK)
-    try:
-        with lock.acquire(timeout=0):
-            return _to_folder(request, found, engine, output, identity, config.jobs)
-    except Timeout as error:
-        raise FkpError(f"{request.out}: another run is writing there") from error
+    with claimed(request.out):
+        return _to_folder(request, found, engine, output, identity, config.jobs)
 
 
 def _engine(request: Request, network: Model, config: AnnotateConfig) -> Engine:

@@ -1,45 +1,35 @@
 """A run of `fkp video`, as its options ask for it."""
 
 import os
-import platform
+import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import numpy as np
 
 from fkp import __version__
-from fkp.annotate.gallery import PAGE
 from fkp.annotate.inputs import CLIPS, Inputs, find_inputs
-from fkp.annotate.outcome import Result
-from fkp.annotate.pipeline import AnnotateConfig, Summary, annotate
-from fkp.annotate.results import (
-    OVERLAY,
-    RAW,
-    RUN,
-    Output,
-    TableFile,
-    TableStream,
-    claim_folder,
-    is_finished,
-    unreadable_in,
-    wanted_scheme,
-    write_run,
-)
-from fkp.annotate.video.page import write_page
+from fkp.annotate.pipeline import AnnotateConfig, annotate
+from fkp.annotate.results import Output, TableStream, wanted_scheme
+from fkp.annotate.video.film import Film
+from fkp.annotate.video.live import Live
 from fkp.annotate.video.reading import Excerpt
-from fkp.annotate.video.run import ClipEngine, Film
+from fkp.annotate.video.run import ClipEngine
+from fkp.annotate.video.view import View
 from fkp.cli import console
-from fkp.cli.models import find_detector, load_named
+from fkp.cli.clip_folder import ClipFolder, report
+from fkp.cli.models import find_detector, load_named, networks
 from fkp.errors import FkpError, ImageError
+from fkp.keypoints import Scheme
 from fkp.learn.devices import single_thread
-from fkp.vision.recording import with_sound
+from fkp.vision.video import is_live, is_stream
 
 PICTURES_ONLY = ("coco", "yolo", "kaggle")
 """Schemas whose entries are picture files."""
@@ -62,6 +52,7 @@ class Request:
     min_face: float
     max_faces: int | None
     confidence: bool
+    measures: bool
     batch: int
     device: str
     every: int
@@ -71,6 +62,9 @@ class Request:
     smooth: float
     fill: int
     raw: bool
+    series: Path | None
+    live: bool
+    view: bool
     no_overlays: bool
     overlay_size: int
     blur: str | None
@@ -78,16 +72,34 @@ class Request:
     resume: bool
 
     @property
-    def streams(self) -> bool:
+    def to_stdout(self) -> bool:
         """Whether the rows go to stdout."""
         return str(self.out) == "-"
+
+    @property
+    def stream(self) -> bool:
+        """Whether the one input is a camera, an address or stdin."""
+        return any(is_stream(name) for name in self.inputs)
+
+    @property
+    def drops(self) -> bool:
+        """Whether frames are dropped rather than that the results fall behind."""
+        return self.live or any(is_live(name) for name in self.inputs)
 
     def check(self) -> None:
         """Raise UsageError for options that contradict each other."""
         if self.resume and self.overwrite:
             raise click.UsageError("--overwrite starts again, --resume goes on: which is it?")
-        if self.streams and (self.resume or self.raw):
-            raise click.UsageError("--resume and --raw need a folder: --out FOLDER")
+        if self.to_stdout and (self.resume or self.raw or self.series):
+            raise click.UsageError("--resume, --raw and --series need a folder: --out FOLDER")
+        if self.resume and (self.stream or self.live):
+            raise click.UsageError("what came as a stream is gone: --resume needs files")
+        if (self.stream or self.live) and len(self.inputs) > 1:
+            raise click.UsageError("a stream, or --live, is the one input of a run")
+        if self.series and len(self.inputs) > 1:
+            raise click.UsageError("--series draws one clip: give one")
+        if self.fill and self.drops:
+            raise click.UsageError("--fill looks ahead, for which live results cannot wait")
         if self.schema in PICTURES_ONLY:
             raise click.UsageError(
                 f"--schema {self.schema} lists picture files, which the frames of a clip are not; "
@@ -101,6 +113,8 @@ class Request:
         if len(found.paths) == 1 and self.out is not None:
             return [self.out]
         base = self.out or Path("results")
+        if self.stream:
+            return [base / _name(found.paths[0])]
         names = [Path(found.relative(path)) for path in found.paths]
         bare = Counter(name.with_suffix("") for name in names)
         folders = [
@@ -112,89 +126,20 @@ class Request:
             raise FkpError(f"{twice[0]}: two clips would share this folder; give each once")
         return folders
 
-
-@dataclass(slots=True)
-class _Run:
-    """What is the same for all clips."""
-
-    request: Request
-    engine: ClipEngine
-    output: Output
-
-    def stream(self, paths: tuple[str, ...]) -> int:
-        """Rows of all clips to stdout; all else to stderr."""
-        code = 0
-        try:
-            table = TableStream(sys.stdout.buffer, self.output.stream)
-            for path in paths:
-                try:
-                    with console.progress("video") as bar:
-                        started = time.perf_counter()
-                        summary = annotate(Inputs((path,), 0, ""), self.engine, bar, table)
-                except ImageError as error:
-                    console.warn(f"unreadable: {path}: {error}")
-                    code = 3
-                    continue
-                _print(path, summary, time.perf_counter() - started, console.note)
-                code = 3 if summary.failures else code
-        except BrokenPipeError:  # `| head` has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        return code
-
-    def folder(self, path: str, out: Path) -> int:
-        """All files of one clip."""
-        request = self.request
-        claim_folder(out, request.overwrite, request.resume)
-        if request.resume and is_finished(out):
-            console.say(f"{out}: is finished already")
-            return 3 if unreadable_in(out) else 0
-        started, when = time.perf_counter(), datetime.now(UTC)
-        pictures = out / f"{OVERLAY}.pictures.part"
-        film = Film(pictures, request.overlay_size, request.blur or "")
-        rows = self.output.table
-        try:
-            with ExitStack() as stack:
-                bar = stack.enter_context(console.progress("video"))
-                table = stack.enter_context(TableFile(out / f"keypoints.{rows.suffix}", rows))
-                raw = None
-                if request.raw:
-                    other = TableFile(out / RAW, replace(self.output, form="csv").table)
-                    raw = _Raw(path, stack.enter_context(other))
-                engine = replace(self.engine, film=None if request.no_overlays else film, raw=raw)
-                summary = annotate(Inputs((path,), 0, ""), engine, bar, table)
-            overlay = self._overlay(path, pictures, out / OVERLAY)
-            page = None if overlay is None else OVERLAY
-            write_page(out / PAGE, page, rows.read(out / f"keypoints.{rows.suffix}"))
-            self.output.finish(out, os.path.dirname(os.path.abspath(path)), 1)
-        finally:
-            pictures.unlink(missing_ok=True)
-        seconds = time.perf_counter() - started
-        facts = _facts(path, summary, seconds)
-        write_run(out / RUN, {**facts, "started": when.isoformat(timespec="seconds")})
-        self.output.tidy(out)
-        _print(path, summary, seconds, console.say)
-        console.say(f"look at {out / PAGE}")
-        return 3 if summary.failures else 0
-
-    def _overlay(self, path: str, pictures: Path, target: Path) -> Path | None:
-        if not pictures.exists():  # none wanted, or no frame could be decoded
-            return None
-        part = target.with_name(target.name + ".part")
-        with_sound(pictures, path, part, self.request.start, self.request.end)
-        os.replace(part, target)
-        return target
-
-
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    """Writes the points before they are smoothed."""
-
-    path: str
-    table: TableFile
-
-    def __call__(self, result: Result) -> None:
-        self.table.write(self.path, result)
+    def identity(self, path: str, points: Scheme) -> dict[str, object]:
+        """What must be the same for a stopped run to go on with the same bytes at its end."""
+        same = (
+            "form", "schema", "detector", "det_size", "min_score", "min_face", "max_faces",
+            "confidence", "measures", "batch", "device", "every", "start", "end", "max_frames",
+            "smooth", "fill", "raw", "no_overlays", "overlay_size", "blur",
+        )  # fmt: skip
+        return {
+            "fkp": __version__,
+            "clip": path,
+            "bytes": os.path.getsize(path) if os.path.exists(path) else None,
+            **networks(self.model, self.detector_model, points),
+            **{f"--{name.replace('_', '-')}": getattr(self, name) for name in same},
+        }
 
 
 def run(request: Request) -> int:
@@ -203,11 +148,22 @@ def run(request: Request) -> int:
     network = load_named(request.model, request.device)
     scheme = wanted_scheme(request.schema, request.scheme, network.scheme)
     network.scheme.convert(np.zeros((len(network.scheme), 2)), scheme)  # raises before any work
-    output = Output(scheme, request.form, request.schema, request.confidence, gallery=False)
+    output = Output(
+        scheme,
+        request.form,
+        request.schema,
+        request.confidence,
+        gallery=False,
+        measured=request.measures,
+    )
     detector = find_detector(
         request.detector, request.detector_model, request.det_size, request.min_face
     )
-    found = find_inputs(request.inputs, None if request.streams else request.out, CLIPS)
+    if request.stream:
+        found = Inputs(request.inputs, 0, os.getcwd())
+    else:
+        out = None if request.to_stdout else request.out
+        found = find_inputs(request.inputs, out, CLIPS)
     single_thread()  # decoding, drawing and encoding have the other processors
     config = AnnotateConfig(
         scheme=scheme,
@@ -217,41 +173,101 @@ def run(request: Request) -> int:
     )
     excerpt = Excerpt(request.every, request.start, request.end, request.max_frames or 0)
     engine = ClipEngine(network, detector, config, excerpt, request.smooth, request.fill)
-    whole = _Run(request, engine, output)
-    if request.streams:
-        return whole.stream(found.paths)
+    with ExitStack() as stack:
+        engine = _set_up(request, engine, stack)
+        if request.to_stdout:
+            return _to_stdout(found.paths, engine, output)
+        return _to_folders(request, found, engine, output)
+
+
+def _set_up(request: Request, engine: ClipEngine, stack: ExitStack) -> ClipEngine:
+    """The engine with what its pictures and its live run need."""
+    live = None
+    if request.drops:
+        live = Live(pace=not request.stream)
+        stack.enter_context(_stops(live))
+    show = None
+    if request.view:
+        began = time.monotonic()
+        view = View(lambda: _now(live, time.monotonic() - began))
+        console.note(f"look at {stack.enter_context(view).address}")
+        show = view.show
+    draws = request.view or not (request.no_overlays or request.to_stdout)
+    film = Film(None, request.overlay_size, request.blur or "", show=show) if draws else None
+    return replace(engine, live=live, film=film)
+
+
+def _now(live: Live | None, seconds: float) -> dict[str, object]:
+    """What the page says beside the picture."""
+    if live is None:
+        return {"seconds": f"{seconds:.0f}"}
+    median, high = live.latency()
+    return {
+        "seconds": f"{seconds:.0f}",
+        "frames": live.done,
+        "dropped": live.dropped,
+        "latency": f"{1000 * median:.0f} ms, 95 % below {1000 * high:.0f}",
+    }
+
+
+@contextmanager
+def _stops(live: Live) -> Iterator[None]:
+    """Let the first Ctrl-C end the run as its stream's end would; the second one breaks it off."""
+
+    def stop(number: int, frame: object) -> None:
+        live.stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _to_stdout(paths: tuple[str, ...], engine: ClipEngine, output: Output) -> int:
+    """Rows of all clips to stdout; all else to stderr."""
+    code = 0
+    try:
+        table = TableStream(sys.stdout.buffer, output.stream)
+        for path in paths:
+            started = time.perf_counter()
+            try:
+                with console.progress("video") as bar:
+                    summary = annotate(Inputs((path,), 0, ""), engine, bar, table)
+            except ImageError as error:
+                console.warn(f"unreadable: {path}: {error}")
+                code = 3
+                continue
+            report(path, summary, engine.live, time.perf_counter() - started, console.note)
+            code = 3 if summary.failures else code
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _to_folders(request: Request, found: Inputs, engine: ClipEngine, output: Output) -> int:
     code = 0
     for path, out in zip(found.paths, request.folders(found), strict=True):
+        identity = request.identity(path, output.scheme)
+        one = ClipFolder(path, out, engine, output, identity)
+        draws = not request.no_overlays
         try:
-            code = max(code, whole.folder(path, out))
+            own = one.make(draws, request.raw, request.series, request.overwrite, request.resume)
+            code = max(code, own)
         except ImageError as error:
             console.warn(f"unreadable: {path}: {error}")
             code = 3
     return code
 
 
-def _facts(path: str, summary: Summary, seconds: float) -> dict[str, object]:
-    """What `run.json` says."""
-    frames = sum(summary.statuses.values())
-    return {
-        "fkp": __version__,
-        "python": platform.python_version(),
-        "arguments": sys.argv[1:],
-        "folder": os.getcwd(),
-        "clip": path,
-        "frames": frames,
-        "statuses": dict(summary.statuses),
-        "faces": summary.faces,
-        "seconds": {k: round(v, 3) for k, v in {**summary.seconds, "total": seconds}.items()},
-        "frames_per_second": round(frames / seconds, 2),
-    }
-
-
-def _print(path: str, summary: Summary, seconds: float, say: Callable[[str], None]) -> None:
-    n, counts = sum(summary.statuses.values()), summary.statuses
-    say(
-        f"{path}: {n} frames in {seconds:.1f} s ({n / seconds:.1f} a second), {counts['ok']} with "
-        f"faces, {counts['no_face']} without, {counts['unreadable']} that cannot be decoded"
-    )
-    if summary.failures:
-        console.warn(f"{path}: {len(summary.failures)} frames: {summary.failures[0][1]}")
+def _name(stream: str) -> str:
+    """A folder's name for a camera, an address or stdin."""
+    if stream == "-":
+        return "stdin"
+    if stream.isdigit():
+        return f"camera{stream}"
+    parts = urlsplit(stream)
+    last = Path(parts.path).stem or "stream"
+    return f"{parts.hostname or 'address'}-{last}"

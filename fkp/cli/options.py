@@ -66,6 +66,11 @@ def face_options(command: Command) -> Command:
             "--confidence", is_flag=True, help="Columns for the confidence of each point."
         ),
         click.option(
+            "--measures",
+            is_flag=True,
+            help="Columns for how far eyes and mouth are open, and yaw, pitch and roll.",
+        ),
+        click.option(
             "--batch",
             type=click.IntRange(1),
             default=64,

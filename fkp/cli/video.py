@@ -58,6 +58,18 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: str | No
     help="Fill gaps of a face up to N frames; such rows have the status filled.",
 )
 @click.option("--raw", is_flag=True, help="Also write raw.csv: the points before smoothing.")
+@click.option(
+    "--series",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="plot.png",
+    help="Draw each point's path over time, and the confidence; with --confidence that of each.",
+)
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Drop frames rather than fall behind, and say how many; cameras and RTSP always do.",
+)
+@click.option("--view", is_flag=True, help="Show the pictures on a page on this machine, only.")
 @result_options
 @face_options
 @click.option("--no-overlays", is_flag=True, help="Draw nothing.")
@@ -74,13 +86,15 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @console.quiet_option
 def video_command(**given: Any) -> int:
-    """Find the faces and their keypoints in clips: files, folders, globs.
+    """Find the faces and their keypoints in clips: files, folders, globs; or in a stream: the
+    number of a camera, an rtsp:// or http:// address, or - for stdin.
 
     Writes keypoints.csv (a row a face and frame, and one for each frame without), overlay.mp4,
     index.html to look at it, and run.json. A face keeps its number as long as it is followed.
 
     \b
     fkp video clip.mp4 --out results/clip/
+    fkp video 0 --view
     fkp video clip.mp4 --start 0:01 --end 0:02.5 --out - --format jsonl
     """
     return run(Request(**given))

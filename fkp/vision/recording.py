@@ -2,7 +2,8 @@
 
 import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +14,10 @@ import numpy as np
 
 from fkp.errors import ImageError
 from fkp.vision.images import Image
-from fkp.vision.video import Clip
+from fkp.vision.video import Clip, is_stream
 
-THREADS = 2
-"""Of the encoder: what it writes depends on their number."""
+THREADS = 1
+"""Of the encoder: with more, and a highest rate, x264 writes something else each time."""
 
 QUALITY = 21
 """x264's constant rate factor, as long as the size allows it."""
@@ -33,6 +34,8 @@ SLOWEST = 64_000
 
 def bits_a_second(path: str | Path, clip: Clip) -> int:
     """What the pictures of a clip take; 0 where that is not known."""
+    if is_stream(str(path)):
+        return 0
     if clip.stream.bit_rate:
         return int(clip.stream.bit_rate)
     length = clip.container.duration
@@ -50,6 +53,7 @@ class Recording:
     def __init__(
         self, path: Path, size_wh: tuple[int, int], time_base: Fraction, most: int = 0
     ) -> None:
+        self.path = path
         self._even = tuple(side + side % 2 for side in size_wh)
         options = {"preset": "veryfast", "crf": str(QUALITY), "bf": "0"}
         if most:
@@ -93,21 +97,27 @@ class Recording:
         self._out.close()
 
 
-def with_sound(pictures: Path, source: str, path: Path, start: float, end: float) -> None:
-    """Write an MP4 that plays from its first byte on: pictures of a recording, sound of a clip.
+def with_sound(
+    parts: Sequence[Path], source: str | None, path: Path, start: float, end: float
+) -> None:
+    """Write an MP4 that plays from its first byte on: the pictures of some recordings, one after
+    the other, and the sound of a clip.
 
-    start, end: seconds; sound outside is left out.
+    source: None for no sound. start, end: seconds; sound outside is left out.
     """
-    with (
-        av.open(str(pictures)) as film,
-        av.open(source, metadata_errors="replace") as clip,
-        av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as out,
-    ):
-        moving = film.streams.video[0]
+    with ExitStack() as stack:
+        films = [stack.enter_context(av.open(str(part))) for part in parts]
+        out = stack.enter_context(
+            av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
+        )
+        moving = films[0].streams.video[0]
         target: Any = out.add_stream_from_template(moving)
         target.time_base = moving.time_base
-        tracks = [_packets(film, moving, target)]
-        if clip.streams.audio:
+        tracks = [_joined(films, target)]
+        clip = None
+        if source is not None:
+            clip = stack.enter_context(av.open(source, metadata_errors="replace"))
+        if clip is not None and clip.streams.audio:
             sound = clip.streams.audio[0]
             if sound.codec_context.name in COPIED:
                 track: Any = out.add_stream_from_template(sound)
@@ -117,6 +127,11 @@ def with_sound(pictures: Path, source: str, path: Path, start: float, end: float
                 tracks.append(_encoded(clip, sound, track, start, end))
         for _, _, packet in heapq.merge(*tracks, key=lambda one: one[:2]):
             out.mux(packet)
+
+
+def _joined(films: Sequence[Any], target: Any) -> Iterator[tuple[float, int, Any]]:
+    for film in films:
+        yield from _packets(film, film.streams.video[0], target)
 
 
 def _packets(

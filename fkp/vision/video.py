@@ -1,6 +1,7 @@
 """Videos in: every frame with its true time, by PyAV (FFmpeg's libraries)."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,9 @@ VIDEO_SUFFIXES = frozenset(
 )
 """What counts as a clip by its name when a folder is listed."""
 
+PATIENCE = 10.0
+"""Seconds without an answer after which a connection counts as lost."""
+
 _LUMA_FIRST = frozenset(
     {"gray", "nv12", "nv21", "yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p"}
     | {"yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"}
@@ -36,6 +40,16 @@ _STRETCHED = np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astyp
 def is_video_name(name: str) -> bool:
     """Whether a file of this name is taken for a clip."""
     return os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
+
+
+def is_stream(name: str) -> bool:
+    """Whether this is no file: a camera's number, an address, or `-` for stdin."""
+    return name == "-" or ((name.isdigit() or "://" in name) and not os.path.exists(name))
+
+
+def is_live(name: str) -> bool:
+    """Whether its pictures come when they come: a camera's number, or RTSP."""
+    return is_stream(name) and (name.isdigit() or name.startswith(("rtsp://", "rtsps://")))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,16 +140,16 @@ def look_through(path: str | Path) -> ClipFacts:
 
 
 class Clip:
-    """A video file that is open for reading.
+    """A video that is open for reading: a file, or a stream as `is_stream` has it.
 
     Raises ImageError (the reason alone; the caller knows the path) where it cannot be opened or has
     no pictures. time_base: seconds a unit of `Frame.pts`.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, source: str | Path) -> None:
         self.notes: list[str] = []
         try:
-            self._container = av.open(str(path), metadata_errors="replace")
+            self._container = _opened(str(source))
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise ImageError(_reason(error)) from error
         streams = [s for s in self._container.streams.video if not _is_cover(s)]
@@ -209,6 +223,21 @@ class Clip:
         trace: TracebackType | None,
     ) -> None:
         self._container.close()
+
+
+def _opened(source: str) -> Any:
+    if not is_stream(source):
+        return av.open(source, metadata_errors="replace")
+    if source == "-":
+        return av.open(sys.stdin.buffer, metadata_errors="replace")
+    if source.isdigit():
+        if sys.platform == "darwin":
+            return av.open(source, format="avfoundation", options={"framerate": "30"})
+        if sys.platform.startswith("linux"):
+            return av.open(f"/dev/video{source}", format="v4l2")
+        raise ImageError("a camera is read on Linux and macOS; elsewhere pipe ffmpeg's into -")
+    options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
+    return av.open(source, options=options, timeout=PATIENCE, metadata_errors="replace")
 
 
 def _is_cover(stream: Any) -> bool:

@@ -54,9 +54,17 @@ class Excerpt:
 
 
 def shots(
-    frames: Iterable[Frame], detector: FaceDetector, excerpt: Excerpt, watch: Watch
+    frames: Iterable[Frame],
+    detector: FaceDetector,
+    excerpt: Excerpt,
+    watch: Watch,
+    detect_every: int = DETECT_EVERY,
+    done: int = 0,
+    followed: int = 0,
 ) -> Iterator[Shot]:
-    """The wanted frames."""
+    """The wanted frames behind the first `done`; faces are found in those behind the first
+    `followed`.
+    """
     cuts = Cuts()
     wanted = since = 0
     pending = False  # a cut in a frame that is not wanted itself
@@ -75,10 +83,11 @@ def shots(
         if shot.gray is not None:
             shot.cut, pending = pending, False
             since = 0 if shot.cut else since + 1
-            if since % DETECT_EVERY == 0:
+            if since % detect_every == 0 and wanted > followed:
                 shot.found = detector.detect(frame.bgr())
                 watch.lap("detect")
-        yield shot
+        if wanted > done:
+            yield shot
         if wanted == excerpt.most:
             return
 

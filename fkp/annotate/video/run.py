@@ -1,53 +1,54 @@
 """The engine of clips: frames in, results out, and the overlay as a video on the side."""
 
-import queue
-import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Protocol
 
 import numpy as np
 
 from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.outcome import Annotated, Result
+from fkp.annotate.outcome import Result
 from fkp.annotate.pipeline import AnnotateConfig, Chunk
+from fkp.annotate.video.film import Drawing, Drawn, Film, Undrawn
 from fkp.annotate.video.follow import Follower
-from fkp.annotate.video.reading import Ahead, Excerpt, Shot, chunks, shots
-from fkp.annotate.video.steady import Steady
+from fkp.annotate.video.live import Live
+from fkp.annotate.video.reading import DETECT_EVERY, Ahead, Excerpt, Shot, chunks, shots
+from fkp.annotate.video.state import State
+from fkp.annotate.video.steady import LOOKAHEAD, Steady
 from fkp.annotate.watch import Watch, add_seconds
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import Detections, FaceDetector
-from fkp.vision.draw import KeypointAnnotator, hide
-from fkp.vision.images import Image, resized
-from fkp.vision.recording import Recording, bits_a_second
-from fkp.vision.video import Clip, Frame
+from fkp.vision.images import Image
+from fkp.vision.recording import bits_a_second
+from fkp.vision.video import Clip, Frame, is_stream
 
-WAITING = 8
-"""Frames that wait to be drawn at most."""
+PART = 240
+"""Frames after which a run can go on, if it is stopped, at least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Film:
-    """The overlay to make. path: for the pictures alone; size: the long side at most, pixels, 0
-    for the clip's; hidden: `eyes` or `face` to make them unrecognisable, or nothing.
-    """
+class RawTable(Protocol):
+    """Takes the results as the network has them, before they are steadied."""
 
-    path: Path
-    size: int = 0
-    hidden: str = ""
-    annotator: KeypointAnnotator = field(default_factory=KeypointAnnotator)
+    def write(self, result: Result) -> None:
+        """The rows of a frame."""
+        ...
+
+    def flush(self) -> int:
+        """Bring them to the disk; how many bytes there are."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class ClipEngine:
     """Annotates one clip.
 
-    smooth, fill: as in `Steady`. film: None draws nothing. raw: called with the results as the
-    network has them, before they are steadied.
+    smooth, fill: as in `Steady`. film: None draws nothing. states: the folder for what it takes to
+    go on after a stop, None for none; past: where to go on. live: None takes every frame.
     """
 
     network: KeypointNetwork
@@ -57,58 +58,113 @@ class ClipEngine:
     smooth: float = 0.5
     fill: int = 0
     film: Film | None = None
-    raw: Callable[[Result], None] | None = None
+    raw: RawTable | None = None
+    states: Path | None = None
+    past: State | None = None
+    live: Live | None = None
 
     def run(
         self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
     ) -> Generator[Chunk]:
-        """The frames of the one input, chunk by chunk; raises ImageError if there are none."""
+        """The frames of the one input, chunk by chunk; raises ImageError if there are none.
+
+        A chunk is resumable where `State` was saved behind it.
+        """
         (path,) = inputs.paths
         reading, watch = Watch(), Watch()
-        follower, steady = Follower(self.network, self.config), Steady(self.smooth, self.fill)
+        follower, steady, followed = self._begin()
         waiting: deque[Frame] = deque()
-        count = 0
-        with (
-            Clip(path) as clip,
-            Ahead(self._chunks(clip, reading)) as ahead,
-            _Drawing.of(self.film, path, clip) as drawing,
-        ):
+        last = done
+        with ExitStack() as stack:
+            clip = stack.enter_context(Clip(path))
+            source = self._source(stack, clip, reading)
+            drawing = stack.enter_context(self._drawing(path, clip, done))
             total = self._expected(clip)
-            for chunk in _and_end(ahead):
+            if self.past is not None:
+                waiting.extend(shot.frame for shot in next(source) or [])
+            for chunk in source:
                 watch.lap("waiting")
                 if chunk is None:
                     results = steady.flush()
                 else:
                     found = follower.follow(chunk)
-                    if self.raw is not None:
-                        for result in found:
-                            self.raw(result)
+                    self._note(found)
                     results = steady.push(found)
                     waiting.extend(shot.frame for shot in chunk)
+                    followed += len(chunk)
                 watch.lap("network")
                 for result in results:
-                    drawing.put(waiting.popleft(), result)
-                count += len(results)
-                progress(count, max(total, count))
+                    frame = waiting.popleft()
+                    drawing.put(frame, result)
+                    if self.live is not None:
+                        self.live.told(frame)
+                done += len(results)
+                progress(done, max(total, done))
+                mark = self.states is not None and chunk is not None and done - last >= PART
+                if mark:
+                    drawing.part(done)
+                    self._save(done, followed, follower, steady)
+                    last = done
                 watch.lap("drawing")
                 seconds = dict(watch.seconds)
                 watch.seconds.clear()
-                yield Chunk([path] * len(results), results, seconds)
+                yield Chunk([path] * len(results), results, seconds, resumable=mark)
             drawing.finish()
             watch.lap("drawing")
             add_seconds(reading.seconds, watch.seconds)
-            yield Chunk([], [], reading.seconds)
+            yield Chunk([], [], reading.seconds, resumable=False)
 
-    def _chunks(self, clip: Clip, watch: Watch) -> Iterator[list[Shot]]:
+    def _begin(self) -> tuple[Follower, Steady, int]:
+        """Follower, smoother, and the number of frames that they have seen."""
+        past = self.past
+        if past is not None:
+            follower = Follower(self.network, self.config, past.tracks, past.count)
+            return follower, past.steady, past.followed
+        lookahead = LOOKAHEAD if self.live is None else 0
+        return Follower(self.network, self.config), Steady(self.smooth, self.fill, lookahead), 0
+
+    def _source(self, stack: ExitStack, clip: Clip, watch: Watch) -> Iterator[list[Shot] | None]:
+        """Chunks; None behind the last one."""
         detector = self.detector or _Whole(self.network)
-        return chunks(shots(clip.frames(), detector, self.excerpt, watch))
+        if self.live is not None:
+            frames = stack.enter_context(self.live.newest(clip.frames()))
+            each = shots(frames, detector, self.excerpt, watch, detect_every=1)
+            return _and_end([shot] for shot in each)
+        done, followed = (self.past.done, self.past.followed) if self.past else (0, 0)
+        wanted = shots(
+            clip.frames(), detector, self.excerpt, watch, DETECT_EVERY, done, followed
+        )  # fmt: skip
+        return _and_end(iter(stack.enter_context(Ahead(self._chunks(wanted, followed - done)))))
+
+    def _chunks(self, wanted: Iterator[Shot], before: int) -> Iterator[list[Shot]]:
+        """First those frames, if any, whose results wait; then chunks."""
+        if self.past is not None:
+            yield list(islice(wanted, before))
+        yield from chunks(wanted)
+
+    def _drawing(self, path: str, clip: Clip, number: int) -> Drawing:
+        if self.film is None:
+            return Undrawn()
+        most = bits_a_second(path, clip)
+        return Drawn(self.film, clip.time_base, most, number, from_zero=is_stream(path))
+
+    def _note(self, found: Sequence[Result]) -> None:
+        if self.raw is not None:
+            for result in found:
+                self.raw.write(result)
+
+    def _save(self, done: int, followed: int, follower: Follower, steady: Steady) -> None:
+        assert self.states is not None
+        raw = 0 if self.raw is None else self.raw.flush()
+        state = State(done, followed, follower.tracks, follower.count, steady, raw)
+        state.save(self.states)
 
     def _expected(self, clip: Clip) -> int:
         total = -(-clip.expected // self.excerpt.every)
         return min(total, self.excerpt.most) if self.excerpt.most else total
 
 
-def _and_end(items: Ahead) -> Iterator[list[Shot] | None]:
+def _and_end(items: Iterator[list[Shot]]) -> Iterator[list[Shot] | None]:
     yield from items
     yield None
 
@@ -129,86 +185,3 @@ class _Whole:
         anchors = transform.invert(self._layout - 0.5)
         box = np.array([[0, 0, width, height]], np.float32)
         return Detections(box, np.full(1, np.nan, np.float32), anchors[None])
-
-
-class _Drawing:
-    """Draws and encodes frames in a thread of its own."""
-
-    def __init__(self, film: Film, path: str, clip: Clip) -> None:
-        self._film, self._time_base = film, clip.time_base
-        self._most = bits_a_second(path, clip)
-        self._queue: queue.Queue[tuple[Frame, Result] | None] = queue.Queue(WAITING)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._problem: BaseException | None = None
-        self._thread.start()
-
-    @staticmethod
-    def of(film: Film | None, path: str, clip: Clip) -> "_Drawing | _NoDrawing":
-        return _NoDrawing() if film is None else _Drawing(film, path, clip)
-
-    def put(self, frame: Frame, result: Result) -> None:
-        """Draw a frame, soon."""
-        self._queue.put((frame, result))
-        self._check()
-
-    def finish(self) -> None:
-        """Wait for the last one."""
-        self._queue.put(None)
-        self._thread.join()
-        self._check()
-
-    def _check(self) -> None:
-        if self._problem is not None:
-            raise self._problem
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._thread.is_alive():
-            self._queue.put(None)
-            self._thread.join()
-
-    def _run(self) -> None:
-        recording: Recording | None = None
-        try:
-            while (item := self._queue.get()) is not None:
-                frame, result = item
-                if not isinstance(result, Annotated):
-                    continue  # nothing to show: the frame before stays on the screen
-                image, faces = frame.bgr(), result.faces
-                if self._film.hidden:
-                    image = hide(image, faces, self._film.hidden)
-                longest = max(image.shape[:2])
-                scale = min(1.0, self._film.size / longest) if self._film.size else 1.0
-                image = self._film.annotator.draw(resized(image, scale), faces.scaled(scale))
-                if recording is None:
-                    size = (image.shape[1], image.shape[0])
-                    most = round(self._most * scale**2)
-                    recording = Recording(self._film.path, size, self._time_base, most)
-                recording.write(image, frame.pts)
-            if recording is not None:
-                recording.__exit__(None, None, None)
-        except BaseException as error:  # the caller raises it
-            self._problem = error
-            while self._queue.get() is not None:
-                pass  # let the caller go on to where it sees the problem
-
-
-class _NoDrawing:
-    def put(self, frame: Frame, result: Result) -> None:
-        """Nothing."""
-
-    def finish(self) -> None:
-        """Nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None

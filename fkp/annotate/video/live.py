@@ -1,0 +1,117 @@
+"""Pictures as they come: frames are dropped rather than that the results fall behind."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from fkp.vision.video import Frame
+
+KEPT = 10_000
+"""Latencies that are remembered: of the last frames."""
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """How a live run goes.
+
+    pace: whether frames have to wait for their time, as those of a file. stop: set it to end the
+    run. done: frames with results; dropped: frames that were not looked at; latencies: seconds
+    from when a frame was there to when its results were.
+    """
+
+    pace: bool = False
+    stop: threading.Event = field(default_factory=threading.Event)
+    done: int = 0
+    dropped: int = 0
+    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
+    _came: dict[int, float] = field(default_factory=dict)
+
+    def newest(self, frames: Iterator[Frame]) -> "Newest":
+        """The frames that there is time for."""
+        return Newest(frames, self)
+
+    def taken(self, frame: Frame, came: float) -> None:
+        """Work on a frame begins, which came then."""
+        self._came[frame.index] = came
+
+    def told(self, frame: Frame) -> None:
+        """The results of a frame are there."""
+        self.done += 1
+        self.latencies.append(time.monotonic() - self._came.pop(frame.index))
+        # Frames between those that were wanted have no results.
+        self._came = {index: came for index, came in self._came.items() if index > frame.index}
+
+    def latency(self) -> tuple[float, float]:
+        """Median and 95th percentile in seconds; NaN without any frame."""
+        if not self.latencies:
+            return float("nan"), float("nan")
+        median, high = np.percentile(list(self.latencies), [50, 95])
+        return float(median), float(high)
+
+
+class Newest:
+    """Reads frames in a thread; whoever iterates gets the newest one, the others are dropped."""
+
+    def __init__(self, frames: Iterator[Frame], live: Live) -> None:
+        self._frames, self._live = frames, live
+        self._changed = threading.Condition()
+        self._slot: tuple[Frame, float] | None = None
+        self._ended = self._left = False
+        self._problem: BaseException | None = None
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._left = True
+        # A camera gives a frame soon; a dead connection ends with its time limit.
+        self._thread.join(timeout=2)
+
+    def __iter__(self) -> Iterator[Frame]:
+        while not self._live.stop.is_set():
+            with self._changed:
+                # Woken now and then to see whether it is time to stop.
+                self._changed.wait_for(lambda: self._slot is not None or self._ended, timeout=0.1)
+                item, self._slot = self._slot, None
+                if item is None and self._ended:
+                    if self._problem is not None:
+                        raise self._problem
+                    return
+            if item is not None:
+                self._live.taken(*item)
+                yield item[0]
+
+    def _read(self) -> None:
+        try:
+            began: float | None = None
+            for frame in self._frames:
+                now = time.monotonic()
+                if self._live.pace:
+                    began = now - frame.time if began is None else began
+                    time.sleep(max(0.0, began + frame.time - now))
+                    now = time.monotonic()
+                if self._left or self._live.stop.is_set():
+                    return
+                with self._changed:
+                    self._live.dropped += self._slot is not None
+                    self._slot = (frame, now)
+                    self._changed.notify()
+        except BaseException as error:  # who iterates raises it
+            self._problem = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify()

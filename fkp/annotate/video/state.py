@@ -1,0 +1,108 @@
+"""What a run over a clip knows between two frames, on disk, so that it can go on from there."""
+
+import base64
+import dataclasses
+import json
+import os
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fkp.annotate.outcome import Annotated, Failure, Moment
+from fkp.annotate.video.steady import OneEuro, Steady
+from fkp.errors import FkpError
+from fkp.keypoints import Faces, Scheme
+from fkp.vision.tracking import Spot, Track
+
+_CLASSES = {
+    c.__name__: c for c in (Annotated, Faces, Failure, Moment, OneEuro, Spot, Steady, Track)
+}
+_NUMBERS = ("float32", "float64", "complex128")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """After some frames. done: frames with results; followed: frames seen, of which some wait.
+
+    tracks, count: of the `Follower`. raw: bytes of the table of raw points.
+    """
+
+    done: int
+    followed: int
+    tracks: list[Track]
+    count: int
+    steady: Steady
+    raw: int = 0
+
+    def save(self, folder: Path) -> None:
+        """Write it; the one before stays, the others go."""
+        own = {f.name: _frozen(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        part = folder / ".state.part"
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(own, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, _path(folder, self.done))
+        for old in sorted(folder.glob("state-*.json"))[:-2]:
+            old.unlink()
+
+    @classmethod
+    def load(cls, folder: Path, done: int, scheme: Scheme) -> "State":
+        """That after `done` frames; raises FkpError."""
+        path = _path(folder, done)
+        try:
+            own = json.loads(path.read_text(encoding="utf-8"))
+            state = cls(**{name: _thawed(value, scheme) for name, value in own.items()})
+            if state.done != done or not isinstance(state.steady, Steady):
+                raise ValueError("of another moment")
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise FkpError(
+                f"{path}: cannot be gone on from: {error}; use --overwrite to start again"
+            ) from error
+        return state
+
+
+def _path(folder: Path, done: int) -> Path:
+    return folder / f"state-{done:09d}.json"
+
+
+def _frozen(value: Any) -> Any:
+    """As JSON has it."""
+    if isinstance(value, np.ndarray):
+        data = base64.b64encode(value.tobytes()).decode()
+        return {"array": data, "of": value.dtype.name, "shape": list(value.shape)}
+    if isinstance(value, Scheme):
+        return {"scheme": value.name}
+    if dataclasses.is_dataclass(value):
+        own = {f.name: _frozen(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"class": type(value).__name__, "own": own}
+    if isinstance(value, dict):
+        return {"dict": [[_frozen(k), _frozen(v)] for k, v in value.items()]}
+    if isinstance(value, list | tuple | deque):
+        return {type(value).__name__: [_frozen(one) for one in value]}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _thawed(value: Any, scheme: Scheme) -> Any:
+    """The inverse of `_frozen`; only of what stands there."""
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"array": data, "of": kind, "shape": shape} if kind in _NUMBERS:
+            return np.frombuffer(base64.b64decode(data), kind).reshape(shape).copy()
+        case {"scheme": _}:
+            return scheme
+        case {"class": name, "own": own}:
+            return _CLASSES[name](**{key: _thawed(one, scheme) for key, one in own.items()})
+        case {"dict": pairs}:
+            return {_thawed(k, scheme): _thawed(v, scheme) for k, v in pairs}
+        case {"list": items}:
+            return [_thawed(one, scheme) for one in items]
+        case {"tuple": items}:
+            return tuple(_thawed(one, scheme) for one in items)
+        case {"deque": items}:
+            return deque(_thawed(one, scheme) for one in items)
+    raise ValueError("unknown content")

@@ -1,0 +1,126 @@
+"""A page on this machine that shows the pictures of a run as they are drawn."""
+
+import hmac
+import json
+import secrets
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from types import TracebackType
+from typing import Self
+
+from fkp.vision.images import Image, encoded_jpeg
+
+QUALITY = 80
+"""Of the JPEGs."""
+
+_BORDER = b"--frame\r\n"
+_PART = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" + _BORDER
+"""The border is sent with the picture before it: browsers show that only then."""
+
+
+class View:
+    """Serves the newest picture to browsers on this machine, which have to know the address.
+
+    facts: what the page says of the run, now.
+    """
+
+    def __init__(self, facts: Callable[[], dict[str, object]]) -> None:
+        self.facts = facts
+        self.token = secrets.token_urlsafe(24)
+        self._changed = threading.Condition()
+        self._picture: Image | None = None
+        self._jpeg = b""
+        self._number, self._encoded = 0, 0
+        self.ended = False
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def address(self) -> str:
+        """Of the page."""
+        return f"http://127.0.0.1:{self._server.server_port}/{self.token}/"
+
+    def show(self, picture: Image) -> None:
+        """The newest picture (H, W, 3) BGR; nothing may write into it any more."""
+        with self._changed:
+            self._picture = picture
+            self._number += 1
+            self._changed.notify_all()
+
+    def after(self, number: int) -> tuple[int, bytes]:
+        """Number and JPEG of the newest picture, when there is one newer than `number`; b"" at the
+        end.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._number > number or self.ended)
+            if self._number <= number or self._picture is None:
+                return number, b""
+            if self._encoded != self._number:
+                self._jpeg, self._encoded = encoded_jpeg(self._picture, QUALITY), self._number
+            return self._number, self._jpeg
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._changed:
+            self.ended = True
+            self._changed.notify_all()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _handler(view: View) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            _, token, *rest = self.path.partition("?")[0].split("/")
+            if not hmac.compare_digest(token.encode(), view.token.encode()):
+                self.send_error(404)
+            elif rest == [""]:
+                page = files("fkp.annotate.video").joinpath("view.html").read_bytes()
+                self._send("text/html; charset=utf-8", page)
+            elif rest == ["facts"]:
+                self._send("application/json", json.dumps(view.facts()).encode())
+            elif rest == ["pictures"]:
+                self._pictures()
+            else:
+                self.send_error(404)
+
+        def _send(self, kind: str, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def _pictures(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.send_header("Cache-Control", "no-store")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            number, self.close_connection = 0, True
+            try:
+                self.wfile.write(_BORDER)
+                while jpeg := (following := view.after(number))[1]:
+                    number = following[0]
+                    self.wfile.write(_PART % (len(jpeg), jpeg))
+            except (BrokenPipeError, ConnectionResetError):
+                return  # the page was closed or loaded again
+
+        def log_message(self, format: str, *args: object) -> None:
+            return  # the terminal is the run's
+
+    return Handler
