@@ -13,6 +13,10 @@ class ImageError(FkpError):
     """A picture that cannot be read or written."""
 
 
+class NoPicturesError(ImageError):
+    """A video in which there is not a single frame."""
+
+
 class ModelError(FkpError):
     """A checkpoint that cannot be read, or that does not fit the data."""
 

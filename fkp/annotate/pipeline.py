@@ -46,7 +46,7 @@ class Chunk:
     """Some inputs with what was found in them, drawn if so wished.
 
     seconds: spent, by stage. killed: worker processes that did not survive it. resumable: whether
-    the engine can go on behind it.
+    the engine can go on behind it. notes: what there is to say of the inputs.
     """
 
     paths: Sequence[str]
@@ -54,6 +54,7 @@ class Chunk:
     seconds: dict[str, float] = field(default_factory=dict)
     killed: int = 0
     resumable: bool = True
+    notes: Sequence[str] = ()
 
 
 class Engine(Protocol):
@@ -125,6 +126,7 @@ def annotate(
             summary.add(chunk.seconds)
             summary.add(watch.seconds)
             summary.killed += chunk.killed
+            summary.notes.update(chunk.notes)
     return summary
 
 

@@ -143,6 +143,7 @@ class ClipFolder:
             "frames": frames,
             "statuses": dict(summary.statuses),
             "faces": summary.faces,
+            "notes": dict(summary.notes),
             "seconds": {k: round(v, 3) for k, v in {**summary.seconds, "total": seconds}.items()},
             "frames_per_second": round(frames / seconds, 2),
         }
@@ -174,6 +175,9 @@ def report(
 ) -> None:
     """Say what a run came to."""
     n, counts = sum(summary.statuses.values()), summary.statuses
+    if n == counts["unreadable"] == 1:  # the clip itself
+        console.warn(f"unreadable: {path}: {summary.failures[0][1]}")
+        return
     say(
         f"{path}: {n} frames in {seconds:.1f} s ({n / seconds:.1f} a second), {counts['ok']} with "
         f"faces, {counts['no_face']} without, {counts['unreadable']} that cannot be decoded"
@@ -184,5 +188,7 @@ def report(
             f"{live.dropped} frames dropped; results {1000 * median:.0f} ms after their frame, "
             f"95 % within {1000 * high:.0f} ms"
         )
+    for note in summary.notes:
+        console.warn(f"{path}: {note}")
     if summary.failures:
         console.warn(f"{path}: {len(summary.failures)} frames: {summary.failures[0][1]}")

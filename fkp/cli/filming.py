@@ -26,7 +26,7 @@ from fkp.annotate.video.view import View
 from fkp.cli import console
 from fkp.cli.clip_folder import ClipFolder, report
 from fkp.cli.models import find_detector, load_named, networks
-from fkp.errors import FkpError, ImageError
+from fkp.errors import FkpError
 from fkp.keypoints import Scheme
 from fkp.learn.devices import single_thread
 from fkp.vision.video import is_live, is_stream
@@ -232,13 +232,8 @@ def _to_stdout(paths: tuple[str, ...], engine: ClipEngine, output: Output) -> in
         table = TableStream(sys.stdout.buffer, output.stream)
         for path in paths:
             started = time.perf_counter()
-            try:
-                with console.progress("video") as bar:
-                    summary = annotate(Inputs((path,), 0, ""), engine, bar, table)
-            except ImageError as error:
-                console.warn(f"unreadable: {path}: {error}")
-                code = 3
-                continue
+            with console.progress("video") as bar:
+                summary = annotate(Inputs((path,), 0, ""), engine, bar, table)
             report(path, summary, engine.live, time.perf_counter() - started, console.note)
             code = 3 if summary.failures else code
     except BrokenPipeError:  # `| head` has seen enough
@@ -253,12 +248,8 @@ def _to_folders(request: Request, found: Inputs, engine: ClipEngine, output: Out
         identity = request.identity(path, output.scheme)
         one = ClipFolder(path, out, engine, output, identity)
         draws = not request.no_overlays
-        try:
-            own = one.make(draws, request.raw, request.series, request.overwrite, request.resume)
-            code = max(code, own)
-        except ImageError as error:
-            console.warn(f"unreadable: {path}: {error}")
-            code = 3
+        own = one.make(draws, request.raw, request.series, request.overwrite, request.resume)
+        code = max(code, own)
     return code
 
 

@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 
-from fkp.errors import ImageError
+from fkp.errors import NoPicturesError
 from fkp.vision.images import Image, to_gray
 
 VIDEO_SUFFIXES = frozenset(
@@ -121,9 +121,6 @@ def look_through(path: str | Path) -> ClipFacts:
                 size = (frame.decoded.width, frame.decoded.height)
         if rotation % 180:
             size = size[::-1]
-        notes = list(clip.notes)
-        if abs(clip.expected - len(times)) > max(2, 0.02 * clip.expected) and clip.expected:
-            notes.append(f"the file says {clip.expected} frames, there are {len(times)}")
         gaps = np.diff(times)
         return ClipFacts(
             *size,
@@ -135,15 +132,16 @@ def look_through(path: str | Path) -> ClipFacts:
             steady=len(gaps) == 0 or int(gaps.max() - gaps.min()) <= 1,
             rotated=rotation % 360 != 0,
             sound=bool(clip.container.streams.audio),
-            notes=tuple(notes),
+            notes=tuple(clip.notes),
         )
 
 
 class Clip:
     """A video that is open for reading: a file, or a stream as `is_stream` has it.
 
-    Raises ImageError (the reason alone; the caller knows the path) where it cannot be opened or has
-    no pictures. time_base: seconds a unit of `Frame.pts`.
+    Raises NoPicturesError (the reason alone; the caller knows the path) where it cannot be opened
+    or has no pictures. time_base: seconds a unit of `Frame.pts`. notes: what is wrong with it, as
+    far as it was read.
     """
 
     def __init__(self, source: str | Path) -> None:
@@ -151,12 +149,12 @@ class Clip:
         try:
             self._container = _opened(str(source))
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise ImageError(_reason(error)) from error
+            raise NoPicturesError(_reason(error)) from error
         streams = [s for s in self._container.streams.video if not _is_cover(s)]
         if not streams:
             kinds = ", ".join(sorted({s.type for s in self._container.streams})) or "nothing"
             self._container.close()
-            raise ImageError(f"no video stream: {kinds} in it")
+            raise NoPicturesError(f"no video stream: {kinds} in it")
         self.stream = streams[0]
         self.stream.thread_type = "AUTO"
         base = self.stream.time_base
@@ -187,7 +185,9 @@ class Clip:
             yield Frame(index, pts, float(pts * self.time_base), problem, decoded)
             index += 1
         if index == 0:
-            raise ImageError("no frame in it")
+            raise NoPicturesError("no frame in it")
+        if abs(self.expected - index) > max(2, 0.02 * self.expected) and self.expected:
+            self.notes.append(f"the file says {self.expected} frames, there are {index}")
 
     def _decoded(self) -> Iterator[tuple[int | None, Any, str]]:
         packets = self._container.demux(self.stream)
@@ -235,7 +235,7 @@ def _opened(source: str) -> Any:
             return av.open(source, format="avfoundation", options={"framerate": "30"})
         if sys.platform.startswith("linux"):
             return av.open(f"/dev/video{source}", format="v4l2")
-        raise ImageError("a camera is read on Linux and macOS; elsewhere pipe ffmpeg's into -")
+        raise NoPicturesError("a camera is read on Linux and macOS; elsewhere pipe ffmpeg's into -")
     options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
     return av.open(source, options=options, timeout=PATIENCE, metadata_errors="replace")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.outcome import Result
+from fkp.annotate.outcome import Failure, Result
 from fkp.annotate.pipeline import AnnotateConfig, Chunk
 from fkp.annotate.video.film import Drawing, Drawn, Film, Undrawn
 from fkp.annotate.video.follow import Follower
@@ -21,6 +21,7 @@ from fkp.annotate.video.reading import DETECT_EVERY, Ahead, Excerpt, Shot, chunk
 from fkp.annotate.video.state import State
 from fkp.annotate.video.steady import LOOKAHEAD, Steady
 from fkp.annotate.watch import Watch, add_seconds
+from fkp.errors import NoPicturesError
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import Detections, FaceDetector
 from fkp.vision.images import Image
@@ -66,11 +67,17 @@ class ClipEngine:
     def run(
         self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
     ) -> Generator[Chunk]:
-        """The frames of the one input, chunk by chunk; raises ImageError if there are none.
+        """The frames of the one input, chunk by chunk; if there are none, the failure of the whole.
 
         A chunk is resumable where `State` was saved behind it.
         """
         (path,) = inputs.paths
+        try:
+            yield from self._run(path, done, progress)
+        except NoPicturesError as error:
+            yield Chunk([path], [Failure(str(error))], resumable=False)
+
+    def _run(self, path: str, done: int, progress: Callable[[int, int], None]) -> Generator[Chunk]:
         reading, watch = Watch(), Watch()
         follower, steady, followed = self._begin()
         waiting: deque[Frame] = deque()
@@ -112,7 +119,8 @@ class ClipEngine:
             drawing.finish()
             watch.lap("drawing")
             add_seconds(reading.seconds, watch.seconds)
-            yield Chunk([], [], reading.seconds, resumable=False)
+            notes = [*clip.notes] if done else [*clip.notes, "no frame of it was wanted"]
+            yield Chunk([], [], reading.seconds, resumable=False, notes=notes)
 
     def _begin(self) -> tuple[Follower, Steady, int]:
         """Follower, smoother, and the number of frames that they have seen."""
