@@ -15,7 +15,10 @@ from fkp.vision.images import Image
 from fkp.vision.video import Frame
 
 DETECT_EVERY = 4
-"""Frames from one in which the detector looks for faces to the next."""
+"""Frames from one in which the detector looks for faces to the next, at most."""
+
+DETECT_AFTER = 0.15
+"""Seconds from one to the next, at most, where frames are further apart than a clip's."""
 
 CHUNK = 16
 """Frames that are worked on together, at most; a chunk ends with a frame that was looked at."""
@@ -66,7 +69,7 @@ def shots(
     `followed`.
     """
     cuts = Cuts()
-    wanted = since = 0
+    wanted, since, looked = 0, detect_every, -np.inf
     pending = False  # a cut in a frame that is not wanted itself
     for frame in frames:
         if frame.time > excerpt.end:
@@ -82,10 +85,13 @@ def shots(
         watch.lap("decode")
         if shot.gray is not None:
             shot.cut, pending = pending, False
-            since = 0 if shot.cut else since + 1
-            if since % detect_every == 0 and wanted > followed:
-                shot.found = detector.detect(frame.bgr())
-                watch.lap("detect")
+            since += 1
+            late = frame.time - looked >= DETECT_AFTER
+            if shot.cut or since >= detect_every or late:
+                since, looked = 0, frame.time
+                if wanted > followed:
+                    shot.found = detector.detect(frame.bgr())
+                    watch.lap("detect")
         if wanted > done:
             yield shot
         if wanted == excerpt.most:

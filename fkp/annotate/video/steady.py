@@ -16,7 +16,7 @@ LOOKAHEAD = 12
 BREAK = 0.5
 """Seconds out of sight after which a face's points are smoothed anew."""
 
-BETA = 8.0
+BETA = 6.0
 """How fast the cutoff frequency rises with speed: Hz for each face side a second."""
 
 DERIVATIVE = 4.0
