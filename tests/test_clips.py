@@ -55,7 +55,7 @@ def test_the_sample_clip(tmp_path: Path, samples: Path, video: Video) -> None:
     assert set(table["status"]) == {"ok"}
     raw = pd.read_csv(out / "raw.csv")
     assert list(raw.columns) == list(table.columns)
-    moved = np.abs(raw[IBUG68.columns] - table[IBUG68.columns]).to_numpy()
+    moved = np.abs(raw[IBUG68.columns].to_numpy() - table[IBUG68.columns].to_numpy())
     assert 0 < np.median(moved) < 0.5 < moved.max()
     assert np.allclose(shown(out / "overlay.mp4"), np.arange(120) / 25)
     assert (out / "overlay.mp4").stat().st_size < 1.5 * (samples / "clip.mp4").stat().st_size

@@ -21,7 +21,7 @@ def clip(
     results: list[Result] = []
     for i, x in enumerate(path):
         base = np.array([[60, 40], [30, 40], [45, 60], [45, 80]], np.float32)
-        points = base + [x, 0] + rng.normal(0, noise, (4, 2))
+        points = base + np.array([x, 0]) + rng.normal(0, noise, (4, 2))
         faces = Faces(
             FKP4,
             np.array([[x, 0, SIDE, SIDE]], np.float32),

@@ -152,9 +152,9 @@ def main() -> None:
         print(f"overlay: {overlay.stat().st_size / source.stat().st_size:.2f} of the clip's size")
         if given.hour:
             loop(clip, folder / "hour.mp4", -(-90_000 // given.frames))
-            for name in (clip, folder / "hour.mp4"):
-                most, seconds = memory(name, folder / "memory")
-                print(f"{name.name}: at most {most:.0f} MB in {seconds:.0f} s")
+            for source in (clip, folder / "hour.mp4"):
+                most, seconds = memory(source, folder / "memory")
+                print(f"{source.name}: at most {most:.0f} MB in {seconds:.0f} s")
 
 
 if __name__ == "__main__":
