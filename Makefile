@@ -19,8 +19,10 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/fkp annotate sample_images/ --out results/ --overwrite
+	$(BIN)/fkp video sample_images/clip.mp4 --out results/clip/ --overwrite
 	@echo
-	@echo "Open results/index.html in a browser; the table is results/keypoints.csv"
+	@echo "Open results/index.html and results/clip/index.html in a browser;"
+	@echo "the tables are results/keypoints.csv and results/clip/keypoints.csv"
 
 test: $(READY)
 	$(BIN)/python -m pytest
@@ -42,6 +44,7 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/prepare_kaggle.py
 	$(BIN)/python tests/benchmarks/annotate_photos.py
+	$(BIN)/python tests/benchmarks/video_speed.py
 
 # Both bundled networks from scratch; hours on two cores. A stopped run goes on.
 weights: $(READY)

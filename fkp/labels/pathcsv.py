@@ -116,6 +116,11 @@ def _described(
         for row in rows[~sound]
     ]
     if {"status", "face", "frame"} <= set(frame.columns):
+        if (frame["frame"] != "").any():
+            raise LabelError(
+                f"{source}: its rows are frames of a clip, not pictures; write the frames out "
+                "(ffmpeg -i clip.mp4 frames/%06d.png) and annotate these"
+            )
         status = frame["status"].to_numpy(str)
         for row, word in zip(rows[status != "ok"], status[status != "ok"], strict=True):
             rejected.append(Rejected(source, int(row), "status", f"no face: {word}", False))
