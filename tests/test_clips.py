@@ -64,9 +64,7 @@ def test_the_sample_clip(tmp_path: Path, samples: Path, video: Video) -> None:
     assert np.allclose(openface["timestamp"], table["timestamp"])
     assert set(openface["success"]) == {1}
     with pytest.raises(FkpError, match="frames of a clip, not pictures"):
-        cli.main(
-            ["prepare", str(out / "keypoints.csv"), "-o", "data.csv"], standalone_mode=False
-        )
+        cli.main(["prepare", str(out / "keypoints.csv"), "-o", "data.csv"], standalone_mode=False)
     assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")
     facts = json.loads((out / "run.json").read_text())
     assert facts["statuses"] == {"ok": 120}

@@ -63,14 +63,6 @@ def face_options(command: Command) -> Command:
             "--max-faces", type=click.IntRange(1), help="Only the surest faces of a picture."
         ),
         click.option(
-            "--confidence", is_flag=True, help="Columns for the confidence of each point."
-        ),
-        click.option(
-            "--measures",
-            is_flag=True,
-            help="Columns for how far eyes and mouth are open, and yaw, pitch and roll.",
-        ),
-        click.option(
             "--batch",
             type=click.IntRange(1),
             default=64,
@@ -101,6 +93,14 @@ def result_options(command: Command) -> Command:
             default="fkp",
             show_default=True,
             help="Also write what another tool reads: openface.csv, coco.json, yolo/ and so on.",
+        ),
+        click.option(
+            "--confidence", is_flag=True, help="Columns for the confidence of each point."
+        ),
+        click.option(
+            "--measures",
+            is_flag=True,
+            help="Columns for how far eyes and mouth are open, and yaw, pitch and roll.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run."),
         click.option("--resume", is_flag=True, help="Go on with a run that was stopped."),
