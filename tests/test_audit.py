@@ -125,7 +125,7 @@ def test_a_given_model_judges_pictures_and_drops_what_is_wrong(
     table[["image", *IBUG68.columns]].to_csv(tmp_path / "labels.csv", index=False)
     done = fkp("prepare", "labels.csv", "-o", "data.csv", "--val", "0", "--test", "0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    done = fkp("audit", "data.csv", "--drop", "--out", "a", cwd=tmp_path)
+    done = fkp("audit", "data.csv", "--drop", "--report", "a", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"{len(table)} rows judged, 1 look wrong" in done.stdout
     found = pd.read_csv(tmp_path / "a" / "audit.csv")
@@ -144,7 +144,7 @@ def test_a_given_model_judges_pictures_and_drops_what_is_wrong(
 
 def test_where_the_clean_data_may_go(tmp_path: Path) -> None:
     for arguments, message in (
-        (["-o", "x.csv"], "--output goes with --drop"),
+        (["-o", "x.csv"], "--out goes with --drop"),
         (["--drop", "-o", "data.csv"], "another name"),
         (["--drop", "-o", "x.txt"], "ends in .csv"),
     ):

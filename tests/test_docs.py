@@ -57,7 +57,8 @@ def test_the_readme_s_python_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("onnx")
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    text = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 2
     monkeypatch.chdir(tmp_path)
     shutil.copyfile(samples / "astronaut.jpg", "photo.jpg")

@@ -235,7 +235,7 @@ def test_parquet(tmp_path: Path) -> None:
 
 def cards(page: str) -> list[list[Any]]:
     """The data of a gallery."""
-    lines = page.split("const CARDS = [\n")[1].split("];")[0]
+    lines = page.split("const CARDS = [\n")[1].split("];", maxsplit=1)[0]
     return [json.loads(line.rstrip(",")) for line in lines.splitlines()]
 
 

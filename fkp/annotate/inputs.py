@@ -105,6 +105,6 @@ def _refuse(error: OSError) -> None:
 def read_list(data: bytes, separator: bytes) -> Iterable[str]:
     """Paths from a stream, one a line or NUL-terminated; bytes that are not UTF-8 survive."""
     for item in data.split(separator):
-        item = item.rstrip(b"\r") if separator == b"\n" else item
-        if item:
-            yield os.fsdecode(item)
+        path = item.rstrip(b"\r") if separator == b"\n" else item
+        if path:
+            yield os.fsdecode(path)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, Self
 
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -90,7 +90,7 @@ class Workers:
         self._thread = ThreadPoolExecutor(1)
         self._closed = False
 
-    def __enter__(self) -> "Workers":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -77,7 +77,7 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     help="dask: on a cluster, see --scheduler.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster: tcp://HOST:8786.")
-@console.quiet_option
+@console.talk_options
 def annotate_command(**given: Any) -> int:
     """Find the faces and their keypoints in pictures: files, folders, globs, or - for stdin.
 

@@ -263,6 +263,7 @@ def _expand(inputs: tuple[str, ...], null: bool) -> list[str]:
 def _print(found: Inputs, summary: Summary, seconds: float, say: Callable[[str], None]) -> None:
     n = len(found.paths)
     counts = summary.statuses
+    console.detail_seconds(summary.seconds)
     say(
         f"{n} pictures in {seconds:.1f} s ({n / seconds:.1f} a second): {summary.faces} faces in "
         f"{counts['ok']}, {counts['no_face']} without a face, {counts['unreadable']} unreadable"

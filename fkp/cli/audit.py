@@ -38,7 +38,7 @@ SHOWN = 8
 @click.option("--folds", type=click.IntRange(2, 20), default=3, show_default=True, help="Of kfold.")
 @click.option("--epochs", type=click.IntRange(1), default=12, show_default=True, help="Of kfold.")
 @click.option(
-    "--out",
+    "--report",
     type=click.Path(path_type=Path),
     default=Path(),
     help="The folder for audit.csv and audit.png; else here.",
@@ -48,19 +48,20 @@ SHOWN = 8
 )
 @click.option(
     "-o",
-    "--output",
+    "--out",
+    "output",
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
     help="The data set of --drop; else DATA-clean.csv beside the data.",
 )
-@click.option("--device", default="auto", show_default=True)
-@console.quiet_option
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
+@console.talk_options
 def audit_command(
     data: Path,
     judge: str | None,
     folds: int,
     epochs: int,
-    out: Path,
+    report: Path,
     drop: bool,
     output: Path | None,
     device: str,
@@ -78,18 +79,18 @@ def audit_command(
     """
     target = output or data.with_name(f"{data.stem}-clean.csv")
     if output is not None and not drop:
-        raise click.UsageError("--output goes with --drop")
+        raise click.UsageError("--out goes with --drop")
     if target.suffix != ".csv" or target.resolve() == data.resolve():
-        raise click.BadParameter("expected another name that ends in .csv", param_hint="--output")
+        raise click.BadParameter("expected another name that ends in .csv", param_hint="--out")
     with console.progress("prepare") as progress:
         path = prepared(data, progress)
     samples = read_samples(path)
     found = _audit(samples, judge, folds, epochs, device)
-    out.mkdir(parents=True, exist_ok=True)
-    write_audit(out / "audit.csv", found)
-    write_sheet(out / "audit.png", found)
+    report.mkdir(parents=True, exist_ok=True)
+    write_audit(report / "audit.csv", found)
+    write_sheet(report / "audit.png", found)
     _print(found)
-    console.say(f"all rows: {out / 'audit.csv'}; the worst: {out / 'audit.png'}")
+    console.say(f"all rows: {report / 'audit.csv'}; the worst: {report / 'audit.png'}")
     if drop:
         clean, rejected = found.without()
         rewrite_samples(target, clean, path)

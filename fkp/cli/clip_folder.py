@@ -175,6 +175,7 @@ def report(
 ) -> None:
     """Say what a run came to."""
     n, counts = sum(summary.statuses.values()), summary.statuses
+    console.detail_seconds(summary.seconds)
     if n == counts["unreadable"] == 1:  # the clip itself
         console.warn(f"unreadable: {path}: {summary.failures[0][1]}")
         return

@@ -1,7 +1,8 @@
 """Progress and tables on the terminal."""
 
 import os
-from collections.abc import Callable, Iterator
+import platform
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -9,6 +10,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from fkp import __version__
 
 
 class _Terminal(Console):
@@ -22,6 +25,7 @@ class _Terminal(Console):
 out = _Terminal(highlight=False)
 err = _Terminal(stderr=True, highlight=False)
 _notes = _Terminal(stderr=True, highlight=False)
+_details = _Terminal(stderr=True, highlight=False, quiet=True)
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -46,21 +50,40 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield update
 
 
-def quiet_option(command: Command) -> Command:
-    """The option that leaves only warnings and errors."""
+def talk_options(command: Command) -> Command:
+    """How much is said."""
 
-    def apply(context: click.Context, parameter: click.Parameter, quiet: bool) -> None:
-        out.quiet = _notes.quiet = quiet
+    def quiet(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+        out.quiet = _notes.quiet = given
 
-    return click.option(
-        "-q", "--quiet", is_flag=True, expose_value=False, callback=apply,
-        help="Say nothing but warnings and errors.",
-    )(command)  # fmt: skip
+    def verbose(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+        _details.quiet = not given
+        python = platform.python_version()
+        detail(f"fkp {__version__}, Python {python}, {os.cpu_count()} processors")
+
+    options = (
+        click.option(
+            "-q", "--quiet", is_flag=True, expose_value=False, callback=quiet, is_eager=True,
+            help="Say nothing but warnings and errors.",
+        ),
+        click.option(
+            "-v", "--verbose", is_flag=True, expose_value=False, callback=verbose, is_eager=True,
+            help="Say more: which network on what, seconds by stage, where an error came from.",
+        ),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def is_verbose() -> bool:
+    """Whether more is to be said."""
+    return not _details.quiet
 
 
 def silence() -> None:
     """Say nothing from here on: another process does."""
-    out.quiet = err.quiet = _notes.quiet = True
+    out.quiet = err.quiet = _notes.quiet = _details.quiet = True
 
 
 def say(text: str = "") -> None:
@@ -71,6 +94,16 @@ def say(text: str = "") -> None:
 def note(text: str) -> None:
     """A line on stderr that is no warning: where stdout is for rows."""
     _notes.print(text, markup=False, soft_wrap=True)
+
+
+def detail(text: str) -> None:
+    """A line on stderr for those who want to know more."""
+    _details.print(text, markup=False, soft_wrap=True)
+
+
+def detail_seconds(seconds: Mapping[str, float]) -> None:
+    """Seconds by stage, likewise."""
+    detail("seconds: " + ", ".join(f"{stage} {spent:.2f}" for stage, spent in seconds.items()))
 
 
 def warn(text: str) -> None:

@@ -14,14 +14,17 @@ NAMES = {"coco": "coco.json", "dlc": "CollectedData_fkp.csv", "pts": "pts", "kag
 
 @click.command("convert")
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("--to", "form", type=click.Choice(list(FORMS)), required=True)
+@click.option(
+    "--to", "form", type=click.Choice(list(FORMS)), required=True, help="The tool's form."
+)
 @click.option(
     "-o",
-    "--output",
+    "--out",
+    "output",
     type=click.Path(path_type=Path),
     help="The file to write, or for pts the folder; else DATA's name with the form's.",
 )
-@console.quiet_option
+@console.talk_options
 def convert_command(data: Path, form: str, output: Path | None) -> None:
     """Write the labels of DATA in the form of another tool.
 
@@ -36,7 +39,7 @@ def convert_command(data: Path, form: str, output: Path | None) -> None:
         samples = read_samples(prepared(data, progress))
     target = output or data.with_name(f"{data.stem}-{NAMES[form]}")
     if target.exists() and target.resolve() == data.resolve():
-        raise click.BadParameter("is the data itself", param_hint="--output")
+        raise click.BadParameter("is the data itself", param_hint="--out")
     rejected = convert(samples, form, target)
     for one in rejected[:10]:
         console.warn(f"left out: {one}")

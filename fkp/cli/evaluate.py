@@ -50,6 +50,7 @@ from fkp.learn.tables import Figures
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option(
+    "-o",
     "--out",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
@@ -68,8 +69,8 @@ from fkp.learn.tables import Figures
     show_default=True,
     help="How many of the worst rows to draw; 0: no sheet.",
 )
-@click.option("--device", default="auto", show_default=True)
-@console.quiet_option
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
+@console.talk_options
 def evaluate_command(
     models: tuple[str, ...],
     data: Path,

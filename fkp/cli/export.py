@@ -19,10 +19,19 @@ CROPS = Path(fkp.__file__).parent / "weights" / "crops.npy"
 @click.command("export")
 @click.argument("model")
 @click.option(
-    "--format", "form", type=click.Choice(list(FORMATS)), default="onnx", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="onnx",
+    show_default=True,
+    help="Of the other runtime.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="The file; else MODEL's, renamed."
+    "-o",
+    "--out",
+    "output",
+    type=click.Path(path_type=Path),
+    help="The file; else MODEL's, renamed.",
 )
 @click.option(
     "--check",
@@ -30,7 +39,7 @@ CROPS = Path(fkp.__file__).parent / "weights" / "crops.npy"
     metavar="DATA.csv",
     help="A data set of fkp prepare to compare on; else a few crops that come with fkp.",
 )
-@console.quiet_option
+@console.talk_options
 def export_command(model: str, form: str, output: Path | None, check: Path | None) -> None:
     """Write MODEL for other runtimes, and check that it gives the same points there.
 

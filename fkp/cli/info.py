@@ -25,7 +25,7 @@ VIDEO_SUFFIXES = (
 @click.command("info")
 @click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="A network's header as JSON.")
-@console.quiet_option
+@console.talk_options
 def info_command(file: str, as_json: bool) -> None:
     """Say what FILE is: a network (or `bundled`), a data set, a table of labels, or a video.
 

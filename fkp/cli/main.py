@@ -3,9 +3,11 @@
 import importlib
 import signal
 import sys
+import traceback
 from types import FrameType
 
 import click
+from click.shell_completion import CompletionItem
 
 from fkp import __version__
 from fkp.errors import FkpError
@@ -22,6 +24,7 @@ _SUMMARIES = {
     "convert": "Write labels in the form of another tool.",
     "export": "Write a network for other runtimes.",
     "info": "Say what a network or a table is.",
+    "doctor": "Say what is installed here, and how fast it is.",
 }
 COMMANDS = tuple(_SUMMARIES)
 
@@ -39,6 +42,15 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"fkp.cli.{cmd_name} has no command")
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # Without importing every command, as click would.
+        names = [
+            CompletionItem(name, help=summary)
+            for name, summary in _SUMMARIES.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -59,6 +71,14 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
+def _trace(error: Exception) -> None:
+    """With --verbose, where an error came from."""
+    from fkp.cli import console
+
+    if console.is_verbose():
+        traceback.print_exception(error)
+
+
 def main() -> None:
     """Run the command line; exit 0 all well, 1 failed, 2 wrong usage, 3 some inputs unreadable."""
     signal.signal(signal.SIGTERM, _terminate)
@@ -72,12 +92,14 @@ def main() -> None:
         click.echo("fkp: terminated" if terminated else "fkp: interrupted", err=True)
         sys.exit(143 if terminated else 130)
     except FkpError as error:
+        _trace(error)
         click.echo(f"fkp: {error}", err=True)
         sys.exit(1)
     except OSError as error:
         # A full disk, no permission: the user's to mend. Anything else is a bug.
         if error.errno is None:
             raise
+        _trace(error)
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"fkp: {where}{(error.strerror or 'failed').lower()}", err=True)
         sys.exit(1)

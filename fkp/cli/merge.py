@@ -18,7 +18,7 @@ from fkp.cli import console
     help="The folder for the joined results.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
-@console.quiet_option
+@console.talk_options
 def merge_command(folders: tuple[Path, ...], out: Path, overwrite: bool) -> int:
     """Join the results of `fkp annotate --shard I/N`, in the order of the inputs.
 

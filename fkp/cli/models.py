@@ -4,6 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from fkp.annotate.journal import fingerprint
+from fkp.cli import console
 from fkp.errors import FkpError
 from fkp.keypoints import Scheme
 from fkp.learn.checkpoint import Model, find_model, load_model
@@ -16,7 +17,10 @@ DETECTORS = ("fkp", "haar", "none")
 @lru_cache(maxsize=2)
 def load_named(name: str, device: str) -> Model:
     """The network of that name, once in each process: also in one on another machine."""
-    return load_model(find_model(name), device)
+    path = find_model(name)
+    model = load_model(path, device)
+    console.detail(f"network: {path} ({model.architecture}, {len(model.scheme)} points)")
+    return model
 
 
 def find_detector(

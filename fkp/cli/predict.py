@@ -14,7 +14,15 @@ from fkp.learn.predict import write_predictions, write_submission
 @click.command("predict")
 @click.argument("model")
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option(
+    "-o",
+    "--out",
+    "output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE.csv",
+    help="The table to write.",
+)
 @click.option(
     "--kaggle",
     "lookup",
@@ -22,9 +30,15 @@ from fkp.learn.predict import write_predictions, write_submission
     metavar="IdLookupTable.csv",
     help="Write Kaggle's submission (RowId, Location) for the rows of this table.",
 )
-@click.option("--split", type=click.Choice([*SPLITS, "all"]), default="all", show_default=True)
-@click.option("--device", default="auto", show_default=True)
-@console.quiet_option
+@click.option(
+    "--split",
+    type=click.Choice([*SPLITS, "all"]),
+    default="all",
+    show_default=True,
+    help="Whose rows.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
+@console.talk_options
 def predict_command(
     model: str, data: Path, output: Path, lookup: Path | None, split: str, device: str
 ) -> None:

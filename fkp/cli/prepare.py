@@ -18,7 +18,8 @@ SHOWN = 10
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o",
-    "--output",
+    "--out",
+    "output",
     type=click.Path(path_type=Path),
     required=True,
     help="The data set to write: FILE.csv, with FILE.npy and FILE.json beside it.",
@@ -89,7 +90,7 @@ SHOWN = 10
     metavar="SHEET.png",
     help="Draw the labels of some rows, the suspicious ones first.",
 )
-@console.quiet_option
+@console.talk_options
 def prepare_command(
     sources: tuple[Path, ...],
     output: Path,
@@ -120,7 +121,7 @@ def prepare_command(
     fkp prepare labels.csv faces.npy -o data.csv --preview sheet.png
     """
     if output.suffix != ".csv":
-        raise click.BadParameter("expected a name that ends in .csv", param_hint="--output")
+        raise click.BadParameter("expected a name that ends in .csv", param_hint="--out")
     read = ReadOptions(
         scheme=SCHEMES[scheme] if scheme else None,
         flip_pairs=console.parse_pairs(flip_pairs),

@@ -76,14 +76,14 @@ class _Rate(click.ParamType[float | str]):
 )
 @click.option("--epochs", type=click.IntRange(1), help="Else by the number of training rows.")
 @click.option("--batch", type=click.IntRange(1), help="Pictures in a mini-batch.")
-@click.option("--optimizer", type=click.Choice(OPTIMIZERS))
+@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="Else the network's own.")
 @click.option(
     "--lr", type=_Rate(), help="Learning rate; under onecycle its peak. auto: by a range test."
 )
 @click.option("--schedule", type=click.Choice(SCHEDULES), help="Of the learning rate.")
 @click.option("--momentum", type=float, help="Of sgd.")
-@click.option("--weight-decay", type=float)
-@click.option("--loss", type=click.Choice(sorted(LOSSES)))
+@click.option("--weight-decay", type=float, help="How strongly weights are drawn to 0.")
+@click.option("--loss", type=click.Choice(sorted(LOSSES)), help="Of the points' distances.")
 @click.option("--ema", type=float, help="Decay of the averaged weights; 0: no averaging.")
 @click.option(
     "--patience",
@@ -97,10 +97,10 @@ class _Rate(click.ParamType[float | str]):
 @click.option("--compile", is_flag=True, default=None, help="Compile the network (torch.compile).")
 @click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard, too.")
 @click.option("--device", help="auto, cpu, cuda, cuda:1, mps.")
-@click.option("--precision", type=click.Choice(PRECISIONS))
+@click.option("--precision", type=click.Choice(PRECISIONS), help="Arithmetic of the network.")
 @click.option("--threads", type=click.IntRange(0), help="Of the CPU; 0: all.")
-@click.option("--seed", type=int)
-@console.quiet_option
+@click.option("--seed", type=int, help="The same one gives the same weights, on one machine.")
+@console.talk_options
 @click.pass_context
 def train_command(
     context: click.Context,
@@ -137,6 +137,9 @@ def train_command(
         given = [p for p in context.params if _given(context, p) and p != "resumed"]
         if given:
             raise click.UsageError(f"--resume takes no other options: {', '.join(given)}")
+        if (resumed / runs.REPORT).exists():
+            console.say(f"{resumed}: is finished already")
+            return
         _follow(resumed, team, None)
         return
     if data is None:
@@ -154,7 +157,7 @@ def train_command(
 
 def _given(context: click.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
-    return source is click.core.ParameterSource.COMMANDLINE and name != "quiet"
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _config(

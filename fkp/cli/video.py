@@ -84,7 +84,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option(
     "--blur", type=click.Choice(["eyes", "face"]), help="Make the faces found unrecognisable."
 )
-@console.quiet_option
+@console.talk_options
 def video_command(**given: Any) -> int:
     """Find the faces and their keypoints in clips: files, folders, globs; or in a stream: the
     number of a camera, an rtsp:// or http:// address, or - for stdin.

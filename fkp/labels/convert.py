@@ -192,11 +192,11 @@ def _write_kaggle(samples: Samples, output: Path) -> list[Rejected]:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*KAGGLE15.columns, "Image"])
         for image, own in zip(samples.images, points, strict=True):
-            crop = np.asarray(image)
+            crop, place = np.asarray(image), own
             if samples.size != KAGGLE_SIDE:
-                crop, own = whole.cut(crop), whole.apply(own)
+                crop, place = whole.cut(crop), whole.apply(own)
             pixels = " ".join(map(str, crop.reshape(-1)))
-            writer.writerow([*map(_cell, own.reshape(-1)), pixels])
+            writer.writerow([*map(_cell, place.reshape(-1)), pixels])
     os.replace(part, output)
     return []
 

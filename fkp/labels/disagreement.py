@@ -1,6 +1,6 @@
 """Where labels and what a network says of the same faces differ, and what kind of error it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -86,6 +86,29 @@ def _limit(distances: FloatArray) -> float:
     return max(LEAST, LIMIT * float(np.median(known))) if len(known) else float("inf")
 
 
+def _exchanged(
+    labels: FloatArray,
+    scheme: Scheme,
+    off: npt.NDArray[np.bool_],
+    width: float,
+    fits: Callable[[FloatArray], bool],
+) -> str | None:
+    """Whether points stand for each other: left and right, mirrored, or two that are off."""
+    if scheme.flip_order is not None:
+        swapped = labels[list(scheme.flip_order)]
+        if fits(swapped):
+            return SIDES
+        mirror = np.array([width - 1, 0]) + swapped * [-1, 1]
+        if fits(mirror):
+            return MIRRORED
+    for a, b in combinations(np.flatnonzero(off)[:12], 2):
+        order = np.arange(len(labels))
+        order[[a, b]] = b, a
+        if fits(labels[order]):
+            return f"{SWAPPED}: {scheme.names[a]}, {scheme.names[b]}"
+    return None
+
+
 def _kind(
     labels: FloatArray,
     said: FloatArray,
@@ -104,18 +127,8 @@ def _kind(
         left = np.linalg.norm(moved - said, axis=1)[known]
         return bool((left <= 1.5 * limits[known]).all() and left.mean() < 0.5 * away[known].mean())
 
-    if scheme.flip_order is not None:
-        swapped = labels[list(scheme.flip_order)]
-        if fits(swapped):
-            return SIDES
-        mirror = np.array([width - 1, 0]) + swapped * [-1, 1]
-        if fits(mirror):
-            return MIRRORED
-    for a, b in combinations(np.flatnonzero(off)[:12], 2):
-        order = np.arange(len(labels))
-        order[[a, b]] = b, a
-        if fits(labels[order]):
-            return f"{SWAPPED}: {scheme.names[a]}, {scheme.names[b]}"
+    if (exchanged := _exchanged(labels, scheme, off, width, fits)) is not None:
+        return exchanged
     shift = np.asarray((said - labels)[known].mean(0), np.float64)
     if known.sum() > 1 and off.sum() > max(1, known.sum() / 4):
         if fits(labels + shift):

@@ -154,8 +154,8 @@ def read_point_cells(
 
 def _lines(data: mmap.mmap) -> Iterator[tuple[int, bytes]]:
     """Line numbers and lines, without line ends; empty lines are passed over."""
-    for number, line in enumerate(iter(data.readline, b""), start=1):
-        line = line.rstrip(b"\r\n")
+    for number, whole in enumerate(iter(data.readline, b""), start=1):
+        line = whole.rstrip(b"\r\n")
         if line:
             yield number, line
 

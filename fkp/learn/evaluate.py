@@ -87,7 +87,7 @@ class Evaluation:
 
 def _order(text: str) -> tuple[int, float, str]:
     """Numbers by their size, before words."""
-    first = text.split(" ")[0]
+    first = text.split(" ", maxsplit=1)[0]
     try:
         return 0, float(first), text
     except ValueError:

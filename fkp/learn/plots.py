@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +15,7 @@ from fkp.learn.statistics import Calibration
 from fkp.vision.draw import GREEN, ORANGE, sheet, tile
 from fkp.vision.images import write_image
 
-matplotlib.use("Agg")
+mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 SIDE = 192  # of a crop in a sheet, pixels

@@ -179,10 +179,9 @@ class Clip:
         step = max(1, round(1 / (rate * self.time_base))) if rate else 1
         index, last = 0, (self.stream.start_time or 0) - step
         for pts, decoded, problem in self._decoded():
-            if pts is None:
-                pts = last + step  # no time of its own: one frame after the last
-            last = pts
-            yield Frame(index, pts, float(pts * self.time_base), problem, decoded)
+            # A frame without a time of its own comes one frame after the last.
+            last = last + step if pts is None else pts
+            yield Frame(index, last, float(last * self.time_base), problem, decoded)
             index += 1
         if index == 0:
             raise NoPicturesError("no frame in it")

@@ -45,6 +45,7 @@ class Rows(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def __init__(self, path: Path) -> None:
         self.lines = path.read_text().splitlines()[1:]
+        self.rng = np.random.default_rng()
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -53,18 +54,18 @@ class Rows(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         *labels, pixels = self.lines[index].split(",")
         points = np.array(labels, np.float32).reshape(15, 2)
         image = np.array(pixels.split(), np.float32).reshape(SIZE, SIZE) / 255
-        angle, scale = np.random.uniform(-25, 25), np.exp(np.random.uniform(-0.2, 0.2))
+        angle, scale = self.rng.uniform(-25, 25), np.exp(self.rng.uniform(-0.2, 0.2))
         matrix = cv2.getRotationMatrix2D((47.5, 47.5), angle, scale)
-        matrix[0, 2] += np.random.uniform(-8, 8)
-        matrix[1, 2] += np.random.uniform(-8, 8)
+        matrix[0, 2] += self.rng.uniform(-8, 8)
+        matrix[1, 2] += self.rng.uniform(-8, 8)
         moved = cv2.warpAffine(image, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
         place = np.asarray(points @ matrix[:, :2].T + matrix[:, 2], np.float32)
-        if np.random.rand() < 0.5:
+        if self.rng.random() < 0.5:
             moved = moved[:, ::-1]
             place = place[list(KAGGLE15.flip_order or ())]
             place[:, 0] = SIZE - 1 - place[:, 0]
-        light = moved * np.random.uniform(0.7, 1.4) + np.random.uniform(-0.2, 0.2)
-        noisy = np.clip(light + np.random.normal(0, 0.02, light.shape), 0, 1)
+        light = moved * self.rng.uniform(0.7, 1.4) + self.rng.uniform(-0.2, 0.2)
+        noisy = np.clip(light + self.rng.normal(0, 0.02, light.shape), 0, 1)
         crop = np.ascontiguousarray(noisy[None], np.float32)
         return torch.from_numpy(crop), torch.from_numpy(np.asarray(place / SIZE, np.float32))
 

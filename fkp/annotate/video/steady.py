@@ -140,8 +140,9 @@ class Steady:
         for i, frame in enumerate(frames[:count]):
             if isinstance(frame, Annotated) and len(frame.faces):
                 steady = np.array([forward[i, n] for n in frame.numbers]).astype(np.float32)
-                frame = replace(frame, faces=replace(frame.faces, points=steady))
-            ready.append(frame)
+                ready.append(replace(frame, faces=replace(frame.faces, points=steady)))
+            else:
+                ready.append(frame)
         return ready
 
     @property

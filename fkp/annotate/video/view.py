@@ -79,17 +79,19 @@ def _handler(view: View) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             _, token, *rest = self.path.partition("?")[0].split("/")
-            if not hmac.compare_digest(token.encode(), view.token.encode()):
-                self.send_error(404)
-            elif rest == [""]:
-                page = files("fkp.annotate.video").joinpath("view.html").read_bytes()
-                self._send("text/html; charset=utf-8", page)
-            elif rest == ["facts"]:
-                self._send("application/json", json.dumps(view.facts()).encode())
-            elif rest == ["pictures"]:
-                self._pictures()
+            answers = {"": self._page, "facts": self._facts, "pictures": self._pictures}
+            known = hmac.compare_digest(token.encode(), view.token.encode())
+            if known and len(rest) == 1 and rest[0] in answers:
+                answers[rest[0]]()
             else:
                 self.send_error(404)
+
+        def _page(self) -> None:
+            page = files("fkp.annotate.video").joinpath("view.html").read_bytes()
+            self._send("text/html; charset=utf-8", page)
+
+        def _facts(self) -> None:
+            self._send("application/json", json.dumps(view.facts()).encode())
 
         def _send(self, kind: str, body: bytes) -> None:
             self.send_response(200)
@@ -114,7 +116,7 @@ def _handler(view: View) -> type[BaseHTTPRequestHandler]:
             except (BrokenPipeError, ConnectionResetError):
                 return  # the page was closed or loaded again
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             return  # the terminal is the run's
 
     return Handler
