@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test test-opencv4 test-opencv5 lint format bench weights clean
+.PHONY: setup demo test test-opencv4 test-opencv5 lint format cover bench dist dist-check stress \
+	weights clean
 
 setup: $(READY)
 
@@ -40,6 +41,22 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+cover: $(READY)
+	$(BIN)/python -m pytest --cov=fkp --cov-report=term
+
+# A wheel and an sdist, with the networks in them; dist-check installs each and uses it.
+dist: $(READY)
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+
+dist-check: dist
+	$(BIN)/python -m tests.release.install dist --python $(PYTHON)
+
+# Broken files, kills, full disks, many runs at once: about 20 minutes.
+stress: $(READY)
+	$(BIN)/python -m tests.release.stress
 
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/prepare_kaggle.py

@@ -17,11 +17,12 @@ import pytest
 import torch
 
 from fkp.cli.main import COMMANDS, cli
+from fkp.learn.checkpoint import find_model
 from tests.conftest import write_course, write_kaggle
 from tests.test_cli import fkp
 
-VARIED = {"--epochs", "--batch", "--format", "--overlay-size", "--split", "--scheme"}
-"""Options whose default or help depends on the command."""
+VARIED = {"--epochs", "--batch", "--format", "--overlay-size", "--split", "--scheme", "--resume"}
+"""Options whose values depend on the command."""
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
@@ -149,7 +150,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         cli.main(words, standalone_mode=False)
     mine = folder / "runs" / "mine"
     shutil.copytree(folder / "runs" / "data-integral", mine)
-    shutil.copy(mine / "best.safetensors", folder)
+    shutil.copy(find_model("bundled"), folder / "best.safetensors")
     for name in ("data.csv", "data.npy", "data.json"):
         shutil.copy(folder / name, folder / name.replace("data", "test"))
     (folder / "IdLookupTable.csv").write_text(
