@@ -1,5 +1,8 @@
 """The errors that users meet. Anything else that escapes is a bug and tracebacks."""
 
+import json
+from typing import Any
+
 
 class FkpError(Exception):
     """A problem the user can act on: what was expected, what came, where, and what to do."""
@@ -23,3 +26,11 @@ class ModelError(FkpError):
 
 class DataError(FkpError):
     """A data set that cannot be used for what was asked."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What a JSON text says; ValueError where it is none, also where it is nested without end."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error

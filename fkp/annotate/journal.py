@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from fkp.errors import FkpError
+from fkp.errors import FkpError, parse_json
 
 JOURNAL = "journal.jsonl"
 
@@ -94,15 +94,12 @@ class Journal:
                 f"{folder}: the run there cannot be resumed, it differs in {'; '.join(changed)}; "
                 "use --overwrite to start again"
             )
-        failures = [(str(p), str(why)) for line in lines[1:] for p, why in line["failures"]]
-        last = lines[-1]
-        past = Past()
-        if len(lines) > 1:
-            past = Past(
-                last["done"], last["bytes"], last["faces"], last["statuses"], failures,
-                last["notes"],
-            )  # fmt: skip
-        return cls(folder, identity, past)
+        try:
+            return cls(folder, identity, _past(lines[1:]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FkpError(
+                f"{folder / JOURNAL}: damaged: {error!r}; use --overwrite to start again"
+            ) from error
 
     def commit(self, counts: Counts, written: int) -> None:
         """Note that the rows so far, `written` bytes of the table, are on disk."""
@@ -130,6 +127,17 @@ class Journal:
             os.fsync(file.fileno())
 
 
+def _past(lines: Sequence[Mapping[str, Any]]) -> Past:
+    """What the lines of chunks say."""
+    if not lines:
+        return Past()
+    failures = [(str(path), str(why)) for line in lines for path, why in line["failures"]]
+    last = lines[-1]
+    counts = [{str(k): int(v) for k, v in last[name].items()} for name in ("statuses", "notes")]
+    done, size, faces = (int(last[name]) for name in ("done", "bytes", "faces"))
+    return Past(done, size, faces, counts[0], failures, counts[1])
+
+
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
     """The journal's lines; a last one that a killed run did not finish is cut off."""
     try:
@@ -138,7 +146,7 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
         return []
     whole = data[: data.rfind(b"\n") + 1]
     try:
-        lines = [json.loads(line) for line in whole.splitlines()]
+        lines = [parse_json(line) for line in whole.splitlines()]
         if not all(isinstance(line, dict) for line in lines):
             raise ValueError("a line is no object")
     except ValueError as error:

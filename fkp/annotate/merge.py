@@ -1,6 +1,5 @@
 """Joining the results of shards, after checking that they are parts of one run."""
 
-import json
 import os
 import shutil
 from collections import Counter
@@ -20,7 +19,7 @@ from fkp.annotate.results import (
     write_run,
 )
 from fkp.annotate.rows import Rows
-from fkp.errors import FkpError
+from fkp.errors import FkpError, parse_json
 from fkp.keypoints import Scheme
 
 SHARD = "shard"
@@ -101,7 +100,7 @@ def _finished(parts: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
         if not is_finished(folder):
             raise FkpError(f"{folder}: holds no finished run; continue it with --resume")
         try:
-            facts = json.loads((folder / RUN).read_text(encoding="utf-8"))
+            facts = parse_json((folder / RUN).read_text(encoding="utf-8"))
             _shard(facts), facts["inputs"], facts["faces"], facts["statuses"], facts["root"]
             _output(facts["identity"])
         except (ValueError, KeyError, TypeError) as error:

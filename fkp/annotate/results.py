@@ -20,7 +20,7 @@ from fkp.annotate.parquet import check_parquet, write_parquet
 from fkp.annotate.rows import TABLES, Record, Rows
 from fkp.annotate.rows import Table as TableRows
 from fkp.annotate.schemas import OWN_SCHEME, ROW_SCHEMAS
-from fkp.errors import FkpError
+from fkp.errors import FkpError, parse_json
 from fkp.keypoints import IBUG68, SCHEMES, Scheme
 
 FORMATS = (*TABLES, "parquet")
@@ -288,7 +288,7 @@ def is_finished(out: Path) -> bool:
 
 def unreadable_in(out: Path) -> int:
     """How many inputs of a finished run were unreadable."""
-    facts = json.loads((out / RUN).read_text(encoding="utf-8"))
+    facts = parse_json((out / RUN).read_text(encoding="utf-8"))
     return int(facts["statuses"].get("unreadable", 0))
 
 

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
+from fkp.errors import parse_json
 from fkp.keypoints import Faces, FloatArray, Scheme
 from fkp.vision.measures import MEASURES, measure
 
@@ -195,7 +196,7 @@ class JsonRows:
     def read(self, path: Path) -> Iterator[Record]:
         """The inputs of a file of these rows, in order."""
         with path.open(encoding="utf-8") as file:
-            rows = (json.loads(line) for line in file)
+            rows = (parse_json(line) for line in file)
             for group in _by_input(rows, lambda row: row["face"], lambda row: row["frame"]):
                 yield group[0]["image"], self._result(group)
 

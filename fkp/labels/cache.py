@@ -41,7 +41,7 @@ def prepared(data: Path, progress: Progress) -> Path:
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
         for picture in _pictures(data):
-            state = picture.stat() if picture.is_file() else None
+            state = picture.stat() if os.path.isfile(picture) else None
             digest.update(f"{picture}:{state and (state.st_size, state.st_mtime_ns)}".encode())
     except OSError as error:
         raise LabelError(f"{data}: {(error.strerror or str(error)).lower()}") from error

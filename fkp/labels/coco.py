@@ -1,12 +1,11 @@
 """COCO keypoints JSON, as CVAT, Label Studio and `fkp annotate --schema coco` write it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fkp.errors import LabelError
+from fkp.errors import LabelError, parse_json
 from fkp.keypoints import Scheme
 from fkp.labels.pathcsv import picture_folders
 from fkp.labels.table import FARTHEST, LabelTable, ReadOptions, Rejected, from_origin
@@ -24,7 +23,7 @@ def read_coco(path: Path, options: ReadOptions) -> LabelTable:
     """
     source = str(path)
     try:
-        data = json.loads(path.read_bytes())
+        data = parse_json(path.read_bytes())
         images = {image["id"]: str(image["file_name"]) for image in data["images"]}
         annotations = list(data["annotations"])
         categories = {c["id"]: c["keypoints"] for c in data["categories"] if c.get("keypoints")}

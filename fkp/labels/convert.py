@@ -66,7 +66,7 @@ def _pictures(samples: Samples, folder: Path) -> Pictures:
             folder.mkdir(parents=True, exist_ok=True)
             paths.append(folder / f"{Path(source).stem}_{samples.source_row[i]:06d}.png")
             write_image(paths[-1], np.asarray(samples.images[i]))
-    gone = [path for path in dict.fromkeys(paths) if not path.is_file()]
+    gone = [path for path in dict.fromkeys(paths) if not os.path.isfile(path)]
     if gone:
         raise LabelError(f"{gone[0]}: file not found; {len(gone)} pictures of the data are gone")
     return Pictures(samples, paths, points)

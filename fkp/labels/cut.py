@@ -131,7 +131,7 @@ def find_folder(table: LabelTable) -> Path:
         return Path()  # nothing to look for
     names = table.images[:: max(1, len(table.images) // 200)]
     folders = list(dict.fromkeys(folder.resolve() for folder in table.folders))
-    hits = [sum((folder / name).is_file() for name in names) for folder in folders]
+    hits = [sum(os.path.isfile(folder / name) for name in names) for folder in folders]
     best = [folder for folder, n in zip(folders, hits, strict=True) if n == max(hits)]
     if max(hits) == 0:
         looked = ", ".join(str(folder) for folder in folders[:4])
@@ -139,7 +139,7 @@ def find_folder(table: LabelTable) -> Path:
             f"{table.source} row {table.rows[0]}, column image: file not found: "
             f"{table.images[0]} (looked in {looked}; --images DIR says where)"
         )
-    if len({(folder / names[0]).resolve() for folder in best}) > 1:
+    if len({os.path.abspath(folder / names[0]) for folder in best}) > 1:
         raise LabelError(
             f"{table.source}: {names[0]} is in {best[0]} and in {best[1]}; --images DIR says which"
         )

@@ -75,6 +75,11 @@ def _columns(heads: dict[str, list[str]], start: int) -> dict[str, dict[str, dic
     """For each individual ("" where there is one alone), of each body part: its columns by kind."""
     parts, kinds = heads["bodyparts"], heads["coords"]
     who = heads.get("individuals", [""] * len(parts))
+    if not len(parts) == len(kinds) == len(who) > start:
+        raise LabelError(
+            f"expected header rows of as many columns, more than {start}: individuals, bodyparts "
+            f"and coords have {len(who)}, {len(parts)} and {len(kinds)}"
+        )
     columns: dict[str, dict[str, dict[str, int]]] = {}
     for i in range(start, len(kinds)):
         columns.setdefault(who[i], {}).setdefault(parts[i], {})[kinds[i]] = i

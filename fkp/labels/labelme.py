@@ -1,12 +1,12 @@
 """LabelMe's JSON files, one beside each picture, with points as shapes."""
 
-import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fkp.errors import LabelError
+from fkp.errors import LabelError, parse_json
 from fkp.keypoints import SCHEMES, Scheme
 from fkp.labels.table import FARTHEST, LabelTable, ReadOptions, Rejected, from_origin
 
@@ -76,7 +76,7 @@ def _scheme(names: list[str], options: ReadOptions) -> Scheme:
 def _faces(path: Path) -> tuple[list[Face], Path]:
     """The faces of one file, and their picture."""
     try:
-        data: dict[str, Any] = json.loads(path.read_bytes())
+        data: dict[str, Any] = parse_json(path.read_bytes())
         picture = path.parent / str(data["imagePath"]).replace("\\", "/")
         groups: dict[object, Face] = {}
         for shape in data["shapes"]:
@@ -92,6 +92,6 @@ def _faces(path: Path) -> tuple[list[Face], Path]:
     coordinates = [v for face in groups.values() for point in face.values() for v in point]
     if not coordinates or not (np.abs(coordinates) <= FARTHEST).all():
         raise LabelError(f"expected points, with coordinates of at most {FARTHEST:.0f}")
-    if not picture.is_file():
+    if not os.path.isfile(picture):
         raise LabelError(f"its picture {picture.name} is not there")
     return list(groups.values()), picture

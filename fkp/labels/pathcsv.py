@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fkp.errors import LabelError
+from fkp.errors import LabelError, parse_json
 from fkp.labels.pixels import read_point_cells
 from fkp.labels.table import (
     LabelTable,
@@ -177,7 +176,7 @@ def picture_folders(path: Path, options: ReadOptions) -> tuple[Path, ...]:
 def _annotated_from(folder: Path) -> tuple[Path, ...]:
     """The folder in which `fkp annotate` ran, from the `run.json` beside its table."""
     try:
-        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        facts = parse_json((folder / "run.json").read_text(encoding="utf-8"))
         ran_in = Path(facts["folder"])
         return (ran_in,) if ran_in.is_dir() else ()
     except (OSError, ValueError, KeyError, TypeError):

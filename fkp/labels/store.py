@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fkp.errors import DataError, FkpError
+from fkp.errors import DataError, FkpError, parse_json
 from fkp.keypoints import Scheme
 from fkp.labels.arrays import load_array
 from fkp.labels.schemes import covering, joined
@@ -107,7 +107,7 @@ class Samples:
                 raise DataError(f"{source} has pictures of its own, and no files of them")
             paths.append(str(Path(self.folders[source]) / image))
         for path in paths[:1]:
-            if not Path(path).is_file():
+            if not os.path.isfile(path):
                 raise DataError(f"{path}: file not found; prepare the data again")
         return paths
 
@@ -183,12 +183,20 @@ def read_samples(path: Path) -> Samples:
     schemes = _schemes(path, meta)
     header, numbers = _columns(path), {*META_COLUMNS[6:], *joined(schemes).columns}
     other = [name for name in header if name not in (*META_COLUMNS, *numbers)]
-    frame = pd.read_csv(
-        path,
-        dtype=dict.fromkeys(("image", "source", "group", "split", "flags", *other), str),
-        keep_default_na=False,
-        na_values={name: [""] for name in numbers},
-    )
+    try:
+        frame = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(("image", "source", "group", "split", "flags", *other), str),
+            keep_default_na=False,
+            na_values={name: [""] for name in numbers},
+        )
+        points = frame[joined(schemes).columns].to_numpy(np.float32).reshape(len(frame), -1, 2)
+        crops = frame[list(META_COLUMNS[6:])].to_numpy(np.float64)
+        source_row = frame["source_row"].to_numpy(np.int64)
+    except (ValueError, KeyError, OverflowError) as error:
+        raise DataError(
+            f"{path}: not as fkp prepare writes it: {error}; prepare the data again"
+        ) from error
     array_path = path.with_suffix(".npy")
     images = load_array(array_path)
     if images.dtype != np.uint8:
@@ -198,23 +206,18 @@ def read_samples(path: Path) -> Samples:
             f"{path} has {len(frame)} rows, but {array_path} has {len(images)} crops; "
             "prepare the data again"
         )
-    try:
-        points = frame[joined(schemes).columns].to_numpy(np.float32).reshape(len(frame), -1, 2)
-        crops = frame[list(META_COLUMNS[6:])].to_numpy(np.float64)
-    except ValueError as error:
-        raise DataError(f"{path}: expected numbers in the point columns: {error}") from error
     return Samples(
         schemes=schemes, images=images.view(np.uint8), points=points, crops=crops,
         framing=str(meta.get("framing", "face")),
         folders=_folders(meta),
         other={name: frame[name].to_numpy(str) for name in other},
-        source_row=frame["source_row"].to_numpy(np.int64),
+        source_row=source_row,
         **{n: frame[n].to_numpy(str) for n in ("group", "split", "image", "source", "flags")},
     )  # fmt: skip
 
 
 def _columns(path: Path) -> list[str]:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         return file.readline().rstrip("\r\n").split(",")
 
 
@@ -249,7 +252,7 @@ def _folders(meta: dict[str, object]) -> dict[str, str]:
 
 def _read_meta(path: Path) -> dict[str, object]:
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
+        meta = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from fkp import __version__
-from fkp.errors import DataError
+from fkp.errors import DataError, parse_json
 from fkp.labels.store import Samples
 from fkp.learn import plots
 from fkp.learn.augment import augment, draw
@@ -158,7 +158,7 @@ class RunFolder(Listener):
 def read_config(path: Path) -> dict[str, Any]:
     """A run's `config.json`; DataError where it is none."""
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = parse_json(path.read_text(encoding="utf-8"))
         from_dict(about["training"])
         return dict(about)
     except FileNotFoundError as error:

@@ -13,7 +13,7 @@ import numpy as np
 
 from fkp.annotate.outcome import Annotated, Failure, Moment
 from fkp.annotate.video.steady import OneEuro, Steady
-from fkp.errors import FkpError
+from fkp.errors import FkpError, parse_json
 from fkp.keypoints import Faces, Scheme
 from fkp.vision.tracking import Spot, Track
 
@@ -54,7 +54,7 @@ class State:
         """That after `done` frames; raises FkpError."""
         path = _path(folder, done)
         try:
-            own = json.loads(path.read_text(encoding="utf-8"))
+            own = parse_json(path.read_text(encoding="utf-8"))
             state = cls(**{name: _thawed(value, scheme) for name, value in own.items()})
             if state.done != done or not isinstance(state.steady, Steady):
                 raise ValueError("of another moment")
