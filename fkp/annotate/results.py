@@ -165,6 +165,9 @@ def claim_folder(out: Path, overwrite: bool = False, resume: bool = False) -> No
     What a killed run left half-written there is removed.
     """
     make_folder(out)
+    for name in FOLDERS:
+        if (out / name).is_symlink():
+            raise FkpError(f"{out / name}: is a link; remove it, or use another --out")
     try:
         if any((out / name).exists() for name in FILES):
             if not overwrite and not resume:

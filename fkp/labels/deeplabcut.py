@@ -26,7 +26,10 @@ def read_deeplabcut(path: Path, options: ReadOptions) -> LabelTable:
     The picture stands in the first columns: one path, or its parts.
     """
     source = str(path)
-    lines = list(csv.reader(io.StringIO(decode_text(path.read_bytes(), source))))
+    try:
+        lines = list(csv.reader(io.StringIO(decode_text(path.read_bytes(), source))))
+    except csv.Error as error:
+        raise LabelError(f"{source}: not a readable CSV: {error}") from error
     heads: dict[str, list[str]] = {}
     for line in lines[:4]:
         if line and line[0] in ("scorer", "individuals", "bodyparts", "coords"):

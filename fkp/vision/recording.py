@@ -14,7 +14,7 @@ import numpy as np
 
 from fkp.errors import ImageError
 from fkp.vision.images import Image
-from fkp.vision.video import Clip, is_stream
+from fkp.vision.video import Clip, is_stream, open_media
 
 THREADS = 1
 """Of the encoder: with more, and a highest rate, x264 writes something else each time."""
@@ -116,7 +116,7 @@ def with_sound(
         tracks = [_joined(films, target)]
         clip = None
         if source is not None:
-            clip = stack.enter_context(av.open(source, metadata_errors="replace"))
+            clip = stack.enter_context(open_media(source))
         if clip is not None and clip.streams.audio:
             sound = clip.streams.audio[0]
             if sound.codec_context.name in COPIED:

@@ -224,11 +224,18 @@ class Clip:
         self._container.close()
 
 
+def open_media(source: Any, **options: Any) -> Any:
+    """PyAV's container of a file, also where its tags are no UTF-8."""
+    if int(av.__version__.split(".")[0]) < 19:  # from there on it does so by itself
+        options["metadata_errors"] = "replace"
+    return av.open(source, **options)
+
+
 def _opened(source: str) -> Any:
     if not is_stream(source):
-        return av.open(source, metadata_errors="replace")
+        return open_media(source)
     if source == "-":
-        return av.open(sys.stdin.buffer, metadata_errors="replace")
+        return open_media(sys.stdin.buffer)
     if source.isdigit():
         if sys.platform == "darwin":
             return av.open(source, format="avfoundation", options={"framerate": "30"})
@@ -236,7 +243,7 @@ def _opened(source: str) -> Any:
             return av.open(f"/dev/video{source}", format="v4l2")
         raise NoPicturesError("a camera is read on Linux and macOS; elsewhere pipe ffmpeg's into -")
     options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
-    return av.open(source, options=options, timeout=PATIENCE, metadata_errors="replace")
+    return open_media(source, options=options, timeout=PATIENCE)
 
 
 def _is_cover(stream: Any) -> bool:
