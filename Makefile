@@ -59,9 +59,7 @@ stress: $(READY)
 	$(BIN)/python -m tests.release.stress
 
 bench: $(READY)
-	$(BIN)/python tests/benchmarks/prepare_kaggle.py
-	$(BIN)/python tests/benchmarks/annotate_photos.py
-	$(BIN)/python tests/benchmarks/video_speed.py
+	$(BIN)/python -m tests.benchmarks.all
 
 # Both bundled networks from scratch; hours on two cores. A stopped run goes on.
 weights: $(READY)

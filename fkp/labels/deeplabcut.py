@@ -26,16 +26,7 @@ def read_deeplabcut(path: Path, options: ReadOptions) -> LabelTable:
     The picture stands in the first columns: one path, or its parts.
     """
     source = str(path)
-    try:
-        lines = list(csv.reader(io.StringIO(decode_text(path.read_bytes(), source))))
-    except csv.Error as error:
-        raise LabelError(f"{source}: not a readable CSV: {error}") from error
-    heads: dict[str, list[str]] = {}
-    for line in lines[:4]:
-        if line and line[0] in ("scorer", "individuals", "bodyparts", "coords"):
-            heads[line[0]] = line
-    if not {"bodyparts", "coords"} <= set(heads):
-        raise LabelError(f"{source}: expected header rows scorer, bodyparts and coords")
+    lines, heads = _lines(path)
     start = next((i for i, cell in enumerate(heads["coords"]) if i and cell), 1)
     columns = _columns(heads, start)
     scheme = Scheme.from_names(list(next(iter(columns.values()))), options.flip_pairs)
@@ -66,6 +57,19 @@ def read_deeplabcut(path: Path, options: ReadOptions) -> LabelTable:
         images=images, fraction=fraction, folders=_folders(path, options),
         rejected=rejected, notes=notes,
     )  # fmt: skip
+
+
+def _lines(path: Path) -> tuple[list[list[str]], dict[str, list[str]]]:
+    """All lines, and the header rows among them by their first cells."""
+    try:
+        lines = list(csv.reader(io.StringIO(decode_text(path.read_bytes(), str(path)))))
+    except csv.Error as error:
+        raise LabelError(f"{path}: not a readable CSV: {error}") from error
+    names = ("scorer", "individuals", "bodyparts", "coords")
+    heads = {line[0]: line for line in lines[:4] if line and line[0] in names}
+    if not {"bodyparts", "coords"} <= set(heads):
+        raise LabelError(f"{path}: expected header rows scorer, bodyparts and coords")
+    return lines, heads
 
 
 def _folders(path: Path, options: ReadOptions) -> tuple[Path, ...]:

@@ -1,6 +1,6 @@
 """`fkp annotate` against the loops that one would write otherwise, in one run, and its limits.
 
-usage: annotate_photos.py [--rounds 5] [--peers PYTHON] [--photos FOLDER]
+usage: python -m tests.benchmarks.annotate_photos [--rounds 5] [--peers PYTHON] [--photos FOLDER]
 --peers: the Python of an environment with mediapipe==0.10.21 or dlib-bin and
 face_recognition_models, where their loops run. --photos: FOLDER/large and FOLDER/small instead of
 the pictures that are made from sample_images/. A ratio is the median of the rounds' ratios.

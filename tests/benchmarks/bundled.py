@@ -1,6 +1,6 @@
 """Every figure of MODEL_CARD.md, on pictures and people that the bundled networks never saw.
 
-usage: bundled.py DATA [--work build/weights] [--yunet FILE.onnx] [--mtfl]
+usage: python -m tests.benchmarks.bundled DATA [--work build/weights] [--yunet FILE.onnx] [--mtfl]
 DATA is the folder of `make weights`; its split by person is made in the work folder. With --yunet,
 another detector in YuNet's layout is measured in the same run. With --mtfl, so is DATA/mtfl5.
 """

@@ -1,6 +1,6 @@
 """Draw what the bundled networks make of hard versions of a sample picture.
 
-usage: known_failures.py OUT.jpg
+usage: python -m tests.benchmarks.known_failures OUT.jpg
 Each tile has the faces found, their points, and the score and mean confidence of the surest.
 """
 

@@ -1,6 +1,6 @@
 """What more labels bring, from nothing and from the bundled network's weights.
 
-    python tests/benchmarks/learning_curve.py data.csv --counts 50 200 1000 5000
+    python -m tests.benchmarks.learning_curve data.csv --counts 50 200 1000 5000
 
 Trains with the default settings on the first rows of the training persons, and measures on all test
 rows: NME in per cent, and minutes of training.

@@ -1,6 +1,6 @@
 """`fkp prepare` on a Kaggle-size CSV, against pandas.read_csv and a split of each row.
 
-usage: prepare_kaggle.py [ROWS]   (7,049 as in the contest; about a minute)
+usage: python -m tests.benchmarks.prepare_kaggle [ROWS]   (7,049 as in the contest; about a minute)
 Prints the seconds of each, their ratio as medians of three runs in turn, and the peak memory.
 """
 

@@ -1,6 +1,6 @@
 """Training speed: fkp's loop against the plain one, the same network, in one run.
 
-    python tests/benchmarks/train_speed.py [--rows 4096] [--rounds 3]
+    python -m tests.benchmarks.train_speed [--rows 4096] [--rounds 3]
 
 The plain loop is what one writes first: rows of a Kaggle CSV parsed as they are needed, a
 DataLoader with OpenCV augmentation of each picture, float32.

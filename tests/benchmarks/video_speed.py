@@ -1,6 +1,7 @@
 """`fkp video` against MediaPipe's tracking loop on the same 720p clip of one face, in one run.
 
-usage: video_speed.py [--rounds 5] [--frames 900] [--peers PYTHON] [--clip CLIP] [--hour]
+usage: python -m tests.benchmarks.video_speed [--rounds 5] [--frames 900] [--peers PYTHON]
+    [--clip CLIP] [--hour]
 --peers: the Python of an environment with mediapipe==0.10.21. --hour: also the memory of a run
 over 90,000 frames (an hour at 25 a second) against that over the clip. A ratio is the median of the
 rounds' ratios.

@@ -1,6 +1,6 @@
 """How well faces are followed through composed clips: identities, switches, faces missed.
 
-    python tests/benchmarks/video_tracks.py DATA [--seeds 8] [--keep FOLDER]
+    python -m tests.benchmarks.video_tracks DATA [--seeds 8] [--keep FOLDER]
 
 DATA holds `ytf68/` (frames of persons, boxes.csv) and `scenes/` (pictures for backgrounds). The
 clips are made of persons and scenes drawn by a seed: two faces that cross, one that passes behind a
