@@ -53,3 +53,47 @@ def test_each_library_has_its_room() -> None:
 def test_torch_stays_out(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def sources() -> dict[str, list[str]]:
+    """The lines of every file of the package."""
+    return {
+        str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8").splitlines()
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+def test_files_and_functions_are_short() -> None:
+    for name, lines in sources().items():
+        assert len(lines) <= 400, f"{name}: {len(lines)} lines"
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            if isinstance(node, ast.FunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                assert length <= 60, f"{name}: {node.name} has {length} lines"
+
+
+BLOCK = 10
+
+
+def test_nothing_is_written_twice() -> None:
+    """No ten lines of code stand in two places; imports and blank lines do not count."""
+    seen: dict[tuple[str, ...], str] = {}
+    for name, lines in sources().items():
+        code = [
+            (i, line.strip())
+            for i, line in enumerate(lines, start=1)
+            if line.strip() and not line.startswith(("from ", "import ", "    from "))
+        ]
+        for k in range(len(code) - BLOCK + 1):
+            block = tuple(line for _, line in code[k : k + BLOCK])
+            place = f"{name}:{code[k][0]}"
+            assert block not in seen, f"{seen[block]} and {place} are the same"
+            seen[block] = place
+
+
+def test_no_rule_is_switched_off_for_a_file() -> None:
+    text = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert "per-file-ignores" not in text
+    for name, lines in sources().items():
+        for line in lines:
+            assert "# noqa" not in line, f"{name}: {line.strip()}"

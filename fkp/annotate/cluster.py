@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 import joblib
 
@@ -73,7 +74,7 @@ class Cluster:
                     "that read them, perhaps for their memory; --resume goes on"
                 ) from error
 
-    def _check(self, client: "distributed.Client") -> int:  # type: ignore[name-defined] # noqa: F821
+    def _check(self, client: Any) -> int:
         """The threads of all workers; raise FkpError where there are none, or of another fkp."""
         threads = sum(client.nthreads().values())
         if threads == 0:

@@ -7,7 +7,7 @@ import click
 
 from fkp.cli import console
 from fkp.cli.annotating import Request, run
-from fkp.cli.options import face_options, overlay_size, result_options
+from fkp.cli.options import drawing_options, face_options, result_options
 from fkp.vision.images import MAX_PIXELS
 
 
@@ -32,15 +32,7 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @result_options
 @face_options
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes; else one a processor.")
-@click.option("--no-overlays", is_flag=True, help="Draw no pictures, and no page to look at.")
-@click.option(
-    "--overlay-size",
-    callback=overlay_size,
-    metavar="PIXELS|full",
-    default="1600",
-    show_default=True,
-    help="Long side of the drawn pictures at most, pixels; full: as they are.",
-)
+@drawing_options("1600", "pictures")
 @click.option("--crops", is_flag=True, help="Write an upright crop of each face into crops/.")
 @click.option(
     "--crop-size",
@@ -48,11 +40,6 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     default=256,
     show_default=True,
     help="Side of these crops, pixels.",
-)
-@click.option(
-    "--blur",
-    type=click.Choice(["eyes", "face"]),
-    help="Make the faces found unrecognisable in overlays and crops.",
 )
 @click.option(
     "--max-pixels",

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 import click
-import numpy as np
 
 from fkp import __version__
 from fkp.annotate.cluster import Cluster
@@ -34,11 +33,11 @@ from fkp.annotate.results import (
     claimed,
     is_finished,
     unreadable_in,
-    wanted_scheme,
     write_run,
 )
 from fkp.cli import console
-from fkp.cli.models import find_detector, load_named, networks
+from fkp.cli.models import load_named
+from fkp.cli.options import FaceRequest
 from fkp.keypoints import Scheme
 from fkp.learn.checkpoint import Model
 from fkp.learn.devices import single_thread
@@ -46,35 +45,16 @@ from fkp.learn.devices import single_thread
 SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(FaceRequest):
     """The options, as given."""
 
     inputs: tuple[str, ...]
     out: Path
-    form: str
-    schema: str
-    model: str
-    scheme: str | None
-    detector: str
-    detector_model: Path | None
-    det_size: int
-    min_score: float
-    min_face: float
-    max_faces: int | None
-    confidence: bool
-    measures: bool
     jobs: int | None
-    batch: int
-    device: str
-    no_overlays: bool
-    overlay_size: int
     crops: bool
     crop_size: int
-    blur: str | None
     max_pixels: int
-    overwrite: bool
-    resume: bool
     shard: tuple[int, int]
     null: bool
     backend: str
@@ -110,26 +90,11 @@ class Request:
         """What must be the same for a stopped run to go on with the same bytes at its end."""
         paths = fingerprint(*(os.fsencode(path) for path in found.paths))
         return {
-            "fkp": __version__,
             "inputs": f"{len(found.paths)} files ({paths})",
             SHARD: "{}/{}".format(*self.shard),
-            **networks(self.model, self.detector_model, points),
-            "--format": self.form,
-            "--schema": self.schema,
-            "--detector": self.detector,
-            "--det-size": self.det_size,
-            "--min-score": self.min_score,
-            "--min-face": self.min_face,
-            "--max-faces": self.max_faces,
-            "--confidence": self.confidence,
-            "--measures": self.measures,
-            "--batch": self.batch,
-            "--device": self.device,
-            "--no-overlays": self.no_overlays,
-            "--overlay-size": self.overlay_size,
+            **self.shared_identity(points),
             "--crops": self.crops,
             "--crop-size": self.crop_size,
-            "--blur": self.blur,
             "--max-pixels": self.max_pixels,
         }
 
@@ -138,37 +103,27 @@ def run(request: Request) -> int:
     """Annotate; the exit code."""
     request.check()
     network = load_named(request.model, request.device)
-    scheme = wanted_scheme(request.schema, request.scheme, network.scheme)
-    network.scheme.convert(np.zeros((len(network.scheme), 2)), scheme)  # raises before any work
-    gallery = not request.no_overlays
-    output = Output(
-        scheme, request.form, request.schema, request.confidence, gallery, request.measures
-    )
+    output = request.output(network.scheme, gallery=not request.no_overlays)
     exclude = None if request.streams else request.out
     everything = find_inputs(_expand(request.inputs, request.null), exclude)
     found = take_shard(everything, *request.shard)
     output.check_names(everything.relative(path) for path in everything.paths)
-    config = AnnotateConfig(
-        scheme=scheme,
-        min_score=request.min_score,
-        max_faces=request.max_faces or 0,
+    config = request.config(
+        output.scheme,
         jobs=max(1, min(request.jobs or os.cpu_count() or 1, len(found.paths))),
-        batch=request.batch,
         drawing=request.drawing(),
         max_pixels=request.max_pixels,
     )
     engine = _engine(request, network, config)
     if request.streams:
         return _to_stream(found, engine, output)
-    identity = request.identity(everything, scheme)
+    identity = request.identity(everything, output.scheme)
     with claimed(request.out):
         return _to_folder(request, found, engine, output, identity, config.jobs)
 
 
 def _engine(request: Request, network: Model, config: AnnotateConfig) -> Engine:
-    detector = find_detector(
-        request.detector, request.detector_model, request.det_size, request.min_face
-    )
+    detector = request.find_detector()
     if request.scheduler is not None:
         load = partial(load_named, request.model, request.device)
         return Cluster(load, detector, config, request.scheduler)

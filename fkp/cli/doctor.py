@@ -5,12 +5,11 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import numpy as np
-import torch
 
 import fkp
 from fkp import __version__
@@ -19,7 +18,7 @@ from fkp.cli.models import find_detector, load_named
 from fkp.errors import FkpError
 from fkp.labels.cache import cache_folder
 from fkp.learn.checkpoint import BUNDLED
-from fkp.learn.devices import pick_device, pick_precision
+from fkp.learn.devices import describe_devices, pick_device
 from fkp.vision.haar import HaarDetector
 
 NEEDED = (
@@ -57,7 +56,7 @@ def doctor_command() -> int:
         version = _version(package)
         have = f"{package} {version}" if version else f"no; pip install 'fkp[{extra}]'"
         console.say(f"  extra {extra}: {have}")
-    console.say(f"devices: {', '.join(_devices())}; auto is {pick_device('auto')}")
+    console.say(f"devices: {', '.join(describe_devices())}; auto is {pick_device('auto')}")
     console.say(f"detectors: fkp (bundled), {_haar()}, none")
     for what, folder in (("here", Path.cwd()), ("cache", cache_folder())):
         problem = _unwritable(folder)
@@ -83,15 +82,6 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return ""
-
-
-def _devices() -> Iterator[str]:
-    precision = str(pick_precision("auto", torch.device("cpu"))).removeprefix("torch.")
-    yield f"cpu ({precision}, {torch.get_num_threads()} threads)"
-    for i in range(torch.cuda.device_count()):
-        yield f"cuda:{i} ({torch.cuda.get_device_name(i)})"
-    if torch.backends.mps.is_available():
-        yield "mps"
 
 
 def _haar() -> str:

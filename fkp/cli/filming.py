@@ -12,12 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
-import numpy as np
 
-from fkp import __version__
 from fkp.annotate.inputs import CLIPS, Inputs, find_inputs
-from fkp.annotate.pipeline import AnnotateConfig, annotate
-from fkp.annotate.results import Output, TableStream, wanted_scheme
+from fkp.annotate.pipeline import annotate
+from fkp.annotate.results import Output, TableStream
 from fkp.annotate.video.film import Film
 from fkp.annotate.video.live import Live
 from fkp.annotate.video.reading import Excerpt
@@ -25,7 +23,8 @@ from fkp.annotate.video.run import ClipEngine
 from fkp.annotate.video.view import View
 from fkp.cli import console
 from fkp.cli.clip_folder import ClipFolder, report
-from fkp.cli.models import find_detector, load_named, networks
+from fkp.cli.models import load_named
+from fkp.cli.options import FaceRequest
 from fkp.errors import FkpError
 from fkp.keypoints import Scheme
 from fkp.learn.devices import single_thread
@@ -35,26 +34,12 @@ PICTURES_ONLY = ("coco", "yolo", "kaggle")
 """Schemas whose entries are picture files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(FaceRequest):
     """The options, as given."""
 
     inputs: tuple[str, ...]
     out: Path | None
-    form: str
-    schema: str
-    model: str
-    scheme: str | None
-    detector: str
-    detector_model: Path | None
-    det_size: int
-    min_score: float
-    min_face: float
-    max_faces: int | None
-    confidence: bool
-    measures: bool
-    batch: int
-    device: str
     every: int
     start: float
     end: float
@@ -65,11 +50,6 @@ class Request:
     series: Path | None
     live: bool
     view: bool
-    no_overlays: bool
-    overlay_size: int
-    blur: str | None
-    overwrite: bool
-    resume: bool
 
     @property
     def to_stdout(self) -> bool:
@@ -128,17 +108,17 @@ class Request:
 
     def identity(self, path: str, points: Scheme) -> dict[str, object]:
         """What must be the same for a stopped run to go on with the same bytes at its end."""
-        same = (
-            "form", "schema", "detector", "det_size", "min_score", "min_face", "max_faces",
-            "confidence", "measures", "batch", "device", "every", "start", "end", "max_frames",
-            "smooth", "fill", "raw", "no_overlays", "overlay_size", "blur",
-        )  # fmt: skip
         return {
-            "fkp": __version__,
             "clip": path,
             "bytes": os.path.getsize(path) if os.path.exists(path) else None,
-            **networks(self.model, self.detector_model, points),
-            **{f"--{name.replace('_', '-')}": getattr(self, name) for name in same},
+            **self.shared_identity(points),
+            "--every": self.every,
+            "--start": self.start,
+            "--end": self.end,
+            "--max-frames": self.max_frames,
+            "--smooth": self.smooth,
+            "--fill": self.fill,
+            "--raw": self.raw,
         }
 
 
@@ -146,31 +126,15 @@ def run(request: Request) -> int:
     """Annotate clips; the exit code."""
     request.check()
     network = load_named(request.model, request.device)
-    scheme = wanted_scheme(request.schema, request.scheme, network.scheme)
-    network.scheme.convert(np.zeros((len(network.scheme), 2)), scheme)  # raises before any work
-    output = Output(
-        scheme,
-        request.form,
-        request.schema,
-        request.confidence,
-        gallery=False,
-        measured=request.measures,
-    )
-    detector = find_detector(
-        request.detector, request.detector_model, request.det_size, request.min_face
-    )
+    output = request.output(network.scheme, gallery=False)
+    detector = request.find_detector()
     if request.stream:
         found = Inputs(request.inputs, 0, os.getcwd())
     else:
         out = None if request.to_stdout else request.out
         found = find_inputs(request.inputs, out, CLIPS)
     single_thread()  # decoding, drawing and encoding have the other processors
-    config = AnnotateConfig(
-        scheme=scheme,
-        min_score=request.min_score,
-        max_faces=request.max_faces or 0,
-        batch=request.batch,
-    )
+    config = request.config(output.scheme)
     excerpt = Excerpt(request.every, request.start, request.end, request.max_frames or 0)
     engine = ClipEngine(network, detector, config, excerpt, request.smooth, request.fill)
     with ExitStack() as stack:

@@ -3,12 +3,10 @@
 from functools import lru_cache
 from pathlib import Path
 
-from fkp.annotate.journal import fingerprint
 from fkp.cli import console
 from fkp.errors import FkpError
-from fkp.keypoints import Scheme
 from fkp.learn.checkpoint import Model, find_model, load_model
-from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
+from fkp.vision.detect import FaceDetector, YuNetDetector
 from fkp.vision.haar import HaarDetector
 
 DETECTORS = ("fkp", "haar", "none")
@@ -34,12 +32,3 @@ def find_detector(
     if name == "haar":
         return HaarDetector(det_size=det_size, min_face=min_face)
     return YuNetDetector(model, det_size=det_size, min_face=min_face)
-
-
-def networks(model: str, detector: Path | None, points: Scheme) -> dict[str, object]:
-    """By what faces are found, for the identity of a run."""
-    return {
-        "model file": fingerprint(find_model(model).read_bytes()),
-        "detector file": fingerprint((detector or WEIGHTS).read_bytes()),
-        "points": list(points.names),
-    }

@@ -1,18 +1,94 @@
 """Options that commands share."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
+import numpy as np
 
-from fkp.annotate.pipeline import MIN_SCORE
-from fkp.annotate.results import FORMATS, SCHEMAS
-from fkp.cli.models import DETECTORS
-from fkp.keypoints import SCHEMES
-from fkp.learn.checkpoint import BUNDLED
+from fkp import __version__
+from fkp.annotate.journal import fingerprint
+from fkp.annotate.pipeline import MIN_SCORE, AnnotateConfig
+from fkp.annotate.results import FORMATS, SCHEMAS, Output, wanted_scheme
+from fkp.cli.models import DETECTORS, find_detector
+from fkp.keypoints import SCHEMES, Scheme
+from fkp.learn.checkpoint import BUNDLED, find_model
+from fkp.vision.detect import WEIGHTS, FaceDetector
 
 Command = TypeVar("Command", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceRequest:
+    """What `face_options`, `result_options` and `drawing_options` were given."""
+
+    form: str
+    schema: str
+    model: str
+    scheme: str | None
+    detector: str
+    detector_model: Path | None
+    det_size: int
+    min_score: float
+    min_face: float
+    max_faces: int | None
+    confidence: bool
+    measures: bool
+    batch: int
+    device: str
+    no_overlays: bool
+    overlay_size: int
+    blur: str | None
+    overwrite: bool
+    resume: bool
+
+    def find_detector(self) -> FaceDetector | None:
+        """The detector wanted."""
+        return find_detector(self.detector, self.detector_model, self.det_size, self.min_face)
+
+    def output(self, own: Scheme, gallery: bool) -> Output:
+        """What is to be written of a network that finds the points `own`; raises before any work
+        where it cannot give those wanted.
+        """
+        scheme = wanted_scheme(self.schema, self.scheme, own)
+        own.convert(np.zeros((len(own), 2)), scheme)
+        return Output(scheme, self.form, self.schema, self.confidence, gallery, self.measures)
+
+    def config(self, scheme: Scheme, **more: Any) -> AnnotateConfig:
+        """How to annotate."""
+        return AnnotateConfig(
+            scheme=scheme,
+            min_score=self.min_score,
+            max_faces=self.max_faces or 0,
+            batch=self.batch,
+            **more,
+        )
+
+    def shared_identity(self, points: Scheme) -> dict[str, object]:
+        """What must be the same for a stopped run to go on with the same bytes at its end."""
+        weights = self.detector_model or WEIGHTS
+        return {
+            "fkp": __version__,
+            "model file": fingerprint(find_model(self.model).read_bytes()),
+            "detector file": fingerprint(weights.read_bytes()),
+            "points": list(points.names),
+            "--format": self.form,
+            "--schema": self.schema,
+            "--detector": self.detector,
+            "--det-size": self.det_size,
+            "--min-score": self.min_score,
+            "--min-face": self.min_face,
+            "--max-faces": self.max_faces,
+            "--confidence": self.confidence,
+            "--measures": self.measures,
+            "--batch": self.batch,
+            "--device": self.device,
+            "--no-overlays": self.no_overlays,
+            "--overlay-size": self.overlay_size,
+            "--blur": self.blur,
+        }
 
 
 def face_options(command: Command) -> Command:
@@ -110,7 +186,34 @@ def result_options(command: Command) -> Command:
     return command
 
 
-def overlay_size(context: click.Context, parameter: click.Parameter, value: str) -> int:
+def drawing_options(largest: str, what: str) -> Callable[[Command], Command]:
+    """What is drawn. largest: the long side at most, if nothing is said; what: is drawn."""
+
+    def add(command: Command) -> Command:
+        options = (
+            click.option("--no-overlays", is_flag=True, help="Draw nothing."),
+            click.option(
+                "--overlay-size",
+                callback=_overlay_size,
+                metavar="PIXELS|full",
+                default=largest,
+                show_default=True,
+                help=f"Long side of the drawn {what} at most, pixels.",
+            ),
+            click.option(
+                "--blur",
+                type=click.Choice(["eyes", "face"]),
+                help="Make the faces found unrecognisable.",
+            ),
+        )
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _overlay_size(context: click.Context, parameter: click.Parameter, value: str) -> int:
     """A number of pixels; `full` is 0."""
     if value == "full":
         return 0

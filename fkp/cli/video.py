@@ -9,7 +9,7 @@ import click
 
 from fkp.cli import console
 from fkp.cli.filming import Request, run
-from fkp.cli.options import face_options, overlay_size, result_options
+from fkp.cli.options import drawing_options, face_options, result_options
 
 
 def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float:
@@ -72,18 +72,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--view", is_flag=True, help="Show the pictures on a page on this machine, only.")
 @result_options
 @face_options
-@click.option("--no-overlays", is_flag=True, help="Draw nothing.")
-@click.option(
-    "--overlay-size",
-    callback=overlay_size,
-    metavar="PIXELS|full",
-    default="full",
-    show_default=True,
-    help="Long side of the drawn video at most, pixels.",
-)
-@click.option(
-    "--blur", type=click.Choice(["eyes", "face"]), help="Make the faces found unrecognisable."
-)
+@drawing_options("full", "video")
 @console.talk_options
 def video_command(**given: Any) -> int:
     """Find the faces and their keypoints in clips: files, folders, globs; or in a stream: the

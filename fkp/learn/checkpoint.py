@@ -192,9 +192,10 @@ def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Mode
             if _KEY not in header:
                 raise ModelError(f"{path}: a .safetensors file, but not one that fkp train wrote")
             model = _described(header[_KEY])
-            _check_shapes(model, {k: file.get_slice(k).get_shape() for k in file.keys()})  # noqa: SIM118
+            names = list(file.keys())
+            _check_shapes(model, {k: file.get_slice(k).get_shape() for k in names})
             network = build(model.architecture, len(model.scheme), model.size)
-            _load_weights(network, {k: file.get_tensor(k) for k in file.keys()})  # noqa: SIM118
+            _load_weights(network, {k: file.get_tensor(k) for k in names})
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file") from error
     except (OSError, SafetensorError) as error:

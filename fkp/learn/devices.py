@@ -29,6 +29,18 @@ def pick_device(name: str) -> torch.device:
         raise DataError(f"--device {name}: expected auto, cpu, cuda, cuda:1 or mps") from error
 
 
+def describe_devices() -> list[str]:
+    """Every device here, with what is to be known of it."""
+    precision = str(pick_precision("auto", torch.device("cpu"))).removeprefix("torch.")
+    found = [f"cpu ({precision}, {torch.get_num_threads()} threads)"]
+    found += [
+        f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())
+    ]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return found
+
+
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
     """The arithmetic for this device: bf16 where it has instructions for it, else float32."""
     if name != "auto":
