@@ -54,7 +54,7 @@ dist: $(READY)
 dist-check: dist
 	$(BIN)/python -m tests.release.install dist --python $(PYTHON)
 
-# Broken files, kills, full disks, many runs at once: about 20 minutes.
+# Broken files, kills, full disks, many runs at once: about half an hour.
 stress: $(READY)
 	$(BIN)/python -m tests.release.stress
 
