@@ -126,10 +126,13 @@ def wait_for(text: str, said: list[str]) -> str:
 
 def test_ctrl_c_ends_a_live_run_with_whole_results(tmp_path: Path, samples: Path) -> None:
     said: list[str] = []
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "fkp", "video", str(samples / "clip.mp4"), "--live", "--view"]
+    out, stream = tmp_path / "out", tmp_path / "a.ts"
+    transport_stream(samples, stream)
+    # A pipe that falls silent, but is not closed.
+    feeder = subprocess.Popen(["sh", "-c", f"cat '{stream}'; sleep 60"], stdout=subprocess.PIPE)
+    command = [sys.executable, "-m", "fkp", "video", "-", "--live", "--view"]
     with subprocess.Popen(
-        [*command, "--out", str(out), "--schema", "dlc"],
+        [*command, "--out", str(out), "--schema", "dlc"], stdin=feeder.stdout,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as run:  # fmt: skip
         assert run.stdout is not None
@@ -139,8 +142,10 @@ def test_ctrl_c_ends_a_live_run_with_whole_results(tmp_path: Path, samples: Path
         while first_picture(address) is None and time.monotonic() < until:
             time.sleep(0.05)
         run.send_signal(signal.SIGINT)
-        assert run.wait(timeout=20) == 0
+        assert run.wait(timeout=20) == 0, said
         reader.join()
+    feeder.kill()
+    feeder.communicate()
     table = pd.read_csv(out / "keypoints.csv")
     assert 0 < len(table) < 120
     assert len(shown(out / "overlay.mp4")) == len(table)

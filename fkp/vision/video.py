@@ -141,11 +141,12 @@ class Clip:
 
     Raises NoPicturesError (the reason alone; the caller knows the path) where it cannot be opened
     or has no pictures. time_base: seconds a unit of `Frame.pts`. notes: what is wrong with it, as
-    far as it was read.
+    far as it was read. kept_open: set it where a thread still reads, so that it is not closed.
     """
 
     def __init__(self, source: str | Path) -> None:
         self.notes: list[str] = []
+        self.kept_open = False
         try:
             self._container = _opened(str(source))
         except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -221,7 +222,8 @@ class Clip:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._container.close()
+        if not self.kept_open:
+            self._container.close()
 
 
 def open_media(source: Any, **options: Any) -> Any:
@@ -235,7 +237,8 @@ def _opened(source: str) -> Any:
     if not is_stream(source):
         return open_media(source)
     if source == "-":
-        return open_media(sys.stdin.buffer)
+        # Without a buffer, whose lock a thread that waits for input would keep to the end.
+        return open_media(os.fdopen(0, "rb", buffering=0, closefd=False))
     if source.isdigit():
         if sys.platform == "darwin":
             return av.open(source, format="avfoundation", options={"framerate": "30"})

@@ -15,7 +15,7 @@ import pandas as pd
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-RATES = {0.001: "too small", 0.5: "too large", 0.1: "right"}
+RATES = {0.001: "too small", 0.3: "too large", 0.1: "right"}
 
 
 def main() -> None:

@@ -21,13 +21,15 @@ class Live:
 
     pace: whether frames have to wait for their time, as those of a file. stop: set it to end the
     run. done: frames with results; dropped: frames that were not looked at; latencies: seconds
-    from when a frame was there to when its results were.
+    from when a frame was there to when its results were. stuck: whether the stream is still being
+    waited for, when the run has ended.
     """
 
     pace: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
     done: int = 0
     dropped: int = 0
+    stuck: bool = False
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
     _came: dict[int, float] = field(default_factory=dict)
 
@@ -71,8 +73,9 @@ class Newest:
 
     def __exit__(self, *_: object) -> None:
         self._left = True
-        # A camera gives a frame soon; a dead connection ends with its time limit.
+        # A camera gives a frame soon, but a pipe may be silent for ever.
         self._thread.join(timeout=2)
+        self._live.stuck = self._thread.is_alive()
 
     def __iter__(self) -> Iterator[Frame]:
         while not self._live.stop.is_set():

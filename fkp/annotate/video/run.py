@@ -135,6 +135,7 @@ class ClipEngine:
         """Chunks; None behind the last one."""
         detector = self.detector or _Whole(self.network)
         if self.live is not None:
+            stack.callback(self._leave, clip)
             frames = stack.enter_context(self.live.newest(clip.frames()))
             each = shots(frames, detector, self.excerpt, watch, detect_every=1)
             return _and_end([shot] for shot in each)
@@ -143,6 +144,9 @@ class ClipEngine:
             clip.frames(), detector, self.excerpt, watch, DETECT_EVERY, done, followed
         )  # fmt: skip
         return _and_end(iter(stack.enter_context(Ahead(self._chunks(wanted, followed - done)))))
+
+    def _leave(self, clip: Clip) -> None:
+        clip.kept_open = self.live is not None and self.live.stuck
 
     def _chunks(self, wanted: Iterator[Shot], before: int) -> Iterator[list[Shot]]:
         """First those frames, if any, whose results wait; then chunks."""
