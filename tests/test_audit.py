@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
 
+from fkp.cli.main import cli
 from fkp.errors import DataError
 from fkp.keypoints import FKP4, IBUG68
 from fkp.labels.disagreement import disagreement
@@ -142,15 +144,15 @@ def test_a_given_model_judges_pictures_and_drops_what_is_wrong(
     assert f"a data set of fkp prepare, {len(clean)} rows" in done.stdout
 
 
-def test_where_the_clean_data_may_go(tmp_path: Path) -> None:
+def test_where_the_clean_data_may_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for arguments, message in (
         (["-o", "x.csv"], "--out goes with --drop"),
         (["--drop", "-o", "data.csv"], "another name"),
         (["--drop", "-o", "x.txt"], "ends in .csv"),
     ):
-        done = fkp("audit", "data.csv", *arguments, cwd=tmp_path)
-        assert done.returncode == 2
-        assert message in done.stderr
+        with pytest.raises(click.UsageError, match=message):
+            cli.main(["audit", "data.csv", *arguments], standalone_mode=False)
 
 
 def test_a_judge_of_other_points_is_refused(tmp_path: Path) -> None:

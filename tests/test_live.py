@@ -129,7 +129,9 @@ def test_ctrl_c_ends_a_live_run_with_whole_results(tmp_path: Path, samples: Path
     out, stream = tmp_path / "out", tmp_path / "a.ts"
     transport_stream(samples, stream)
     # A pipe that falls silent, but is not closed.
-    feeder = subprocess.Popen(["sh", "-c", f"cat '{stream}'; sleep 60"], stdout=subprocess.PIPE)
+    feeder = subprocess.Popen(
+        ["sh", "-c", f"cat '{stream}'; exec sleep 60"], stdout=subprocess.PIPE
+    )
     command = [sys.executable, "-m", "fkp", "video", "-", "--live", "--view"]
     with subprocess.Popen(
         [*command, "--out", str(out), "--schema", "dlc"], stdin=feeder.stdout,

@@ -46,6 +46,28 @@ def said(tasks: Sequence[Task]) -> tuple[list[str], int, int]:
         return [p.reason for p in pieces if isinstance(p, Failure)], len(told), workers.killed
 
 
+@dataclass(frozen=True)
+class Where:
+    """Says where its process is."""
+
+    def __call__(self) -> Sequence[Piece]:
+        return [Failure(os.getcwd())]
+
+    def parts(self) -> Sequence[Task]:
+        return [self]
+
+    def lost(self) -> Sequence[Piece]:
+        return [Failure(KILLED)]
+
+
+def test_workers_are_where_the_caller_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        places, _, _ = said([Where(), Where()])
+        assert places == [str(tmp_path / name)] * 2
+
+
 def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "once").touch()
     tasks = [Fragile(range(i, i + 4), 9, tmp_path / "once") for i in range(0, 24, 4)]

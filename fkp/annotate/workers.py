@@ -143,13 +143,20 @@ class Workers:
 
     def _run(self, tasks: Sequence[Task]) -> Iterator[Sequence[Piece]]:
         pool = joblib.Parallel(n_jobs=self.jobs, return_as="generator", batch_size=1)
-        results: Iterator[Sequence[Piece]] = pool(joblib.delayed(_behind)(task) for task in tasks)
+        here = os.getcwd()
+        results: Iterator[Sequence[Piece]] = pool(
+            joblib.delayed(_behind)(task, here) for task in tasks
+        )
         return results
 
 
-def _behind(task: Task) -> Sequence[Piece]:
-    """The task, in a process that lets the caller's go first: that one keeps all others busy."""
+def _behind(task: Task, folder: str) -> Sequence[Piece]:
+    """The task, in a process that lets the caller's go first: that one keeps all others busy.
+
+    folder: where the caller is; the process may be older, and stand elsewhere.
+    """
     _give_way()
+    os.chdir(folder)
     return task()
 
 

@@ -120,7 +120,7 @@ def killed(
 def kills(folder: Path) -> str:
     """Runs that are killed at random moments end as if they had not been."""
     moments = random.Random(0)
-    views(folder / "photos", 300)
+    views(folder / "photos", 120)
     (folder / "photos" / "bad.jpg").write_text("no picture")
     long_clip(SAMPLES, folder / "clip.mp4")
     write_course(folder, 600, persons=100)
