@@ -298,5 +298,6 @@ def unreadable_in(out: Path) -> int:
 def write_run(path: Path, facts: dict[str, object]) -> None:
     """Write `run.json`."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(facts, indent=1, allow_nan=False)
+    part.write_text(text + "\n", encoding="utf-8")
     os.replace(part, path)

@@ -148,9 +148,10 @@ class ClipFolder:
             "frames_per_second": round(frames / seconds, 2),
         }
         if self.engine.live is not None:
-            median, high = self.engine.live.latency()
             facts["dropped"] = self.engine.live.dropped
-            facts["latency"] = {"median": round(median, 4), "95 %": round(high, 4)}
+            if self.engine.live.done:
+                median, high = self.engine.live.latency()
+                facts["latency"] = {"median": round(median, 4), "95 %": round(high, 4)}
         return {**facts, "identity": self.identity}
 
 

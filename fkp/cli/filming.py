@@ -1,5 +1,6 @@
 """A run of `fkp video`, as its options ask for it."""
 
+import math
 import os
 import signal
 import sys
@@ -113,8 +114,8 @@ class Request(FaceRequest):
             "bytes": os.path.getsize(path) if os.path.exists(path) else None,
             **self.shared_identity(points),
             "--every": self.every,
-            "--start": self.start,
-            "--end": self.end,
+            "--start": _finite(self.start),
+            "--end": _finite(self.end),
             "--max-frames": self.max_frames,
             "--smooth": self.smooth,
             "--fill": self.fill,
@@ -215,6 +216,11 @@ def _to_folders(request: Request, found: Inputs, engine: ClipEngine, output: Out
         own = one.make(draws, request.raw, request.series, request.overwrite, request.resume)
         code = max(code, own)
     return code
+
+
+def _finite(number: float) -> float | None:
+    """As JSON can have it."""
+    return number if math.isfinite(number) else None
 
 
 def _name(stream: str) -> str:
