@@ -86,6 +86,8 @@ class Scheme:
 
         Raises DataError where a point of `to` is neither a point nor an average of points here.
         """
+        if to.names == self.names:
+            return tuple((i,) for i in range(len(self)))
         built_in = self.name in SCHEMES and SCHEMES[self.name].names == self.names
         averages = AVERAGES.get(self.name, {}) if built_in else {}
         groups: list[tuple[int, ...]] = []
@@ -130,6 +132,8 @@ class Scheme:
 def group_means(points: FloatArray, groups: Groups) -> npt.NDArray[np.float64]:
     """Mean of each index group: (..., K, 2) -> (..., G, 2); NaN for an empty group."""
     values = np.asarray(points, np.float64)
+    if all(len(group) == 1 for group in groups):
+        return values[..., [group[0] for group in groups], :]
     empty = np.full((*values.shape[:-2], 2), np.nan)
     means = [values[..., list(g), :].mean(-2) if g else empty for g in groups]
     return np.stack(means, axis=-2)
