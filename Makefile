@@ -65,7 +65,7 @@ bench: $(READY)
 weights: $(READY)
 	@test -n "$(DATA)" || { echo "say where the data is: make weights DATA=folder"; exit 1; }
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[onnx]'
-	$(BIN)/python -m fkp.learn.weights $(DATA)
+	$(BIN)/python -m fkp.bundled.make $(DATA)
 
 clean:
 	rm -rf $(VENV) build dist results *.egg-info

@@ -17,22 +17,22 @@ from pathlib import Path
 
 import numpy as np
 
+from fkp.annotate.config import MIN_SCORE, AnnotateConfig
 from fkp.annotate.faces import predict
 from fkp.annotate.finder import FaceFinder
 from fkp.annotate.outcome import Annotated
-from fkp.annotate.pipeline import MIN_SCORE, AnnotateConfig
-from fkp.annotate.stages import FaceCutter
+from fkp.annotate.photo.cutting import FaceCutter
 from fkp.errors import DataError, ImageError
 from fkp.keypoints import Faces, Scheme
 from fkp.labels.cache import prepared
 from fkp.labels.store import read_samples
-from fkp.learn import evaluate as evaluation
-from fkp.learn.augment import AUGMENTATIONS
-from fkp.learn.checkpoint import BUNDLED, Model, find_model, load_model
-from fkp.learn.config import recipe
-from fkp.learn.evaluate import Evaluation
-from fkp.learn.fit import Training, fit
-from fkp.learn.train import Listener
+from fkp.learn.evaluation import evaluate as evaluation
+from fkp.learn.evaluation.evaluate import Evaluation
+from fkp.learn.networks.checkpoint import BUNDLED, Model, find_model, load_model
+from fkp.learn.training.augment import AUGMENTATIONS
+from fkp.learn.training.config import recipe
+from fkp.learn.training.loop import Listener
+from fkp.learn.training.run import Training, fit
 from fkp.vision.detect import FaceDetector, YuNetDetector
 from fkp.vision.images import Image
 
@@ -117,7 +117,7 @@ def train(
 
     data: a data set of fkp prepare, or a table that it could read. init: `bundled` or a file, to
     begin with. aug: none, light or full. lr: a number, or `auto`. settings: epochs, batch,
-    optimizer, loss, ...: the fields of `fkp.learn.config.TrainConfig`. Raises FkpError.
+    optimizer, loss, ...: the fields of `fkp.learn.training.config.TrainConfig`. Raises FkpError.
     """
     start = None if init is None else str(find_model(str(init)).resolve())
     rate = None if lr == "auto" else lr

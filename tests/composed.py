@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from fkp.annotate.outcome import Annotated
-from fkp.annotate.rows import Record
+from fkp.annotate.output.rows import Record
 
 Picture = npt.NDArray[np.uint8]
 SIZE = (640, 360)

@@ -16,9 +16,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fkp.annotate.journal import Journal, Past
-from fkp.annotate.rows import TABLES
-from fkp.annotate.stages import FaceCutter
+from fkp.annotate.output.journal import Journal, Past
+from fkp.annotate.output.rows import TABLES
+from fkp.annotate.photo.cutting import FaceCutter
 from fkp.annotate.video.state import State
 from fkp.annotate.video.steady import Steady
 from fkp.errors import FkpError
@@ -26,13 +26,13 @@ from fkp.keypoints import FKP4, IBUG68
 from fkp.labels.convert import convert
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import read_samples
-from fkp.learn.checkpoint import find_model, load_model
+from fkp.learn.networks.checkpoint import find_model, load_model
 from fkp.vision.crop import UPRIGHT_LAYOUT
 from fkp.vision.detect import YuNetDetector
 from fkp.vision.headers import look
 from fkp.vision.tracking import Track
 from fkp.vision.video import look_through
-from tests.conftest import SAMPLES, write_course, write_kaggle, write_pictures
+from tests.helpers import SAMPLES, write_course, write_kaggle, write_pictures
 
 PATIENCE = 10.0
 """Seconds that a small broken file may take."""

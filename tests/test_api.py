@@ -11,8 +11,8 @@ import pytest
 import fkp
 from fkp.errors import DataError, ImageError, ModelError
 from fkp.keypoints import IBUG68
-from fkp.learn.augment import AUGMENTATIONS
-from tests.conftest import write_course
+from fkp.learn.training.augment import AUGMENTATIONS
+from tests.helpers import write_course
 
 
 def test_a_picture_from_a_file_and_from_memory(samples: Path) -> None:

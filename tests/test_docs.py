@@ -12,9 +12,9 @@ import pytest
 import fkp
 from fkp.cli.main import COMMANDS, cli
 from fkp.labels.prepare import PrepareConfig, prepare
-from fkp.learn.checkpoint import find_model, load_model
-from fkp.learn.export import export
-from tests.conftest import write_course
+from fkp.learn.networks.checkpoint import find_model, load_model
+from fkp.learn.networks.export import export
+from tests.helpers import write_course
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "fkp/weights/MODEL_CARD.md"]

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from fkp.errors import DataError
-from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, SCHEMES, Faces, Scheme
+from fkp.keypoints import (
+    FKP4,
+    IBUG68,
+    KAGGLE15,
+    MTFL5,
+    RADIUS_90,
+    SCHEMES,
+    Faces,
+    Prediction,
+    Scheme,
+)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda s: s.name)
@@ -96,3 +106,12 @@ def test_faces() -> None:
     assert none.points.shape == (0, 4, 2)
     with pytest.raises(ValueError, match="points"):
         Faces(FKP4, none.boxes, none.scores, np.zeros((0, 5, 2), np.float32), none.confidence)
+
+
+def test_confidence_is_a_probability() -> None:
+    scale = np.array([[1.0, 4.0, np.nan]], np.float32)
+    said = Prediction(np.zeros((1, 3, 2), np.float32), scale, np.ones(1, np.float32))
+    confidence = said.confidence(RADIUS_90)
+    assert confidence[0, 0] == pytest.approx(0.9, abs=1e-4)
+    assert 0 < confidence[0, 1] < 0.5
+    assert np.isnan(confidence[0, 2])

@@ -6,9 +6,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.outcome import Annotated, Failure, Result
-from fkp.annotate.pipeline import AnnotateConfig
-from fkp.annotate.stages import Cut
+from fkp.annotate.photo.cutting import Cut
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
 

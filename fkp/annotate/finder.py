@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.local import Local
 from fkp.annotate.outcome import Failure
-from fkp.annotate.pipeline import AnnotateConfig
+from fkp.annotate.photo.local import Local
 from fkp.keypoints import Faces
 from fkp.labels.cut import Progress
 from fkp.vision.detect import FaceDetector

@@ -6,39 +6,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from fkp.annotate.drawing import Drawing
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.journal import Journal, Past
 from fkp.annotate.outcome import Failure, Result
-from fkp.annotate.results import Table
+from fkp.annotate.output.journal import Journal, Past
+from fkp.annotate.output.results import Table
 from fkp.annotate.watch import Watch, add_seconds
-from fkp.keypoints import Scheme
-from fkp.vision.images import MAX_PIXELS
 
 CHUNK = 96
 """Inputs between two runs of the network; fewer at the beginning, so that first rows come soon."""
-
-MIN_SCORE = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class AnnotateConfig:
-    """How to annotate.
-
-    scheme: the points wanted, where not the network's own.
-    min_score: faces of a lower score (see `faces.judge`) are left out.
-    max_faces: of a picture at most, the surest; 0 for all.
-    jobs: worker processes. batch: crops in a batch of the network.
-    drawing: None draws nothing.
-    """
-
-    scheme: Scheme | None = None
-    min_score: float = MIN_SCORE
-    max_faces: int = 0
-    jobs: int = 1
-    batch: int = 64
-    drawing: Drawing | None = None
-    max_pixels: int = MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

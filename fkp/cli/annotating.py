@@ -13,16 +13,13 @@ from pathlib import Path
 import click
 
 from fkp import __version__
-from fkp.annotate.cluster import Cluster
-from fkp.annotate.drawing import Drawing
-from fkp.annotate.gallery import PAGE
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.inputs import Inputs, find_inputs, read_list
 from fkp.annotate.inputs import shard as take_shard
-from fkp.annotate.journal import Journal, fingerprint
-from fkp.annotate.local import Local
-from fkp.annotate.merge import SHARD
-from fkp.annotate.pipeline import AnnotateConfig, Engine, Summary, annotate
-from fkp.annotate.results import (
+from fkp.annotate.output.gallery import PAGE
+from fkp.annotate.output.journal import Journal, fingerprint
+from fkp.annotate.output.merge import SHARD
+from fkp.annotate.output.results import (
     CROPS,
     OVERLAYS,
     RUN,
@@ -35,12 +32,16 @@ from fkp.annotate.results import (
     unreadable_in,
     write_run,
 )
+from fkp.annotate.photo.cluster import Cluster
+from fkp.annotate.photo.drawing import Drawing
+from fkp.annotate.photo.local import Local
+from fkp.annotate.pipeline import Engine, Summary, annotate
 from fkp.cli import console
 from fkp.cli.models import load_named
 from fkp.cli.options import FaceRequest
 from fkp.keypoints import Scheme
-from fkp.learn.checkpoint import Model
-from fkp.learn.devices import single_thread
+from fkp.learn.networks.checkpoint import Model
+from fkp.learn.networks.devices import single_thread
 
 SHOWN = 10
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.finder import FaceFinder
-from fkp.annotate.pipeline import AnnotateConfig
 from fkp.cli import console
 from fkp.cli.models import find_detector
 from fkp.labels.cache import prepared
@@ -16,11 +16,11 @@ from fkp.labels.cut import Progress
 from fkp.labels.prepare import write_rejected
 from fkp.labels.store import Samples, read_samples, rewrite_samples
 from fkp.learn.audit import Audit, audit_by_folds, audit_by_model, write_audit, write_sheet
-from fkp.learn.checkpoint import BUNDLED, Model, find_model, load_model
-from fkp.learn.config import recipe
-from fkp.learn.devices import single_thread
-from fkp.learn.framing import measure_framing
-from fkp.learn.train import Epoch, Listener
+from fkp.learn.networks.checkpoint import BUNDLED, Model, find_model, load_model
+from fkp.learn.networks.devices import single_thread
+from fkp.learn.networks.framing import measure_framing
+from fkp.learn.training.config import recipe
+from fkp.learn.training.loop import Epoch, Listener
 from fkp.vision.detect import YuNetDetector
 
 FOLDS = "kfold"

@@ -12,12 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fkp import __version__
-from fkp.annotate.gallery import PAGE
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.journal import Journal
 from fkp.annotate.outcome import Result
-from fkp.annotate.pipeline import Summary, annotate
-from fkp.annotate.results import (
+from fkp.annotate.output.gallery import PAGE
+from fkp.annotate.output.journal import Journal
+from fkp.annotate.output.results import (
     OVERLAY,
     PARTS,
     RAW,
@@ -30,11 +29,13 @@ from fkp.annotate.results import (
     unreadable_in,
     write_run,
 )
-from fkp.annotate.rows import Record
+from fkp.annotate.output.rows import Record
+from fkp.annotate.pipeline import Summary, annotate
 from fkp.annotate.video.film import Film
 from fkp.annotate.video.live import Live
 from fkp.annotate.video.page import write_page
 from fkp.annotate.video.run import ClipEngine
+from fkp.annotate.video.series import draw_series
 from fkp.annotate.video.state import State
 from fkp.cli import console
 from fkp.vision.recording import with_sound
@@ -123,8 +124,6 @@ class ClipFolder:
             os.replace(part, self.out / OVERLAY)
         write_page(self.out / PAGE, overlay, self._records())
         if series is not None:
-            from fkp.cli.series import draw_series  # matplotlib, only where it is wanted
-
             draw_series(series, self.output.scheme, self._records())
         self.output.finish(self.out, os.path.dirname(os.path.abspath(self.path)), 1)
 

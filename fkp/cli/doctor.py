@@ -17,8 +17,8 @@ from fkp.cli import console
 from fkp.cli.models import find_detector, load_named
 from fkp.errors import FkpError
 from fkp.labels.cache import cache_folder
-from fkp.learn.checkpoint import BUNDLED
-from fkp.learn.devices import describe_devices, pick_device
+from fkp.learn.networks.checkpoint import BUNDLED
+from fkp.learn.networks.devices import describe_devices, pick_device
 from fkp.vision.haar import HaarDetector
 
 NEEDED = (

@@ -8,20 +8,20 @@ from typing import Any
 
 import click
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.finder import FaceFinder
-from fkp.annotate.pipeline import AnnotateConfig
 from fkp.cli import console
 from fkp.cli.models import find_detector
 from fkp.labels.cache import prepared
 from fkp.labels.store import SPLITS, Samples, read_samples
-from fkp.learn import plots, tables
-from fkp.learn.checkpoint import find_model, load_model
-from fkp.learn.compare import at_common_points, differences
-from fkp.learn.devices import single_thread
-from fkp.learn.evaluate import Evaluation, evaluate, evaluate_pictures
-from fkp.learn.metrics import NORM_TEXT, NORMS, THRESHOLDS
-from fkp.learn.statistics import Difference
-from fkp.learn.tables import Figures
+from fkp.learn.evaluation import plots, tables
+from fkp.learn.evaluation.compare import at_common_points, differences
+from fkp.learn.evaluation.evaluate import Evaluation, evaluate, evaluate_pictures
+from fkp.learn.evaluation.metrics import NORM_TEXT, NORMS, THRESHOLDS
+from fkp.learn.evaluation.statistics import Difference
+from fkp.learn.evaluation.tables import Figures
+from fkp.learn.networks.checkpoint import find_model, load_model
+from fkp.learn.networks.devices import single_thread
 
 
 @click.command("evaluate")

@@ -8,8 +8,8 @@ import numpy as np
 import fkp
 from fkp.cli import console
 from fkp.labels.store import read_samples
-from fkp.learn.checkpoint import find_model, load_model
-from fkp.learn.export import FORMATS, export
+from fkp.learn.networks.checkpoint import find_model, load_model
+from fkp.learn.networks.export import FORMATS, export
 from fkp.vision.crop import CropTransform
 
 CROPS = Path(fkp.__file__).parent / "weights" / "crops.npy"

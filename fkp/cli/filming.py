@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import click
 
 from fkp.annotate.inputs import CLIPS, Inputs, find_inputs
+from fkp.annotate.output.results import Output, TableStream
 from fkp.annotate.pipeline import annotate
-from fkp.annotate.results import Output, TableStream
 from fkp.annotate.video.film import Film
 from fkp.annotate.video.live import Live
 from fkp.annotate.video.reading import Excerpt
@@ -28,7 +28,7 @@ from fkp.cli.models import load_named
 from fkp.cli.options import FaceRequest
 from fkp.errors import FkpError
 from fkp.keypoints import Scheme
-from fkp.learn.devices import single_thread
+from fkp.learn.networks.devices import single_thread
 from fkp.vision.video import is_live, is_stream
 
 PICTURES_ONLY = ("coco", "yolo", "kaggle")

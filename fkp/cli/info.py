@@ -12,8 +12,8 @@ from fkp.keypoints import Scheme
 from fkp.labels.prepare import read_source
 from fkp.labels.store import SPLITS, Samples, is_prepared, read_samples
 from fkp.labels.table import LabelTable, ReadOptions
-from fkp.learn.checkpoint import BUNDLED, Model, describe, find_model, load_model
-from fkp.learn.layers import layers
+from fkp.learn.networks.checkpoint import BUNDLED, Model, describe, find_model, load_model
+from fkp.learn.networks.layers import layers
 from fkp.vision.video import look_through
 
 VIDEO_SUFFIXES = (

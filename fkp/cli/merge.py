@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fkp.annotate.merge import merge
+from fkp.annotate.output.merge import merge
 from fkp.cli import console
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fkp.cli import console
 from fkp.errors import FkpError
-from fkp.learn.checkpoint import Model, find_model, load_model
+from fkp.learn.networks.checkpoint import Model, find_model, load_model
 from fkp.vision.detect import FaceDetector, YuNetDetector
 from fkp.vision.haar import HaarDetector
 

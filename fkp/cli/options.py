@@ -9,12 +9,12 @@ import click
 import numpy as np
 
 from fkp import __version__
-from fkp.annotate.journal import fingerprint
-from fkp.annotate.pipeline import MIN_SCORE, AnnotateConfig
-from fkp.annotate.results import FORMATS, SCHEMAS, Output, wanted_scheme
+from fkp.annotate.config import MIN_SCORE, AnnotateConfig
+from fkp.annotate.output.journal import fingerprint
+from fkp.annotate.output.results import FORMATS, SCHEMAS, Output, wanted_scheme
 from fkp.cli.models import DETECTORS, find_detector
 from fkp.keypoints import SCHEMES, Scheme
-from fkp.learn.checkpoint import BUNDLED, find_model
+from fkp.learn.networks.checkpoint import BUNDLED, find_model
 from fkp.vision.detect import WEIGHTS, FaceDetector
 
 Command = TypeVar("Command", bound=Callable[..., object])

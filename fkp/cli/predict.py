@@ -7,8 +7,8 @@ import click
 from fkp.cli import console
 from fkp.labels.cache import prepared
 from fkp.labels.store import SPLITS, read_samples
-from fkp.learn.checkpoint import find_model, load_model
-from fkp.learn.predict import write_predictions, write_submission
+from fkp.learn.evaluation.predict import write_predictions, write_submission
+from fkp.learn.networks.checkpoint import find_model, load_model
 
 
 @click.command("predict")

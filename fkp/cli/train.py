@@ -9,15 +9,22 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fkp.cli import console
-from fkp.learn import runs
-from fkp.learn.augment import AUGMENTATIONS
-from fkp.learn.checkpoint import Model, find_model
-from fkp.learn.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainConfig, from_dict, recipe
-from fkp.learn.fit import Training, fit, resume
-from fkp.learn.losses import LOSSES
-from fkp.learn.networks import ARCHITECTURES
-from fkp.learn.team import Team
-from fkp.learn.train import Epoch, Listener
+from fkp.learn.networks.architectures import ARCHITECTURES
+from fkp.learn.networks.checkpoint import Model, find_model
+from fkp.learn.training.augment import AUGMENTATIONS
+from fkp.learn.training.config import (
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    TrainConfig,
+    from_dict,
+    recipe,
+)
+from fkp.learn.training.folder import BEST, CONFIG, REPORT, RunFolder, new_name, read_config
+from fkp.learn.training.loop import Epoch, Listener
+from fkp.learn.training.losses import LOSSES
+from fkp.learn.training.run import Training, fit, resume
+from fkp.learn.training.team import Team
 
 
 class _Rate(click.ParamType[float | str]):
@@ -137,19 +144,19 @@ def train_command(
         given = [p for p in context.params if _given(context, p) and p != "resumed"]
         if given:
             raise click.UsageError(f"--resume takes no other options: {', '.join(given)}")
-        if (resumed / runs.REPORT).exists():
+        if (resumed / REPORT).exists():
             console.say(f"{resumed}: is finished already")
             return
         _follow(resumed, team, None)
         return
     if data is None:
         raise click.UsageError("Missing argument 'DATA' (or --resume RUN).")
-    base = from_dict(runs.read_config(config_file)["training"]) if config_file else None
+    base = from_dict(read_config(config_file)["training"]) if config_file else None
     rate = None if lr == "auto" else lr
     if settings["init"] is not None:
         settings["init"] = str(find_model(settings["init"]).resolve())
     config = _config(base, arch, {**settings, "lr": rate}, aug)
-    path = root / (name or runs.new_name(root, f"{data.stem}-{config.architecture}"))
+    path = root / (name or new_name(root, f"{data.stem}-{config.architecture}"))
     pairs = console.parse_pairs(flip_pairs)
     training = Training(data, path, config, lr == "auto", tensorboard, pairs)
     _follow(path, team, training)
@@ -176,7 +183,7 @@ def _config(
 def _follow(path: Path, team: Team, training: Training | None) -> None:
     """Run a new training, or go on with the one in the folder, and show how it goes."""
     shown = _Shown(path)
-    config = runs.RunFolder.reopen(path).config if training is None else training.config
+    config = RunFolder.reopen(path).config if training is None else training.config
     team.join(team.device(config.device))
     try:
         with shown.bar:
@@ -185,10 +192,10 @@ def _follow(path: Path, team: Team, training: Training | None) -> None:
             else:
                 model = fit(training, shown, shown.prepare, console.warn, team)
     except KeyboardInterrupt:
-        if (path / runs.CONFIG).exists():
+        if (path / CONFIG).exists():
             console.warn(f"stopped; go on with: fkp train --resume {path}")
-        if (path / runs.BEST).exists():
-            console.warn(f"{path / runs.BEST} is the best network so far")
+        if (path / BEST).exists():
+            console.warn(f"{path / BEST} is the best network so far")
         raise
     finally:
         team.leave()
@@ -204,7 +211,7 @@ def _print_best(model: Model, path: Path) -> None:
         if math.isfinite(best["val_nme"]):
             error += f", NME {100 * best['val_nme']:.2f} %"
     console.say(f"best epoch {best['epoch']:.0f}{error}")
-    console.say(f"wrote {path / runs.BEST}; look at {path / runs.REPORT}")
+    console.say(f"wrote {path / BEST}; look at {path / REPORT}")
 
 
 class _Shown(Listener):

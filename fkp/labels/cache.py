@@ -6,9 +6,9 @@ from pathlib import Path
 
 from fkp import __version__
 from fkp.errors import LabelError
-from fkp.labels.course import find_array
 from fkp.labels.cut import Progress, find_folder
-from fkp.labels.pixels import looks_like_pixel_csv
+from fkp.labels.formats.course import find_array
+from fkp.labels.formats.kaggle import looks_like_pixel_csv
 from fkp.labels.prepare import PrepareConfig, prepare, read_source
 from fkp.labels.store import is_prepared
 from fkp.labels.table import ReadOptions

@@ -15,20 +15,20 @@ import pandas as pd
 from fkp.errors import DataError, LabelError
 from fkp.keypoints import Scheme
 from fkp.labels import check
-from fkp.labels.coco import looks_like_coco, read_coco
-from fkp.labels.course import find_array, read_array_csv
 from fkp.labels.cut import Crops, Progress, cut_crops
-from fkp.labels.deeplabcut import looks_like_deeplabcut, read_deeplabcut
-from fkp.labels.labelme import labelme_files, looks_like_labelme, read_labelme
-from fkp.labels.mtfl import looks_like_mtfl, read_mtfl
-from fkp.labels.pathcsv import path_column, read_frame, read_path_csv
-from fkp.labels.pixels import looks_like_pixel_csv, read_pixel_csv
-from fkp.labels.pts import is_pts_folder, read_pts
+from fkp.labels.formats.coco import looks_like_coco, read_coco
+from fkp.labels.formats.course import find_array, read_array_csv
+from fkp.labels.formats.deeplabcut import looks_like_deeplabcut, read_deeplabcut
+from fkp.labels.formats.kaggle import looks_like_pixel_csv, read_pixel_csv
+from fkp.labels.formats.labelme import labelme_files, looks_like_labelme, read_labelme
+from fkp.labels.formats.mtfl import looks_like_mtfl, read_mtfl
+from fkp.labels.formats.paths import path_column, read_frame, read_path_csv
+from fkp.labels.formats.pts import is_pts_folder, read_pts
+from fkp.labels.formats.wflw import looks_like_wflw, read_wflw
 from fkp.labels.schemes import joined
 from fkp.labels.split import merge_groups, persons_from_names, split_groups
 from fkp.labels.store import META_COLUMNS, Samples, is_prepared, write_samples
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
-from fkp.labels.wflw import looks_like_wflw, read_wflw
 
 FORMATS = ("kaggle", "course", "paths", "mtfl", "pts", "coco", "dlc", "wflw", "labelme")
 

@@ -1,1 +1,1 @@
-"""Networks, training, metrics, checkpoints. The only room with torch."""
+"""Networks, training, evaluation, audit of labels: torch stays here and in `bundled`."""

@@ -10,15 +10,15 @@ import pandas as pd
 
 from fkp.errors import DataError, ImageError
 from fkp.keypoints import group_means
-from fkp.labels.disagreement import Disagreement, disagreement
 from fkp.labels.split import split_groups
 from fkp.labels.store import Samples
 from fkp.labels.table import Rejected
-from fkp.learn.checkpoint import Model
-from fkp.learn.config import TrainConfig
-from fkp.learn.evaluate import Finder, predict_crops
-from fkp.learn.framing import Framing
-from fkp.learn.train import Listener, train
+from fkp.learn.disagreement import Disagreement, disagreement
+from fkp.learn.evaluation.evaluate import Finder, predict_crops
+from fkp.learn.networks.checkpoint import Model
+from fkp.learn.networks.framing import Framing
+from fkp.learn.training.config import TrainConfig
+from fkp.learn.training.loop import Listener, train
 from fkp.vision.crop import CropTransform
 from fkp.vision.draw import GREEN, ORANGE, sheet, tile
 from fkp.vision.images import Image, read_image, write_image

@@ -1,1 +1,1 @@
-"""Pictures in and out, face detection, crop geometry, drawing. The only room with cv2."""
+"""Pictures in and out, face detection, crop geometry, drawing: the room with cv2."""

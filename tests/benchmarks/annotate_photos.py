@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fkp.learn.checkpoint import find_model, load_model
+from fkp.learn.networks.checkpoint import find_model, load_model
 from fkp.vision.crop import CropTransform
 from fkp.vision.haar import HaarDetector
 from fkp.vision.images import to_gray

@@ -15,21 +15,21 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from fkp.annotate.config import AnnotateConfig
 
 from fkp.annotate.faces import judge, predict
 from fkp.annotate.outcome import Annotated
-from fkp.annotate.pipeline import AnnotateConfig
-from fkp.annotate.stages import FaceCutter
+from fkp.annotate.photo.cutting import FaceCutter
+from fkp.bundled.make import Recipe, prepared_samples
 from fkp.keypoints import IBUG68, MTFL5, RADIUS_90
-from fkp.labels.mtfl import read_mtfl
-from fkp.labels.pathcsv import read_path_csv
+from fkp.labels.formats.mtfl import read_mtfl
+from fkp.labels.formats.paths import read_path_csv
 from fkp.labels.store import Samples
 from fkp.labels.table import ReadOptions
-from fkp.learn.checkpoint import Model, find_model, load_model
-from fkp.learn.detection.data import load
-from fkp.learn.detection.score import score_detector
-from fkp.learn.weights import Recipe, prepared_samples
-from fkp.vision.canvas import Scene
+from fkp.learn.detector.canvas import Scene
+from fkp.learn.detector.data import load
+from fkp.learn.detector.score import score_detector
+from fkp.learn.networks.checkpoint import Model, find_model, load_model
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import WEIGHTS, Detections, YuNetDetector
 from fkp.vision.haar import HaarDetector

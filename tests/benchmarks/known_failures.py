@@ -11,12 +11,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from fkp.annotate.config import AnnotateConfig
 
 from fkp.annotate.faces import predict
 from fkp.annotate.outcome import Annotated
-from fkp.annotate.pipeline import AnnotateConfig
-from fkp.annotate.stages import FaceCutter
-from fkp.learn.checkpoint import find_model, load_model
+from fkp.annotate.photo.cutting import FaceCutter
+from fkp.learn.networks.checkpoint import find_model, load_model
 from fkp.vision.detect import YuNetDetector
 from fkp.vision.draw import KeypointAnnotator, sheet
 from fkp.vision.images import Image, read_image, write_image

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from fkp.labels.store import Samples, read_samples
-from fkp.learn.checkpoint import find_model, load_model
-from fkp.learn.config import recipe
-from fkp.learn.evaluate import evaluate
-from fkp.learn.framing import measure_framing
-from fkp.learn.train import Listener, Origin, train
+from fkp.learn.evaluation.evaluate import evaluate
+from fkp.learn.networks.checkpoint import find_model, load_model
+from fkp.learn.networks.framing import measure_framing
+from fkp.learn.training.config import recipe
+from fkp.learn.training.loop import Listener, Origin, train
 
 
 def first_rows(samples: Samples, count: int) -> Samples:

@@ -20,11 +20,11 @@ from torch.utils.data import DataLoader, Dataset
 from fkp.keypoints import KAGGLE15
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import read_samples
-from fkp.learn.checkpoint import Model
-from fkp.learn.config import recipe
-from fkp.learn.framing import measure_framing
-from fkp.learn.networks import build
-from fkp.learn.train import Epoch, Listener, train
+from fkp.learn.networks.architectures import build
+from fkp.learn.networks.checkpoint import Model
+from fkp.learn.networks.framing import measure_framing
+from fkp.learn.training.config import recipe
+from fkp.learn.training.loop import Epoch, Listener, train
 
 SIZE, BATCH = 96, 64
 

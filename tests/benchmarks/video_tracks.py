@@ -14,11 +14,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from fkp.annotate.config import AnnotateConfig
 
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.outcome import Result
-from fkp.annotate.pipeline import AnnotateConfig
-from fkp.annotate.rows import Record
+from fkp.annotate.output.rows import Record
 from fkp.annotate.video.run import ClipEngine
 from fkp.cli.models import find_detector, load_named
 from tests.composed import KINDS, Following, Picture, Sprite, Truth, compose, judge

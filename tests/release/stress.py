@@ -27,10 +27,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from tests.conftest import SAMPLES, write_course
 from tests.fuzz import TARGETS, fuzz
-from tests.test_clips import long_clip
-from tests.test_resume import contents
+from tests.helpers import SAMPLES, contents, long_clip, write_course
 
 EXAMPLES = 1200
 KILLS = {"annotate": 80, "video": 60, "train": 60}

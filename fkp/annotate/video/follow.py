@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import TOLERANCE, KeypointNetwork, judge, least, located
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
-from fkp.annotate.pipeline import AnnotateConfig
 from fkp.annotate.video.reading import Shot
 from fkp.errors import DataError
 from fkp.keypoints import Faces, Prediction, Scheme

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fkp.annotate.outcome import Annotated
-from fkp.annotate.rows import Record
+from fkp.annotate.output.rows import Record
 
 MOST = 2000
 """Moments of a face that are drawn: further apart in a longer clip."""

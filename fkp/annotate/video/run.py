@@ -10,10 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.outcome import Failure, Result
-from fkp.annotate.pipeline import AnnotateConfig, Chunk
+from fkp.annotate.pipeline import Chunk
 from fkp.annotate.video.film import Drawing, Drawn, Film, Undrawn
 from fkp.annotate.video.follow import Follower
 from fkp.annotate.video.live import Live

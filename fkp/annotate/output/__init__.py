@@ -1,0 +1,1 @@
+"""What a run leaves: tables, other tools' formats, the page, the journal."""

@@ -1,0 +1,1 @@
+"""From pictures to faces: reading and cutting, workers, a cluster, drawing."""

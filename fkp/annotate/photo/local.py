@@ -1,0 +1,119 @@
+"""On one machine: workers read, find, cut and draw; the parent runs the network.
+
+While the network has one chunk of inputs, the workers have the next one, and the pictures to draw
+of the one before. Nothing else is held, so that the memory depends on the chunk alone.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+
+from fkp.annotate.config import AnnotateConfig
+from fkp.annotate.faces import KeypointNetwork, predict
+from fkp.annotate.inputs import Inputs
+from fkp.annotate.outcome import Annotated, Result
+from fkp.annotate.photo.cutting import FaceCutter, spent
+from fkp.annotate.photo.drawing import Drawn
+from fkp.annotate.photo.workers import Cutting, Piece, Sketch, Task, Workers
+from fkp.annotate.pipeline import Chunk, chunked
+from fkp.annotate.watch import Watch, add_seconds
+from fkp.vision.detect import FaceDetector
+from fkp.vision.process import settle
+
+TASK = 8
+"""Inputs that a worker takes at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The engine of one machine."""
+
+    network: KeypointNetwork
+    detector: FaceDetector | None
+    config: AnnotateConfig
+
+    def run(
+        self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
+    ) -> Generator[Chunk]:
+        """The inputs behind the first `done`, chunk by chunk."""
+        settle()
+        bar = _Progress(done, len(inputs.paths), progress)
+        chunks = chunked(inputs.paths, done)
+        paths: Sequence[str] = next(chunks, ())
+        annotated: Chunk | None = None  # its faces are known
+        drawing: Chunk | None = None  # and its pictures are being drawn
+        watch = Watch()
+        with Workers(self.config.jobs, bar.told) as workers:
+            pending = workers.submit(self._tasks(paths, None, inputs))
+            while paths or annotated or drawing:
+                watch.skip()
+                pieces = pending.result()
+                watch.lap("waiting")
+                following: Sequence[str] = next(chunks, ())
+                if paths or annotated:
+                    pending = workers.submit(self._tasks(following, annotated, inputs))
+                if drawing is not None:
+                    yield _drawn(drawing, pieces)
+                drawing, annotated = annotated, None
+                if paths:
+                    chunk = self._chunk(paths, pieces, watch, workers)
+                    if self.config.drawing is None:
+                        yield chunk
+                    else:
+                        annotated = chunk
+                paths = following
+
+    def _chunk(
+        self, paths: Sequence[str], pieces: Sequence[Piece], watch: Watch, workers: Workers
+    ) -> Chunk:
+        """The network's part."""
+        cuts = [piece for piece in pieces if not isinstance(piece, Drawn)]
+        seconds = spent(cuts)
+        watch.skip()
+        results = predict(cuts, self.network, self.config)
+        watch.lap("network")
+        add_seconds(seconds, watch.seconds)
+        watch.seconds.clear()
+        killed, workers.killed = workers.killed, 0
+        return Chunk(paths, results, seconds, killed)
+
+    def _tasks(self, paths: Sequence[str], drawn: Chunk | None, inputs: Inputs) -> list[Task]:
+        cutter = FaceCutter(
+            self.detector, self.network.layout, self.network.size, self.config.max_pixels
+        )
+        tasks: list[Task] = [
+            Cutting(cutter, paths[i : i + TASK]) for i in range(0, len(paths), TASK)
+        ]
+        if drawn is not None and self.config.drawing is not None:
+            tasks += [
+                Sketch(self.config.drawing, path, inputs.relative(path), result.faces)
+                for path, result in zip(drawn.paths, drawn.results, strict=True)
+                if isinstance(result, Annotated)
+            ]
+        return tasks
+
+
+@dataclass(slots=True)
+class _Progress:
+    done: int
+    total: int
+    show: Callable[[int, int], None]
+
+    def told(self, pieces: Sequence[Piece]) -> None:
+        """Count the inputs that have been read."""
+        self.done += sum(not isinstance(piece, Drawn) for piece in pieces)
+        self.show(self.done, self.total)
+
+
+def _drawn(chunk: Chunk, pieces: Sequence[Piece]) -> Chunk:
+    """The chunk, in which pictures that could not be drawn have become failures."""
+    remaining = iter([piece for piece in pieces if isinstance(piece, Drawn)])
+    results: list[Result] = []
+    seconds = dict(chunk.seconds)
+    for result in chunk.results:
+        if isinstance(result, Annotated):
+            drawn = next(remaining)
+            add_seconds(seconds, drawn.seconds)
+            results.append(drawn.of(result))
+        else:
+            results.append(result)
+    return replace(chunk, results=results, seconds=seconds)

@@ -1,0 +1,166 @@
+"""A pool of processes that survives the death of one."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol, Self
+
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from fkp.annotate.outcome import Failure
+from fkp.annotate.photo.cutting import Cut, FaceCutter
+from fkp.annotate.photo.drawing import Drawing, Drawn
+from fkp.keypoints import Faces
+
+KILLED = "the process that worked on it was killed, perhaps for its memory"
+
+Piece = Cut | Failure | Drawn
+
+
+class Task(Protocol):
+    """What a worker does at a time."""
+
+    def __call__(self) -> Sequence[Piece]:
+        """The work."""
+        ...
+
+    def parts(self) -> "Sequence[Task]":
+        """The same work in the smallest tasks."""
+        ...
+
+    def lost(self) -> Sequence[Piece]:
+        """What comes of a smallest task that kills its worker."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """The faces of some pictures."""
+
+    cutter: FaceCutter
+    paths: Sequence[str]
+
+    def __call__(self) -> Sequence[Piece]:
+        return [self.cutter(path) for path in self.paths]
+
+    def parts(self) -> Sequence[Task]:
+        """One picture each."""
+        return [Cutting(self.cutter, [path]) for path in self.paths]
+
+    def lost(self) -> Sequence[Piece]:
+        """It could not be read."""
+        return [Failure(KILLED)]
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """Drawing one picture."""
+
+    drawing: Drawing
+    path: str
+    name: str
+    faces: Faces
+
+    def __call__(self) -> Sequence[Piece]:
+        return [self.drawing.draw(self.path, self.name, self.faces)]
+
+    def parts(self) -> Sequence[Task]:
+        """Itself."""
+        return [self]
+
+    def lost(self) -> Sequence[Piece]:
+        """It could not be drawn."""
+        return [Drawn(KILLED, {})]
+
+
+class Workers:
+    """`jobs` processes, fed by a thread; with one job all is done in the caller itself.
+
+    told: called with each task's results as soon as they are there.
+    killed: how often a process was killed from outside. Its tasks are done again; one that kills
+    its process three times is lost.
+    """
+
+    def __init__(self, jobs: int, told: Callable[[Sequence[Piece]], None]) -> None:
+        self.jobs, self.told, self.killed = jobs, told, 0
+        self._thread = ThreadPoolExecutor(1)
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed = True
+        self._thread.shutdown(cancel_futures=True)
+
+    def submit(self, tasks: Sequence[Task]) -> "Future[list[Piece]]":
+        """Begin with tasks; the results come in their order."""
+        if self.jobs > 1:
+            return self._thread.submit(self._all, tasks)
+        results: list[Piece] = []
+        for task in tasks:
+            results += self._heard(task())
+        done: Future[list[Piece]] = Future()
+        done.set_result(results)
+        return done
+
+    def _heard(self, pieces: Sequence[Piece]) -> Sequence[Piece]:
+        self.told(pieces)
+        return pieces
+
+    def _all(self, tasks: Sequence[Task]) -> list[Piece]:
+        waiting = deque(tasks)
+        results: list[Piece] = []
+        patience = 2
+        while waiting:
+            before = len(waiting)
+            try:
+                for pieces in self._run(list(waiting)):
+                    results += self._heard(pieces)
+                    waiting.popleft()
+            except TerminatedWorkerError:
+                if self._closed:  # told to stop, as the caller was
+                    raise
+                self.killed += 1
+                patience = 2 if len(waiting) < before else patience - 1
+                if patience == 0:
+                    results += self._one_by_one(waiting.popleft())
+                    patience = 2
+        return results
+
+    def _one_by_one(self, task: Task) -> Iterator[Piece]:
+        for part in task.parts():
+            try:
+                for pieces in self._run([part]):
+                    yield from self._heard(pieces)
+            except TerminatedWorkerError:
+                self.killed += 1
+                yield from self._heard(part.lost())
+
+    def _run(self, tasks: Sequence[Task]) -> Iterator[Sequence[Piece]]:
+        pool = joblib.Parallel(n_jobs=self.jobs, return_as="generator", batch_size=1)
+        here = os.getcwd()
+        results: Iterator[Sequence[Piece]] = pool(
+            joblib.delayed(_behind)(task, here) for task in tasks
+        )
+        return results
+
+
+def _behind(task: Task, folder: str) -> Sequence[Piece]:
+    """The task, in a process that lets the caller's go first: that one keeps all others busy.
+
+    folder: where the caller is; the process may be older, and stand elsewhere.
+    """
+    _give_way()
+    os.chdir(folder)
+    return task()
+
+
+@lru_cache(maxsize=1)
+def _give_way() -> None:
+    if hasattr(os, "nice"):
+        os.nice(5)

@@ -1,0 +1,111 @@
+"""The course's form: a CSV of label columns and an array of gray pictures beside it."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.errors import LabelError
+from fkp.labels.arrays import load_array
+from fkp.labels.formats.kaggle import read_point_cells
+from fkp.labels.formats.paths import persons_column, read_frame
+from fkp.labels.store import is_prepared
+from fkp.labels.table import (
+    LabelTable,
+    ReadOptions,
+    Rejected,
+    find_points,
+    from_origin,
+    other_columns,
+)
+
+
+def read_array_csv(path: Path, array_path: Path, options: ReadOptions) -> LabelTable:
+    """Read label columns from `path` and pictures, (S, S, N) or (N, S, S), from `array_path`."""
+    source = str(path)
+    frame, rows, rejected = read_frame(path)
+    if rejected:
+        raise LabelError(f"{rejected[0]}; the rows must match the pictures one by one")
+    found = find_points([str(c) for c in frame.columns])
+    if found is None:
+        raise LabelError(
+            f"{source} row 1: expected columns such as left_eye_center_x, left_eye_center_y, "
+            f"got {', '.join(map(str, frame.columns[:4]))}, ..."
+        )
+    pixels, notes = read_array(array_path, len(frame))
+    scheme, columns = found.scheme(options)
+    bad: list[Rejected] = []
+    points, keep = read_point_cells(frame, columns, source, rows, bad)
+    points, fraction, more = from_origin(points, options)
+    notes = [f"pictures from {array_path}", *notes, *more]
+    return LabelTable(
+        source,
+        scheme,
+        points,
+        rows[keep],
+        pixels=pixels[keep],
+        persons=persons_column(frame, keep),
+        fraction=fraction,
+        rejected=bad,
+        notes=notes,
+        other=other_columns(frame, keep, columns),
+    )
+
+
+def find_array(path: Path, options: ReadOptions) -> Path | None:
+    """The array of pictures for a label CSV: as said, of the same name, or the only one beside."""
+    if options.images is not None:
+        return options.images if options.images.suffix in (".npy", ".npz") else None
+    beside = sorted([*path.parent.glob("*.npy"), *path.parent.glob("*.npz")])
+    beside = [p for p in beside if not is_prepared(p.with_suffix(".csv"))]
+    same = [p for p in beside if p.stem == path.stem]
+    return (same or beside)[0] if len(same or beside) == 1 else None
+
+
+def read_array(path: Path, count: int) -> tuple[npt.NDArray[np.uint8], list[str]]:
+    """Gray pictures (N, S, S) uint8 from an array file in which N may come first or last."""
+    array = load_array(path)
+    shape = array.shape
+    if array.ndim == 4 and 1 in (shape[-1], shape[1]):
+        array = array.squeeze(-1 if shape[-1] == 1 else 1)
+    if array.ndim != 3 or array.dtype.kind not in "uif" or 0 in shape:
+        raise LabelError(
+            f"{path}: expected numbers of shape (N, S, S) or (S, S, N), got {array.dtype} {shape}"
+        )
+    axis = _picture_axis(array, count, path)
+    notes = [f"array of shape {shape}: pictures along axis {axis}"]
+    return _to_uint8(np.ascontiguousarray(np.moveaxis(array, axis, 0)), path), notes
+
+
+def _picture_axis(array: npt.NDArray[np.generic], count: int, path: Path) -> int:
+    """The axis that counts pictures: the last or first with `count` entries, the others equal."""
+    shape = array.shape
+    fits = [axis for axis in (0, 2) if shape[axis] == count and _square(shape, axis)]
+    if not fits:
+        raise LabelError(
+            f"{path}: the labels have {count} rows, but the array has shape {shape}; "
+            f"expected ({count}, S, S) or (S, S, {count})"
+        )
+    if len(fits) == 1:
+        return fits[0]
+    # N = S: neighbouring pixels of a picture are alike, neighbouring pictures are not.
+    values = np.asarray(array, np.float32)
+    return max(fits, key=lambda axis: float(np.abs(np.diff(values, axis=axis)).mean()))
+
+
+def _square(shape: tuple[int, ...], axis: int) -> bool:
+    height, width = (n for i, n in enumerate(shape) if i != axis)
+    return height == width
+
+
+def _to_uint8(array: npt.NDArray[np.generic], path: Path) -> npt.NDArray[np.uint8]:
+    if array.dtype == np.uint8:
+        return array.astype(np.uint8, copy=False)
+    values = array.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise LabelError(f"{path}: expected finite pixel values, got NaN or infinity")
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high > 255:
+        raise LabelError(f"{path}: expected pixels in 0..255 or 0..1, got {low:g} to {high:g}")
+    unit = array.dtype.kind == "f" and high <= 1
+    return np.rint(values * 255 if unit else values).astype(np.uint8)

@@ -1,0 +1,127 @@
+"""The pictures that the detector learns from, held in memory, split by person and by picture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.errors import ImageError, LabelError
+from fkp.keypoints import IBUG68
+from fkp.labels.boxes import BoxTable, read_boxes
+from fkp.labels.formats.paths import read_path_csv
+from fkp.labels.split import split_groups
+from fkp.labels.table import ReadOptions
+from fkp.learn.detector.canvas import Scene
+from fkp.vision.images import read_image
+
+SURE, UNSURE = 0.6, 0.4
+"""A box is a face where its detector says at least SURE and a second one agrees. It is background
+where the first says less than UNSURE and the second nothing. In between nobody knows."""
+
+TEST_SCENES = 0.15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectorData:
+    """Everyday scenes and two sets of portraits to train on; the rest, with names, to test with."""
+
+    scenes: list[Scene]
+    portraits: tuple[list[Scene], list[Scene]]
+    test_scenes: dict[str, Scene]
+    test_frames: dict[str, Scene]
+
+
+def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
+    """Read `scenes`, `ytf68` and `faces68` under a folder.
+
+    persons: the split of each person; people who are not in it are not used.
+    """
+    table = read_boxes(folder / "scenes" / "boxes.csv")
+    scenes = _scenes(folder / "scenes" / "images", table)
+    names = sorted(scenes)
+    part = dict(zip(names, split_groups(names, 0.0, TEST_SCENES, 0), strict=True))
+    frames_table = read_boxes(folder / "ytf68" / "boxes.csv")
+    frames = _scenes(folder / "ytf68" / "training", frames_table)
+    side = {name: persons.get(name.rsplit("_", 1)[0], "") for name in frames}
+    edges = _edges_from_points(folder, frames)
+    portraits = [frames[n] for n in sorted(frames) if side[n] == "train" and frames[n].sure.any()]
+    return DetectorData(
+        [scenes[n] for n in names if part[n] == "train"],
+        (portraits, _faces(folder / "faces68", persons, edges)),
+        {n: scenes[n] for n in names if part[n] == "test"},
+        {n: frames[n] for n in sorted(frames) if side[n] == "test"},
+    )
+
+
+def _scenes(folder: Path, table: BoxTable) -> dict[str, Scene]:
+    """Every picture of a folder, with the boxes that its table has for it."""
+    rows = dict(table.by_image())
+    scenes = {}
+    for path in sorted(folder.iterdir()):
+        at = rows.get(path.name, np.zeros(0, np.int64))
+        score, second = table.scores[at], table.second[at]
+        agreed = np.where(np.isnan(second), 1.0, second) > 0
+        keep = agreed | (score >= UNSURE)
+        at, sure = at[keep], (agreed & (score >= SURE))[keep]
+        scenes[path.name] = Scene(read_image(path), table.boxes[at], table.anchors[at], sure)
+    return scenes
+
+
+def _extent(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Corners (N, 4) of the rectangles around points (N, K, 2): left, top, right, bottom."""
+    return np.concatenate([points.min(1), points.max(1)], 1)
+
+
+def _features(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
+    """What a face's box follows from, free of place and size: (N, F), origin (N, 2), side (N,)."""
+    corners = _extent(points)
+    origin = (corners[:, :2] + corners[:, 2:]) / 2
+    side = (corners[:, 2:] - corners[:, :2]).max(1)
+    anchors = (IBUG68.anchor_points(points) - origin[:, None]) / side[:, None, None]
+    shape = (corners[:, 2:] - corners[:, :2]) / side[:, None]
+    return (
+        np.concatenate([anchors.reshape(len(points), -1), shape, np.ones((len(points), 1))], 1),
+        origin,
+        side,
+    )
+
+
+def _edges_from_points(folder: Path, frames: dict[str, Scene]) -> npt.NDArray[np.float64]:
+    """(F, 4): a linear map from a face's points to its box, from the frames that have both."""
+    labels = read_path_csv(folder / "ytf68" / "labels_mesh.csv", ReadOptions(scheme=IBUG68))
+    features, origin, side = _features(labels.points)
+    rows, wanted = [], []
+    for i, name in enumerate(labels.images or []):
+        scene = frames[Path(name).name]
+        inside = np.abs(scene.boxes[:, :2] + scene.boxes[:, 2:] / 2 - origin[i]).max(1)
+        if len(inside) and inside.min() < side[i] / 3:
+            box = scene.boxes[int(inside.argmin())]
+            corners = np.concatenate([box[:2], box[:2] + box[2:]])
+            rows.append(i)
+            wanted.append((corners - np.tile(origin[i], 2)) / side[i])
+    solution = np.linalg.lstsq(features[rows], np.array(wanted), rcond=None)[0]
+    return np.asarray(solution)
+
+
+def _faces(folder: Path, persons: Mapping[str, str], edges: npt.NDArray[np.float64]) -> list[Scene]:
+    """The training faces of `faces68`, with boxes that follow from their points."""
+    labels = read_path_csv(folder / "labels.csv", ReadOptions(scheme=IBUG68))
+    if labels.images is None or labels.persons is None:
+        raise LabelError(f"{folder}/labels.csv: expected columns image and person")
+    features, origin, side = _features(labels.points)
+    corners = features @ edges * side[:, None] + np.tile(origin, 2)
+    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1)
+    anchors = IBUG68.anchor_points(labels.points)
+    scenes = []
+    for i, name in enumerate(labels.images):
+        if persons.get(labels.persons[i]) != "train":
+            continue
+        path = folder / "images" / name
+        try:
+            image = read_image(path)
+        except ImageError as error:
+            raise LabelError(f"{path}: {error}") from error
+        scenes.append(Scene(image, boxes[i : i + 1], anchors[i : i + 1], np.ones(1, bool)))
+    return scenes

@@ -1,0 +1,103 @@
+"""How good a face detector is: average precision and false alarms."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.learn.detector.canvas import Scene
+from fkp.vision.detect import Detections
+from fkp.vision.images import Image
+
+Array = npt.NDArray[np.float64]
+
+MATCH = 0.5
+"""Intersection over union from which a box is taken for the face."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectorScores:
+    """Over some pictures.
+
+    ap: area under the precision-recall curve, NaN without labelled faces. recall, false_alarms:
+    by a threshold of the score; false alarms a picture without any face, sure or not, of which
+    there are `empty`. A box on a face that is not sure counts for nothing.
+    """
+
+    faces: int
+    pictures: int
+    empty: int
+    ap: float
+    scores: Array  # (D,) of all boxes that count, highest first
+    hits: npt.NDArray[np.bool_]  # (D,)
+    alarms: Array  # scores of the boxes in pictures without a face
+
+    def recall(self, threshold: float) -> float:
+        """Share of the faces found with at least that score."""
+        return float((self.hits & (self.scores >= threshold)).sum()) / max(self.faces, 1)
+
+    def precision(self, threshold: float) -> float:
+        """Share of the boxes with at least that score that are faces."""
+        kept = self.scores >= threshold
+        return float((self.hits & kept).sum()) / max(int(kept.sum()), 1)
+
+    def false_alarms(self, threshold: float) -> float:
+        """Boxes with at least that score, in a picture without a face."""
+        return float((self.alarms >= threshold).sum()) / max(self.empty, 1)
+
+
+def score_detector(
+    scenes: Iterable[Scene], detect: Callable[[Image], Detections]
+) -> DetectorScores:
+    """Compare what `detect` finds with the labels; a face is matched once, by its best box."""
+    scores: list[float] = []
+    hits: list[bool] = []
+    alarms: list[float] = []
+    faces = pictures = empty = 0
+    for scene in scenes:
+        found = detect(scene.image)
+        pictures += 1
+        faces += int(scene.sure.sum())
+        if len(scene.boxes) == 0:
+            empty += 1
+            alarms += found.scores.tolist()
+        overlap = iou(found.boxes.astype(np.float64), scene.boxes)
+        free = scene.sure.copy()
+        for i in np.argsort(-found.scores, kind="stable"):
+            row = np.where(free | ~scene.sure, overlap[i], 0.0)
+            best = int(row.argmax()) if len(row) else -1
+            hit = best >= 0 and bool(scene.sure[best]) and row[best] >= MATCH
+            if not hit and (np.where(scene.sure, 0.0, overlap[i]) > 0.3).any():
+                continue
+            if hit:
+                free[best] = False
+            scores.append(float(found.scores[i]))
+            hits.append(hit)
+    order = np.argsort(-np.array(scores), kind="stable")
+    ordered = np.array(hits, bool)[order]
+    return DetectorScores(
+        faces, pictures, empty, average_precision(ordered, faces),
+        np.array(scores)[order], ordered, np.array(alarms),
+    )  # fmt: skip
+
+
+def average_precision(hits: npt.NDArray[np.bool_], faces: int) -> float:
+    """Area under the interpolated precision-recall curve of boxes in order of their score.
+
+    Everingham et al., IJCV 88, 2010, over all points.
+    """
+    if faces == 0:
+        return float("nan")
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(best[hits].sum() / faces)
+
+
+def iou(a: Array, b: Array) -> Array:
+    """(A, B): intersection over union of boxes (A, 4) and (B, 4), xywh."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, :2] + a[:, None, 2:], b[None, :, :2] + b[None, :, 2:])
+    inner = (high - low).clip(min=0).prod(2)
+    union = a[:, 2:].prod(1)[:, None] + b[:, 2:].prod(1)[None] - inner
+    return np.asarray(inner / union.clip(min=1e-9))

@@ -1,0 +1,1 @@
+"""Evaluation: predictions against labels, in figures, tables and plots."""

@@ -1,0 +1,238 @@
+"""A model's errors on a data set, also where the two differ in points, size or framing."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.errors import DataError
+from fkp.keypoints import Faces, Scheme, group_means
+from fkp.labels.store import Samples
+from fkp.learn.evaluation import metrics
+from fkp.learn.networks.checkpoint import Model
+from fkp.learn.networks.framing import measure_framing
+from fkp.vision.crop import CropTransform
+
+SAME = 0.03
+"""Framings whose corners differ by less than this share of the side are taken for the same."""
+
+Finder = Callable[[Sequence[str]], Iterable[Faces | str]]
+"""The faces in each picture file, in a network's scheme, or why it could not be read."""
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """What a model says of the labelled rows of a split, and how far off it is.
+
+    predicted, labels: (N, K, 2) crop pixels of the rows in `samples`, in `scheme`.
+    scales: (N, K) of the distances, as the network says, crop pixels; NaN where it does not.
+    missed: (N,) faces that were not found in their pictures; False for crops.
+    lengths: by each norm that the labels allow, the normalisers (N,).
+    """
+
+    samples: Samples
+    split: str
+    predicted: Array
+    labels: Array
+    scales: Array
+    missed: npt.NDArray[np.bool_]
+    lengths: dict[str, Array]
+    scheme: Scheme
+    scores: metrics.Scores
+    notes: list[str]
+
+    def of(self, rows: npt.NDArray[np.bool_], norm: str | None = None) -> metrics.Scores:
+        """The scores of some of the rows."""
+        norm = norm or self.scores.norm
+        return metrics.score(
+            self.predicted[rows], self.labels[rows], self.scheme, norm,
+            self.lengths[norm][rows], self.missed[rows],
+        )  # fmt: skip
+
+    def convert(self, scheme: Scheme) -> "Evaluation":
+        """The same faces, with the errors at the points of another scheme."""
+        if scheme.names == self.scheme.names:
+            return self
+        predicted = self.scheme.convert(self.predicted, scheme)
+        labels = self.scheme.convert(self.labels, scheme)
+        norm = self.scores.norm
+        scores = metrics.score(predicted, labels, scheme, norm, self.lengths[norm], self.missed)
+        note = f"compared at the {len(scheme)} points of {scheme.name}"
+        unknown = np.full(predicted.shape[:2], np.nan)
+        return replace(
+            self, predicted=predicted, labels=labels, scales=unknown, scheme=scheme, scores=scores,
+            notes=[*self.notes, note],
+        )  # fmt: skip
+
+    def groups(self, column: str) -> dict[str, metrics.Scores]:
+        """The scores by the values of a column, see `column`."""
+        values = self.column(column)
+        return {str(v): self.of(values == v) for v in sorted(set(values.tolist()), key=_order)}
+
+    def column(self, name: str) -> npt.NDArray[np.str_]:
+        """The values (N,) of a column of the data set; `labels`: how many points are labelled."""
+        if name == "labels":
+            count = np.isfinite(self.labels).all(2).sum(1)
+            return np.array([f"{n} points" for n in count], str)
+        if name in ("image", "source", "group", "split", "flags"):
+            return np.asarray(getattr(self.samples, name), str)
+        if name in self.samples.other:
+            return self.samples.other[name]
+        known = ", ".join(["labels", "source", "split", "flags", *self.samples.other])
+        raise DataError(f"--by {name}: no such column; there are {known}")
+
+
+def _order(text: str) -> tuple[int, float, str]:
+    """Numbers by their size, before words."""
+    first = text.split(" ", maxsplit=1)[0]
+    try:
+        return 0, float(first), text
+    except ValueError:
+        return 1, 0.0, text
+
+
+def choose_split(samples: Samples, split: str | None) -> tuple[str, Samples]:
+    """The labelled rows of a split: `test` where there is one, else `val`, else all rows."""
+    if split is None:
+        split = next((s for s in ("test", "val") if (samples.split == s).any()), "all")
+    part = samples.labelled(split)
+    if len(part) == 0:
+        raise DataError(f"there are no labelled rows in the split {split}")
+    return split, part
+
+
+def evaluate(
+    model: Model, samples: Samples, split: str | None = None, norm: str | None = None
+) -> Evaluation:
+    """Score a model on the crops of one split."""
+    split, part = choose_split(samples, split)
+    predicted, scales, notes = predict_crops(model, part, samples)
+    found = np.zeros(len(part), bool)
+    return _compare(model, part, split, norm, (predicted, scales, found), notes)
+
+
+def predict_crops(
+    model: Model, part: Samples, framed: Samples | None = None
+) -> tuple[Array, Array, list[str]]:
+    """Points (N, K, 2) and scales (N, K) in pixels of the crops, and notes on how they were got.
+
+    The crops are brought to the model's framing where theirs, as measured on `framed`, is another.
+    """
+    transform = _reframing(model, framed or part)
+    notes = []
+    if transform is None:
+        said = model.predict(part.images)
+        predicted, scales = said.points.astype(np.float64), said.scale.astype(np.float64)
+    else:
+        notes.append(
+            f"the model's crops are framed otherwise ({model.size} px): all crops were resampled "
+            "by one mean similarity, and the points mapped back"
+        )
+        crops = np.stack([transform.cut(np.asarray(image)) for image in part.images])
+        said = model.predict(crops)
+        predicted = transform.invert(said.points)
+        scales = said.scale.astype(np.float64) / transform.scale
+    return predicted, scales, notes
+
+
+def evaluate_pictures(
+    model: Model,
+    samples: Samples,
+    find: Finder,
+    split: str | None = None,
+    norm: str | None = None,
+) -> Evaluation:
+    """Score a model from the pictures on, as it will be used: its misses are failures.
+
+    find: what finds faces with the model. Of several faces the one whose points are nearest to the
+    labels is taken; where their middles are further apart than the normaliser, the face counts as
+    missed.
+    """
+    split, part = choose_split(samples, split)
+    predicted = np.full((len(part), len(model.scheme), 2), np.nan)
+    missed = np.ones(len(part), bool)
+    unreadable: list[str] = []
+    middles, lengths = _middles(part), metrics.lengths(part, norm)
+    paths = part.paths()
+    for i, (path, faces) in enumerate(zip(paths, find(paths), strict=True)):
+        if isinstance(faces, str):
+            unreadable.append(f"{path}: {faces}")
+            continue
+        transform = part.transform(i)
+        points = transform.apply(faces.points)  # (F, P, 2)
+        away = np.linalg.norm(points.mean(1) - middles[i], axis=1)
+        if len(away) and away.min() <= lengths[i]:
+            predicted[i], missed[i] = points[int(away.argmin())], False
+    if unreadable:
+        raise DataError(f"{len(unreadable)} pictures cannot be read, the first: {unreadable[0]}")
+    notes = ["from the pictures on: faces that were not found are failures"]
+    unknown = np.full(predicted.shape[:2], np.nan)
+    return _compare(model, part, split, norm, (predicted, unknown, missed), notes)
+
+
+def _compare(
+    model: Model,
+    part: Samples,
+    split: str,
+    norm: str | None,
+    found: tuple[Array, Array, npt.NDArray[np.bool_]],
+    notes: list[str],
+) -> Evaluation:
+    """Bring what was found (points, scales, missed) and the labels to common points; score them."""
+    predicted, scales, missed = found
+    labels, scheme = part.points.astype(np.float64), part.scheme
+    if model.scheme.can_convert(scheme):
+        groups = model.scheme.groups(scheme)
+        predicted = np.asarray(group_means(predicted, groups))
+        # An average of several points is nearer to its place than they are.
+        single = np.array([len(group) == 1 for group in groups])
+        scales = np.where(single, group_means(scales[..., None], groups)[..., 0], np.nan)
+        if model.scheme.names != scheme.names:
+            notes.append(f"predictions converted from {model.scheme.name} to {scheme.name}")
+    elif scheme.can_convert(model.scheme):
+        labels, scheme = scheme.convert(labels, model.scheme), model.scheme
+        notes.append(f"labels converted from {part.scheme.name} to {scheme.name}")
+    else:
+        raise DataError(
+            f"the model finds {', '.join(model.scheme.names[:3])}, ...; the data has "
+            f"{', '.join(scheme.names[:3])}, ...: they cannot be compared"
+        )
+    wanted = norm or metrics.default_norm(part.scheme)
+    lengths = {wanted: metrics.lengths(part, wanted)}
+    for other in metrics.NORMS:
+        try:
+            lengths.setdefault(other, metrics.lengths(part, other))
+        except DataError:  # the labels do not allow it
+            continue
+    scores = metrics.score(predicted, labels, scheme, wanted, lengths[wanted], missed)
+    return Evaluation(
+        part, split, predicted, labels, scales, missed, lengths, scheme, scores, notes
+    )
+
+
+def _middles(samples: Samples) -> Array:
+    """The mean of the labelled points of each row, (N, 2)."""
+    known = np.isfinite(samples.points)
+    total = np.where(known, samples.points, 0).sum(1, dtype=np.float64)
+    return np.asarray(total / known.sum(1), np.float64)
+
+
+def _reframing(model: Model, samples: Samples) -> CropTransform | None:
+    """The similarity from the data's crops to the model's, None where they are the same."""
+    try:
+        here = measure_framing(samples, None)
+    except DataError:
+        # Without eyes in the labels nothing tells the framings apart but the size.
+        if samples.size == model.size:
+            return None
+        return CropTransform.whole(samples.size, samples.size, model.size)
+    transform = here.between(model.framing, samples.size, model.size)
+    whole = CropTransform.whole(samples.size, samples.size, model.size)
+    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (samples.size - 1.0)
+    shift = np.abs(transform.apply(corners) - whole.apply(corners)).max() / model.size
+    if shift < SAME:
+        return None if samples.size == model.size else whole
+    return transform

@@ -1,0 +1,160 @@
+"""The figures of an evaluation as JSON, CSV, Markdown and LaTeX."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fkp.learn.evaluation import metrics, statistics
+from fkp.learn.evaluation.evaluate import Evaluation
+from fkp.learn.evaluation.metrics import THRESHOLDS, Scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figures:
+    """An evaluation and all that follows from it.
+
+    nme, failure: with their 95 % intervals over persons; failure is over 10 %.
+    by: for each column asked for, the scores by its values.
+    """
+
+    name: str
+    result: Evaluation
+    nme: statistics.Interval
+    failure: statistics.Interval
+    nme_by_norm: dict[str, float]
+    by: dict[str, dict[str, Scores]]
+    calibration: statistics.Calibration | None
+
+
+def figures(name: str, result: Evaluation, by: Sequence[str] = ()) -> Figures:
+    """All figures of an evaluation; by: columns to group by, `source` where there are several."""
+    errors, persons = result.scores.nme_of_face, result.samples.group
+    columns = dict.fromkeys([*by, *(["source"] if len(set(result.samples.source)) > 1 else [])])
+    failed = np.where(np.isnan(errors), np.nan, errors > 0.1)
+    everyone = np.ones(len(errors), bool)
+    distances = np.linalg.norm(result.predicted - result.labels, axis=2)
+    return Figures(
+        name=name,
+        result=result,
+        nme=statistics.interval(np.where(np.isinf(errors), np.nan, errors), persons),
+        failure=statistics.interval(failed, persons),
+        nme_by_norm={norm: result.of(everyone, norm).nme for norm in result.lengths},
+        by={column: result.groups(column) for column in columns},
+        calibration=statistics.calibration(distances, result.scales),
+    )
+
+
+def as_json(found: Figures) -> dict[str, Any]:
+    """Plain values; what is not known is None."""
+    result, s = found.result, found.result.scores
+    points = zip(
+        result.scheme.names, s.count_of_point, s.mae_of_point, s.nme_of_point, strict=True
+    )  # fmt: skip
+    values: dict[str, Any] = {
+        "model": found.name,
+        "split": result.split,
+        "persons": len(set(result.samples.group)),
+        **_scores(s),
+        "nme_95": [found.nme.low, found.nme.high],
+        "failure_rate_0.1_95": [found.failure.low, found.failure.high],
+        "nme_by_norm": found.nme_by_norm,
+        "by": {c: {v: _scores(one) for v, one in groups.items()} for c, groups in found.by.items()},
+        "calibration": None if found.calibration is None else asdict(found.calibration),
+        "per_point": {
+            name: {"count": int(n), "mae_px": float(mae), "nme": float(nme)}
+            for name, n, mae, nme in points
+        },
+        "notes": result.notes,
+    }
+    # JSON has no NaN.
+    return dict(json.loads(json.dumps(values), parse_constant=lambda _: None))
+
+
+def _scores(s: Scores) -> dict[str, Any]:
+    return {
+        "faces": s.faces,
+        "points": s.points,
+        "missed_faces": s.missed,
+        "rmse_px": s.rmse,
+        "mae_px": s.mae,
+        "norm": s.norm,
+        "normalised_faces": s.normalised,
+        "nme": s.nme,
+        "failure_rate": {f"{t:g}": s.failure[t] for t in THRESHOLDS},
+        "auc": {f"{t:g}": s.auc[t] for t in THRESHOLDS},
+    }
+
+
+def write_errors(path: Path, result: Evaluation) -> None:
+    """A CSV with a row a face, in the order of the data: its error and that of each point."""
+    samples, s = result.samples, result.scores
+    distance = np.linalg.norm(result.predicted - result.labels, axis=2)
+    frame = pd.DataFrame(
+        {
+            "image": samples.image,
+            "source": samples.source,
+            "source_row": samples.source_row,
+            "group": samples.group,
+            "missed": result.missed.astype(int),
+            "nme": np.where(np.isinf(s.nme_of_face), np.nan, s.nme_of_face).round(6),
+            **{f"{name}_px": distance[:, k].round(4) for k, name in enumerate(result.scheme.names)},
+        }
+    )
+    frame.to_csv(path, index=False)
+
+
+HEAD = ("", "faces", "NME, %", "95 %", "over 8 %", "over 10 %", "AUC 8 %", "RMSE, px")
+
+
+def rows(found: Sequence[Figures]) -> list[list[str]]:
+    """The cells of a table: a row a model, and below it its groups."""
+    table = []
+    for one in found:
+        span = f"{100 * one.nme.low:.2f}-{100 * one.nme.high:.2f}"
+        table.append(_row(one.name, one.result.scores, span))
+        for column, groups in one.by.items():
+            table += [_row(f"{column} {_short(value)}", s, "") for value, s in groups.items()]
+    return table
+
+
+def _short(value: str) -> str:
+    """The end of a long value, such as the path of a source."""
+    return value if len(value) <= 32 else f"...{value[-29:]}"
+
+
+def _row(name: str, s: Scores, span: str) -> list[str]:
+    return [
+        name, str(s.faces), f"{100 * s.nme:.2f}", span,
+        f"{100 * s.failure[0.08]:.2f}", f"{100 * s.failure[0.1]:.2f}", f"{s.auc[0.08]:.3f}",
+        f"{s.rmse:.3f}",
+    ]  # fmt: skip
+
+
+def markdown(found: Sequence[Figures]) -> str:
+    """The table in Markdown."""
+    lines = [HEAD, ("---", *["---:"] * (len(HEAD) - 1)), *rows(found)]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def latex(found: Sequence[Figures]) -> str:
+    """The table in LaTeX, for booktabs."""
+
+    def escaped(cells: Sequence[str]) -> str:
+        text = " & ".join(cells)
+        for sign in "%_#$":
+            text = text.replace(sign, f"\\{sign}")
+        return text + r" \\"
+
+    norm = metrics.NORM_TEXT[found[0].result.scores.norm]
+    body = [escaped(cells) for cells in rows(found)]
+    lines = [
+        f"% NME: percent of the {norm}; 95 %: bootstrap over persons",
+        r"\begin{tabular}{l" + "r" * (len(HEAD) - 1) + "}",
+        r"\toprule", escaped(HEAD), r"\midrule", *body, r"\bottomrule", r"\end{tabular}",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"

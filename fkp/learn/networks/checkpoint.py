@@ -1,0 +1,269 @@
+"""A network in one `.safetensors` file that says what it is: safe to open from a stranger."""
+
+import json
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+import fkp
+from fkp.errors import DataError, FkpError, ModelError
+from fkp.keypoints import SCHEMES, Prediction, Scheme
+from fkp.learn.networks.architectures import Integral, Output, build
+from fkp.learn.networks.devices import pick_device
+from fkp.learn.networks.framing import Framing
+from fkp.learn.networks.inference import optimized
+
+FORMAT = 2
+_KEY = "fkp"
+MOST_POINTS = 2000
+
+
+BUNDLED = "bundled"
+
+
+def find_model(name: str) -> Path:
+    """The file of a network: the package's own for `bundled`, else the path itself."""
+    if name == BUNDLED:
+        return Path(fkp.__file__).parent / "weights" / "keypoints68.safetensors"
+    return Path(name)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A trained network and all that is needed to use it.
+
+    size: side of its crops; crop: `face` or `none`, as its data was prepared.
+    training: the configuration it was trained with; scores: on its validation persons.
+    calibration: what the scales of its errors are multiplied by, so that the 90 % radius holds.
+    judges_faces: whether it has learnt to tell faces from other things.
+    """
+
+    network: nn.Module
+    architecture: str
+    scheme: Scheme
+    size: int
+    crop: str
+    framing: Framing
+    training: dict[str, object] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    calibration: float = 1.0
+    judges_faces: bool = False
+
+    @property
+    def layout(self) -> npt.NDArray[np.float64]:
+        """Where the five anchor points lie in its crops, (5, 2) fractions of the side."""
+        return self.framing.layout
+
+    def predict(
+        self,
+        crops: npt.NDArray[np.uint8],
+        batch: int = 64,
+        least: npt.NDArray[np.float32] | None = None,
+    ) -> Prediction:
+        """Points of crops (N, S, S) uint8, with scales and face probabilities where it has them.
+
+        least: (N,) a probability for each crop; no points are looked for where the network says
+        that a face is less probable. They are NaN there.
+        """
+        if crops.shape[1:] != (self.size, self.size):
+            raise ModelError(f"expected crops of {self.size} pixels, got shape {crops.shape}")
+        self.network.eval()
+        parts = [self._nothing(0)]
+        start = 0
+        while start < len(crops):
+            rows = slice(start, start + batch)
+            try:
+                parts.append(self._batch(crops[rows], None if least is None else least[rows]))
+                start += batch
+            except torch.OutOfMemoryError:
+                if batch == 1:
+                    raise
+                torch.cuda.empty_cache()
+                batch = -(-batch // 2)
+        fields = zip(*((p.points, p.scale, p.face) for p in parts), strict=True)
+        return Prediction(*(np.concatenate(field) for field in fields))
+
+    def _nothing(self, count: int) -> Prediction:
+        shapes = ((count, len(self.scheme), 2), (count, len(self.scheme)), (count,))
+        return Prediction(*(np.full(shape, np.nan, np.float32) for shape in shapes))
+
+    @torch.inference_mode()
+    def _batch(
+        self, crops: npt.NDArray[np.uint8], least: npt.NDArray[np.float32] | None
+    ) -> Prediction:
+        """One batch, on the network's device."""
+        parameter = next(self.network.parameters())
+        n = len(crops)
+        part = torch.from_numpy(crops[_filled(np.arange(n))]).to(parameter.device)[:, None]
+        inputs = (part.float() / 255).to(parameter.dtype, memory_format=torch.channels_last)
+        said = self._nothing(n)
+        rows = np.arange(n)
+        if isinstance(self.network, Integral) and self.judges_faces:
+            features = self.network.encode(inputs)
+            said.face[:] = self.network.judge(features[2])[:n].sigmoid().cpu().numpy()
+            if least is not None and (said.face < least).any():
+                rows = np.flatnonzero(said.face >= least)
+                if len(rows) == 0:
+                    return said
+                kept = torch.from_numpy(_filled(rows)).to(parameter.device)
+                a, b, c = (f[kept].to(memory_format=torch.channels_last) for f in features)
+                features = (a, b, c)
+            output = Output(*self.network.locate(*features))
+        else:
+            output = self.network(inputs)
+        said.points[rows] = (output.points[: len(rows)] * self.size).cpu().numpy()
+        if output.log_scale is not None:
+            wide = output.log_scale[: len(rows)].exp() * self.size * self.calibration
+            said.scale[rows] = wide.cpu().numpy()
+        return said
+
+
+def _filled(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Rows, the last one repeated up to a multiple of eight.
+
+    For each new size of a batch the kernels are compiled again, and kept.
+    """
+    return np.pad(rows, (0, -len(rows) % 8), mode="edge")
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """What a checkpoint's header says of the network, as plain values."""
+    scheme = model.scheme
+    return {
+        "format": FORMAT,
+        "architecture": model.architecture,
+        "scheme": {
+            "name": scheme.name,
+            "names": scheme.names,
+            "flip_order": scheme.flip_order,
+            "edges": scheme.edges,
+            "anchors": scheme.anchors,
+            "outer_eyes": scheme.outer_eyes,
+        },
+        "size": model.size,
+        "crop": model.crop,
+        "layout": [[None if np.isnan(v) else v for v in p] for p in model.framing.layout.tolist()],
+        "layout_from": model.framing.measured,
+        "training": model.training,
+        "scores": model.scores,
+        "calibration": model.calibration,
+        "judges_faces": model.judges_faces,
+    }
+
+
+def save_model(path: Path, model: Model) -> None:
+    """Write the checkpoint whole or not at all; weights are stored as they are."""
+    tensors = {
+        k: v.detach().cpu().contiguous()  # safetensors refuses channels_last
+        for k, v in model.network.state_dict().items()
+        if not k.endswith("num_batches_tracked")
+    }
+    data = save(tensors, metadata={_KEY: json.dumps(describe(model))})
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as error:
+        raise FkpError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Model:
+    """Read a checkpoint, checking that its header and weights fit each other; device or `auto`.
+
+    The network is made fast for prediction (`inference.optimized`) unless it is to be `trainable`;
+    only a trainable one can be saved again.
+    """
+    place = pick_device(device)
+    if path.is_dir():
+        raise ModelError(f"{path}: is a folder; expected a .safetensors checkpoint")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if _KEY not in header:
+                raise ModelError(f"{path}: a .safetensors file, but not one that fkp train wrote")
+            model = _described(header[_KEY])
+            names = list(file.keys())
+            _check_shapes(model, {k: file.get_slice(k).get_shape() for k in names})
+            network = build(model.architecture, len(model.scheme), model.size)
+            _load_weights(network, {k: file.get_tensor(k) for k in names})
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file") from error
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: not a .safetensors checkpoint: {error}") from error
+    except _UNFIT as error:
+        raise ModelError(f"{path}: the header or the weights do not fit: {error}") from error
+    return replace(model, network=network.to(place) if trainable else optimized(network, place))
+
+
+_UNFIT = (KeyError, TypeError, ValueError, RuntimeError, RecursionError, DataError)
+
+
+def _described(text: str) -> Model:
+    """The model that a header describes, with a network that takes no memory."""
+    meta = json.loads(text)
+    if meta["format"] != FORMAT:
+        raise ValueError(f"format {meta['format']}; this fkp reads format {FORMAT}")
+    scheme, size, calibration = (
+        _scheme(meta["scheme"]),
+        int(meta["size"]),
+        float(meta["calibration"]),
+    )
+    if not 16 <= size <= 1024 or len(scheme) > MOST_POINTS:
+        raise ValueError(f"crops of {size} pixels and {len(scheme)} points are not sensible")
+    if not 0 < calibration < 1e3:
+        raise ValueError(f"a calibration of {calibration} is not sensible")
+    framing = Framing(np.array(meta["layout"], np.float64), str(meta["layout_from"]))
+    with torch.device("meta"):
+        network = build(str(meta["architecture"]), len(scheme), size)
+    return Model(
+        network, str(meta["architecture"]), scheme, size, str(meta["crop"]), framing,
+        dict(meta["training"]), dict(meta["scores"]), calibration, bool(meta["judges_faces"]),
+    )  # fmt: skip
+
+
+def _check_shapes(model: Model, shapes: dict[str, list[int]]) -> None:
+    """Refuse weights that are not the network's, before any is read."""
+    wanted = {
+        name: list(value.shape)
+        for name, value in model.network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    if set(wanted) != set(shapes):
+        raise ValueError(f"weights differ: {', '.join(sorted(set(wanted) ^ set(shapes))[:3])}")
+    for name, shape in shapes.items():
+        if shape != wanted[name]:
+            raise ValueError(f"{name}: expected shape {wanted[name]}, got {shape}")
+
+
+def _scheme(meta: dict[str, object]) -> Scheme:
+    known = SCHEMES.get(str(meta["name"]))
+    names = tuple(str(n) for n in meta["names"])  # type: ignore[attr-defined]
+    if known is not None and known.names == names:
+        return known
+    flip = meta["flip_order"]
+    outer = meta["outer_eyes"]
+    return Scheme(
+        str(meta["name"]),
+        names,
+        tuple(flip) if flip is not None else None,  # type: ignore[arg-type]
+        tuple((int(a), int(b)) for a, b in meta["edges"]),  # type: ignore[attr-defined]
+        tuple(tuple(int(i) for i in g) for g in meta["anchors"]),  # type: ignore[attr-defined]
+        tuple(outer) if outer is not None else None,  # type: ignore[arg-type]
+    )
+
+
+def _load_weights(network: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    tensors = {k: v.float() for k, v in tensors.items()}
+    if not all(bool(torch.isfinite(v).all()) for v in tensors.values()):
+        raise ValueError("weights are not finite")
+    network.load_state_dict(tensors, strict=False)

@@ -1,0 +1,140 @@
+"""Networks for other runtimes: ONNX, TorchScript, OpenVINO; checked against the original."""
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from fkp.errors import DataError, ModelError
+from fkp.learn.networks.checkpoint import Model, describe
+from fkp.learn.networks.inference import fold
+from fkp.vision.onnx import run_onnx
+
+FORMATS = {"onnx": ".onnx", "torchscript": ".pt", "openvino": ".xml"}
+"""By name: the suffix of the file."""
+
+KEY = "fkp"
+"""Under which the metadata stands in the file."""
+
+
+class _Exported(nn.Module):
+    """Crops (N, 1, S, S) uint8 to points (N, K, 2) in crop pixels, and what else is known.
+
+    scale: (N, K) crop pixels, of the distances from the true places (times 3.8897: the 90 %
+    radius); face: (N,) the probability of a face.
+    """
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.network = fold(model.network).float().cpu()
+        self.size, self.wide = model.size, model.size * model.calibration
+        self.names = ["points"]
+        with torch.no_grad():
+            output = self.network(torch.zeros(1, 1, model.size, model.size))
+        if output.log_scale is not None:
+            self.names.append("scale")
+        if output.face is not None and model.judges_faces:
+            self.names.append("face")
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        output = self.network(crops.float() / 255)
+        values = [output.points * self.size]
+        if "scale" in self.names:
+            values.append(output.log_scale.exp() * self.wide)
+        if "face" in self.names:
+            values.append(output.face.sigmoid())
+        return tuple(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written. difference: the largest of a point from the original, crop pixels."""
+
+    path: Path
+    outputs: tuple[str, ...]
+    crops: int
+    difference: float
+
+
+def export(model: Model, path: Path, form: str, crops: npt.NDArray[np.uint8]) -> Exported:
+    """Write a model (loaded as trainable) in one of FORMATS, and compare both on crops (N, S, S).
+
+    The file's metadata has what `fkp info` shows: the points, how crops are framed, the scores.
+    Raises DataError where a package is missing, ModelError where the results differ.
+    """
+    network = _Exported(model)
+    meta = json.dumps(describe(model))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = {"onnx": _onnx, "torchscript": _torchscript, "openvino": _openvino}[form](
+        network, path, meta, crops
+    )
+    with torch.inference_mode():
+        wanted = network(torch.from_numpy(crops)[:, None])[0].numpy()
+    difference = float(np.abs(values - wanted).max())
+    if not difference < 0.05:
+        path.unlink(missing_ok=True)
+        raise ModelError(f"{path}: the exported network differs by {difference:.3g} px; not kept")
+    return Exported(path, tuple(network.names), len(crops), difference)
+
+
+def _onnx(
+    network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float32]:
+    """Write ONNX, and run it."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise DataError("this format needs a package: pip install 'fkp[onnx]'") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter announces its successor
+        torch.onnx.export(
+            network,
+            (torch.from_numpy(crops[:1])[:, None],),
+            str(path),
+            input_names=["crops"],
+            output_names=network.names,
+            dynamic_axes={name: {0: "faces"} for name in ("crops", *network.names)},
+            opset_version=17,
+            dynamo=False,
+        )
+    graph = onnx.load(str(path))
+    onnx.helper.set_model_props(graph, {KEY: meta})
+    onnx.save(graph, str(path))
+    return run_onnx(path, crops)["points"]
+
+
+def _torchscript(
+    network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float32]:
+    """Write TorchScript, and run it."""
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # of what does not change from crop to crop
+        traced = torch.jit.trace(network, torch.from_numpy(crops[:1])[:, None])  # type: ignore[no-untyped-call]
+        torch.jit.save(traced, str(path), _extra_files={f"{KEY}.json": meta})
+        again = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
+        return np.asarray(again(torch.from_numpy(crops)[:, None])[0].numpy())
+
+
+def _openvino(
+    network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float32]:
+    """Write OpenVINO's .xml and .bin, by way of ONNX, and run it."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise DataError("this format needs a package: pip install openvino") from error
+    between = path.with_suffix(".onnx.part")
+    try:
+        _onnx(network, between, meta, crops)
+        converted = openvino.convert_model(str(between))
+    finally:
+        between.unlink(missing_ok=True)
+    converted.set_rt_info(meta, [KEY])
+    openvino.save_model(converted, str(path), compress_to_fp16=False)
+    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return np.asarray(compiled(crops[:, None])["points"], np.float32)

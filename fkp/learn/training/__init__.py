@@ -1,0 +1,1 @@
+"""Training: the run, its loop, what it changes and what it leaves."""

@@ -1,0 +1,114 @@
+"""Augmented batches of the training rows, on the device."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from fkp.errors import DataError
+from fkp.labels.store import Samples
+from fkp.learn.training.augment import Changes, augment, augment_pictures, draw
+from fkp.learn.training.config import TrainConfig
+from fkp.learn.training.team import Team
+
+ROOM = 0.5
+"""Share of a GPU's free memory that the crops may take; else they stay in pinned memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """This process' part of a batch.
+
+    crops: (B, 1, S, S) float32 in 0..1; points: (B, K, 2) labels as fractions of the side, NaN =
+    no label; others: (B / 8, 1, S, S) crops that are no faces, or None.
+    """
+
+    crops: Tensor
+    points: Tensor
+    others: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+
+class Batches:
+    """The training rows in random order, changed at random.
+
+    The crops are kept on the device where they fit, and changed there. All processes of a team
+    draw the same order and the same changes, and each takes its share of every batch.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        samples: Samples,
+        negatives: npt.NDArray[np.uint8] | None,
+        device: torch.device,
+        team: Team,
+    ) -> None:
+        part = samples.labelled("train")
+        if len(part) == 0:
+            raise DataError("there are no labelled training rows")
+        self.settings, self.batch, self.device, self.team = (
+            config.augmentation, config.batch, device, team,
+        )  # fmt: skip
+        self.rows, self.steps = len(part), math.ceil(len(part) / config.batch)
+        self.flip, self.size = samples.scheme.flip_order, samples.size
+        self.images = _placed(torch.from_numpy(np.asarray(part.images)), device)
+        self.points = torch.from_numpy(part.points).to(device)
+        self.negatives = None if negatives is None else _placed(torch.from_numpy(negatives), device)
+
+    def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
+        """All rows once."""
+        order = torch.randperm(self.rows, generator=generator)
+        for rows in torch.split(order, self.batch):
+            changes = None
+            if self.settings is not None:
+                changes = draw(len(rows), self.size, self.flip, self.settings, generator)
+            others = None
+            if self.negatives is not None:
+                count = math.ceil(len(rows) / 8)
+                others = torch.randint(len(self.negatives), (count,), generator=generator)
+            first, count = _share(len(rows), self.team)
+            yield self._batch(rows[first : first + count], changes, first, others, generator)
+
+    def _batch(
+        self,
+        rows: Tensor,
+        changes: Changes | None,
+        first: int,
+        others: Tensor | None,
+        generator: torch.Generator,
+    ) -> Batch:
+        x, y = self._crops(self.images, rows), self.points[rows.to(self.device)]
+        if changes is not None:
+            x, y = augment(x, y, self.flip, changes.of(first, len(rows)))
+        if others is None or self.negatives is None:
+            return Batch(x, y / self.size, None)
+        begin, count = _share(len(others), self.team)
+        none = self._crops(self.negatives, others)
+        if self.settings is not None:
+            none = augment_pictures(none, self.settings, generator)
+        return Batch(x, y / self.size, none[begin : begin + count])
+
+    def _crops(self, images: Tensor, rows: Tensor) -> Tensor:
+        chosen = images[rows.to(images.device)].to(self.device, non_blocking=True)
+        return chosen[:, None].float() / 255
+
+
+def _share(count: int, team: Team) -> tuple[int, int]:
+    """The first and the number of this process' of `count` rows."""
+    ends = [count * rank // team.size for rank in (team.rank, team.rank + 1)]
+    return ends[0], ends[1] - ends[0]
+
+
+def _placed(images: Tensor, device: torch.device) -> Tensor:
+    """On the device where there is room, else where it is fetched from quickly."""
+    if device.type != "cuda":
+        return images.to(device)
+    free, _ = torch.cuda.mem_get_info(device)
+    return images.to(device) if images.nbytes < ROOM * free else images.pin_memory()

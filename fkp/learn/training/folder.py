@@ -1,0 +1,213 @@
+"""The folder of a training run: checkpoint, table, configuration, state and pictures."""
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fkp import __version__
+from fkp.errors import DataError, parse_json
+from fkp.labels.store import Samples
+from fkp.learn.evaluation import plots
+from fkp.learn.evaluation.evaluate import Evaluation, evaluate
+from fkp.learn.networks.checkpoint import Model, load_model, save_model
+from fkp.learn.training.augment import augment, draw
+from fkp.learn.training.config import TrainConfig, from_dict
+from fkp.learn.training.loop import Epoch, Listener
+from fkp.learn.training.report import write_report
+
+BEST = "best.safetensors"
+STATE = "state.pt"
+CONFIG = "config.json"
+REPORT = "report.html"
+
+
+class RunFolder(Listener):
+    """Writes `results.csv` and `best.safetensors` as training goes on, the pictures at the end."""
+
+    def __init__(self, path: Path, about: dict[str, Any]) -> None:
+        self.path = path
+        self.about = about
+        self.epochs: list[dict[str, Any]] = []
+
+    @classmethod
+    def create(cls, path: Path, config: TrainConfig, data: Path, samples: Samples) -> "RunFolder":
+        """Make the folder; DataError where a run is in it already."""
+        if (path / BEST).exists() or (path / CONFIG).exists():
+            raise DataError(f"{path}: holds a run already; choose another --name, or --resume it")
+        path.mkdir(parents=True, exist_ok=True)
+        about = {
+            "fkp": __version__,
+            "torch": torch.__version__,
+            "data": str(data.resolve()),
+            "digest": digest(samples),
+            "rows": {name: int((samples.split == name).sum()) for name in set(samples.split)},
+            "persons": len(set(samples.group)),
+            "scheme": samples.target.name,
+            "size": samples.size,
+            "training": config.as_dict(),
+        }
+        folder = cls(path, about)
+        folder.write_config()
+        return folder
+
+    @classmethod
+    def reopen(cls, path: Path) -> "RunFolder":
+        """The folder of a run that was stopped; DataError where none was."""
+        about = read_config(path / CONFIG)
+        if (path / REPORT).exists():
+            raise DataError(f"{path}: this run is finished")
+        return cls(path, about)
+
+    @property
+    def config(self) -> TrainConfig:
+        """What the run was started with."""
+        return from_dict(self.about["training"])
+
+    def write_config(self) -> None:
+        """Write `config.json` from what is known of the run."""
+        text = json.dumps(self.about, indent=1) + "\n"
+        (self.path / CONFIG).write_text(text, encoding="utf-8")
+
+    def check(self, samples: Samples) -> None:
+        """DataError where the data is not what the run was started with."""
+        if digest(samples) != self.about["digest"]:
+            raise DataError(f"{self.path}: {self.about['data']} has changed since; start a new run")
+
+    def show_augmentation(self, config: TrainConfig, samples: Samples) -> None:
+        """Draw `aug.png`: some training rows, as they are and in changes that training draws."""
+        rows = samples.rows("train")
+        part = samples.take(rows[np.linspace(0, len(rows) - 1, min(6, len(rows))).astype(int)])
+        images, points = [part.images], [part.points]
+        generator = torch.Generator().manual_seed(config.seed)
+        flip = samples.scheme.flip_order
+        for _ in range(5 if config.augmentation is not None else 0):
+            assert config.augmentation is not None
+            changes = draw(len(part), part.size, flip, config.augmentation, generator)
+            x = torch.from_numpy(np.array(part.images))[:, None].float() / 255
+            changed, moved = augment(x, torch.from_numpy(part.points), flip, changes)
+            images.append((changed[:, 0] * 255).round().to(torch.uint8).numpy())
+            points.append(moved.numpy())
+        plots.write_versions(self.path / "aug.png", images, points, samples.scheme)
+
+    def resumed(self, epoch: int) -> None:
+        """Bring the table back to that epoch: more may have been written than the state holds."""
+        path = self.path / "results.csv"
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epoch]
+        part = path.with_name(".results.csv.part")
+        with part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(part, path)
+        self.epochs = [{k: _value(v) for k, v in row.items()} for row in rows]
+
+    def epoch(self, result: Epoch, model: Model) -> None:
+        """Append a line to the table; save the model where it is the best so far."""
+        row = asdict(result)
+        mode = "a" if self.epochs else "w"
+        with (self.path / "results.csv").open(mode, newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row))
+            if not self.epochs:
+                writer.writeheader()
+            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+        self.epochs.append(row)
+        if result.best:
+            save_model(self.path / BEST, model)
+
+    def finish(self, samples: Samples, final: Model | None) -> Model:
+        """Draw what there is to see, and write the report; return the best model.
+
+        final: the model of the whole run, None where it was stopped and may go on.
+        """
+        if not self.epochs:
+            raise DataError(f"{self.path}: stopped before the end of the first epoch; no model yet")
+        if final is not None:
+            save_model(self.path / BEST, final)
+        plots.write_curves(self.path / "curves.png", self.epochs)
+        model = load_model(self.path / BEST)
+        result: Evaluation | None = None
+        if len(samples.rows("val")):
+            result = evaluate(model, samples, "val")
+            errors = result.scores.nme_of_face
+            order = np.argsort(np.where(np.isfinite(errors), errors, np.inf), kind="stable")
+            known = order[: int(np.isfinite(errors).sum())]
+            some = known[np.linspace(0, len(known) - 1, min(24, len(known))).astype(int)]
+            sheets = {
+                "val_predictions": some,
+                "val_best": known[:12],
+                "val_worst": known[-12:][::-1],
+            }
+            for name, rows in sheets.items():
+                if len(rows):
+                    plots.write_predictions(self.path / f"{name}.png", result, rows.tolist())
+        if final is not None:
+            write_report(self.path / REPORT, self.about, self.epochs, model, result)
+            (self.path / STATE).unlink(missing_ok=True)
+        return model
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A run's `config.json`; DataError where it is none."""
+    try:
+        about = parse_json(path.read_text(encoding="utf-8"))
+        from_dict(about["training"])
+        return dict(about)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; a run of fkp train has one") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not the config.json of a run: {error}") from error
+
+
+def digest(samples: Samples) -> str:
+    """Tells one data set from another by labels, splits and crops."""
+    found = hashlib.sha256(repr(samples.scheme.names).encode())
+    for array in (samples.points, samples.split, samples.images):
+        found.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
+    return found.hexdigest()[:32]
+
+
+def new_name(root: Path, stem: str) -> str:
+    """`stem`, or the first of `stem-2`, `stem-3`, ... that is not in the folder yet."""
+    name, number = stem, 1
+    while (root / name).exists():
+        number += 1
+        name = f"{stem}-{number}"
+    return name
+
+
+def _value(text: str) -> float | bool | int:
+    if text in ("True", "False"):
+        return text == "True"
+    return int(text) if text.isdigit() else float(text)
+
+
+class Listeners(Listener):
+    """Tells several listeners, in turn."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self.listeners = listeners
+
+    def begin(self, rows: int, epochs: int) -> None:
+        for listener in self.listeners:
+            listener.begin(rows, epochs)
+
+    def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
+        for listener in self.listeners:
+            listener.step(epoch, done, total, loss, rate)
+
+    def epoch(self, result: Epoch, model: Model) -> None:
+        for listener in self.listeners:
+            listener.epoch(result, model)
+
+    def resumed(self, epoch: int) -> None:
+        for listener in self.listeners:
+            listener.resumed(epoch)

@@ -1,0 +1,225 @@
+"""The training loop."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from fkp.errors import DataError, FkpError
+from fkp.keypoints import RADIUS_90
+from fkp.labels.store import Samples
+from fkp.learn.evaluation import metrics
+from fkp.learn.networks.architectures import build
+from fkp.learn.networks.checkpoint import Model
+from fkp.learn.networks.devices import pick_device
+from fkp.learn.networks.framing import Framing
+from fkp.learn.networks.transfer import freeze, initialise, keep_frozen_still
+from fkp.learn.training.batches import Batches
+from fkp.learn.training.config import TrainConfig
+from fkp.learn.training.stepper import Stepper
+from fkp.learn.training.team import Team
+from fkp.vision.process import settle
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one epoch came to; the validation figures are NaN without validation persons."""
+
+    epoch: int  # from 1
+    lr: float
+    train_loss: float
+    val_rmse: float  # crop pixels
+    val_nme: float
+    images_per_second: float
+    seconds: float  # of training so far
+    best: bool
+
+
+class Listener:
+    """What a caller may want to do as training goes on; the base class does nothing."""
+
+    def begin(self, rows: int, epochs: int) -> None:
+        """Before the first step, with the number of training rows, and of epochs."""
+
+    def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
+        """After each batch: images seen of an epoch's total, running loss, images a second."""
+
+    def epoch(self, result: Epoch, model: Model) -> None:
+        """After each epoch; `model` holds the weights that were validated, until the next."""
+
+    def resumed(self, epoch: int) -> None:
+        """Before the first step, where the run goes on after this epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a training comes from, where it is not from nothing.
+
+    negatives: (M, S, S) uint8 crops that are no faces, from which the network learns to tell.
+    start: a model whose weights it begins with.
+    state: a file that holds the run after each epoch, and from which it goes on if it exists.
+    """
+
+    negatives: npt.NDArray[np.uint8] | None = None
+    start: Model | None = None
+    state: Path | None = None
+
+
+def train(
+    config: TrainConfig,
+    samples: Samples,
+    framing: Framing,
+    listener: Listener,
+    origin: Origin | None = None,
+    team: Team | None = None,
+) -> Model:
+    """Train a network on the `train` rows, choosing the best epoch by the `val` rows.
+
+    Without `val` rows the last epoch is taken. Returns the model of that epoch, on the CPU.
+    The same seed on the same machine gives the same weights, also where the run was stopped and
+    went on. The processes of a team train together; they all return the same.
+    """
+    origin, team = origin or Origin(), team or Team()
+    config = config.for_rows(len(samples.rows("train")))
+    val_part = samples.labelled("val")
+    device = pick_device(team.device(config.device))
+    stepper, batches = prepare_training(config, samples, origin, device, team)
+    listener.begin(batches.rows, config.epochs)
+    best, first, before = _Best(), 1, 0.0
+    if origin.state is not None and origin.state.exists():
+        progress = stepper.restore(origin.state)
+        first, before = progress["epoch"] + 1, progress["seconds"]
+        best = _Best(**progress["best"])
+        listener.resumed(first - 1)
+    judges = origin.negatives is not None
+
+    def model(network: nn.Module) -> Model:
+        return Model(
+            network, config.architecture, samples.target, samples.size, samples.framing, framing,
+            config.as_dict(), best.scores, judges_faces=judges,
+        )  # fmt: skip
+
+    started = time.perf_counter() - before
+    for epoch in range(first, config.epochs + 1):
+        if config.patience and epoch - 1 - best.epoch >= config.patience:
+            break
+        loss, rate = _epoch(epoch, stepper, batches, listener)
+        if not math.isfinite(loss):
+            raise DataError(f"the loss is not finite in epoch {epoch}; use a smaller --lr")
+        current = model(stepper.averaged())
+        scores = _validate(current, val_part) if team.leads else (math.nan, math.nan)
+        rmse, nme = team.agree(list(scores), device)
+        better = best.offer(epoch, rmse, nme, current.network, always=not len(val_part))
+        seconds = time.perf_counter() - started
+        listener.epoch(Epoch(epoch, stepper.lr, loss, rmse, nme, rate, seconds, better), current)
+        if origin.state is not None and team.leads:
+            progress = {"epoch": epoch, "seconds": seconds, "best": asdict(best)}
+            stepper.save(origin.state, progress)
+    stepper.network.load_state_dict(best.weights)
+    final = model(stepper.network.cpu())
+    return replace(final, calibration=calibrate(final, val_part))
+
+
+def prepare_training(
+    config: TrainConfig, samples: Samples, origin: Origin, device: torch.device, team: Team
+) -> tuple[Stepper, Batches]:
+    """A new network with its optimiser, and the batches for it."""
+    settle()
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    torch.backends.cudnn.deterministic = True
+    batches = Batches(config, samples, origin.negatives, device, team)
+    network = build(config.architecture, len(samples.target), samples.size)
+    if origin.start is not None:
+        initialise(network, samples.target, origin.start)
+    if config.freeze:
+        freeze(network)
+    if origin.negatives is None and hasattr(network, "face"):
+        network.face.requires_grad_(False)  # there is nothing for it to learn from
+    network = team.share(network)
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    groups = samples.target.groups(samples.scheme)
+    return Stepper(config, network, groups, device, batches.steps, team), batches
+
+
+def _epoch(
+    epoch: int, stepper: Stepper, batches: Batches, listener: Listener
+) -> tuple[float, float]:
+    """One pass over the training rows: the mean loss, and images a second."""
+    begun, total, count, rate = time.perf_counter(), 0.0, 0, 0.0
+    team = stepper.team
+    stepper.network.train()
+    keep_frozen_still(stepper.network)
+    for batch in batches.epoch(stepper.generator):
+        loss = _together(stepper.step, batch, team)
+        total, count = total + loss * len(batch), count + len(batch)
+        rate = count * team.size / (time.perf_counter() - begun)
+        listener.step(epoch, count * team.size, batches.rows, total / max(count, 1), rate)
+    sums = team.total(torch.tensor([total, count], dtype=torch.float64, device=batches.device))
+    return float(sums[0] / sums[1]), rate
+
+
+def _together(step: Callable[..., float], batch: object, team: Team) -> float:
+    """A step that can fail because another process is gone."""
+    try:
+        return step(batch)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        if team.size == 1:
+            raise
+        raise FkpError(
+            f"process {team.rank} of {team.size}: another process of the training is gone; "
+            "--resume goes on after the last whole epoch"
+        ) from error
+
+
+def calibrate(model: Model, part: Samples) -> float:
+    """What to multiply the scales by, so that the 90 % radius holds 90 % of a part's errors."""
+    predicted = model.predict(part.images)
+    if len(part) == 0 or np.isnan(predicted.scale).all():
+        return model.calibration
+    groups = model.scheme.groups(part.scheme)
+    labelled = [k for k, group in enumerate(groups) if len(group) == 1]
+    found = [groups[k][0] for k in labelled]
+    distance = np.linalg.norm(predicted.points[:, found] - part.points[:, labelled], axis=2)
+    ratio = distance / (RADIUS_90 * predicted.scale[:, found])
+    if np.isnan(ratio).all():
+        return model.calibration
+    return model.calibration * float(np.nanquantile(ratio, 0.9))
+
+
+@dataclass(slots=True)
+class _Best:
+    """The weights that did best on the validation rows, and how well."""
+
+    value: float = math.inf
+    epoch: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+
+    def offer(self, epoch: int, rmse: float, nme: float, network: nn.Module, always: bool) -> bool:
+        """Keep these weights if they are the best so far (or `always`); whether they were kept."""
+        value = nme if math.isfinite(nme) else rmse
+        if not (value < self.value or always):
+            return False
+        self.value, self.epoch = value, epoch
+        self.weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
+        self.scores.update(epoch=epoch, val_rmse=rmse, val_nme=nme)
+        return True
+
+
+def _validate(model: Model, part: Samples) -> tuple[float, float]:
+    if len(part) == 0:
+        return math.nan, math.nan
+    predicted = model.scheme.convert(model.predict(part.images).points, part.scheme)
+    scores = metrics.score(predicted, part.points, part.scheme, lengths=metrics.lengths(part))
+    return scores.rmse, scores.nme

@@ -1,0 +1,94 @@
+"""Losses over labelled points only: sum over count, points as fractions of the crop side."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from fkp.keypoints import Groups
+from fkp.learn.training.team import Team
+
+
+def mse(error: Tensor) -> Tensor:
+    """Squared error."""
+    return error.square()
+
+
+def l1(error: Tensor) -> Tensor:
+    """Absolute error."""
+    return error.abs()
+
+
+def smooth_l1(error: Tensor, width: float = 0.01) -> Tensor:
+    """Squared within `width`, absolute beyond (Girshick, ICCV 2015)."""
+    size = error.abs()
+    return torch.where(size < width, 0.5 * error.square() / width, size - 0.5 * width)
+
+
+def wing(error: Tensor, width: float = 0.1, curvature: float = 0.01) -> Tensor:
+    """Wing loss (Feng et al., CVPR 2018): logarithmic within `width`, linear beyond.
+
+    Small errors keep a strong gradient, wrong labels a weak one.
+    """
+    size = error.abs()
+    offset = width - width * torch.log1p(torch.tensor(width / curvature)).item()
+    return torch.where(size < width, width * torch.log1p(size / curvature), size - offset)
+
+
+LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
+    "mse": mse, "l1": l1, "smooth_l1": smooth_l1, "wing": wing,
+}  # fmt: skip
+
+
+class Averages:
+    """From the points that a network finds to those that are labelled, `scheme.convert` in torch.
+
+    groups: for each labelled point the network's points whose mean it is.
+    """
+
+    def __init__(self, groups: Groups, device: torch.device) -> None:
+        self.plain = all(group == (i,) for i, group in enumerate(groups))
+        count = 1 + max((i for group in groups for i in group), default=0)
+        self.matrix = torch.zeros(len(groups), count, device=device)
+        for row, group in enumerate(groups):
+            self.matrix[row, list(group)] = 1 / len(group)
+        self.single = torch.tensor([len(group) == 1 for group in groups], device=device)
+
+    def points(self, found: Tensor) -> Tensor:
+        """(B, P, 2) to (B, K, 2)."""
+        return found if self.plain else self.matrix @ found[:, : self.matrix.shape[1]]
+
+    def scales(self, log_scale: Tensor) -> Tensor:
+        """(B, P) to (B, K); NaN for an average, which is better than the points it is made of."""
+        if self.plain:
+            return log_scale
+        scales = log_scale[:, : self.matrix.shape[1]] @ self.matrix.T
+        return torch.where(self.single, scales, torch.nan)
+
+
+def masked_mean(
+    loss: Callable[[Tensor], Tensor], predicted: Tensor, target: Tensor, team: Team
+) -> Tensor:
+    """Mean loss over the coordinates (B, K, 2) that have a label; NaN targets take no part.
+
+    The mean of its values over the processes of a team is that of the whole batch.
+    """
+    known = torch.isfinite(target)
+    error = torch.where(known, predicted - torch.where(known, target, 0.0), 0.0)
+    total = torch.where(known, loss(error), 0.0).sum()
+    return total * team.size / team.total(known.sum()).clamp(min=1)
+
+
+def doubt(log_scale: Tensor, predicted: Tensor, target: Tensor, team: Team) -> Tensor:
+    """Negative log likelihood of the points' distances (B, K) from their labels.
+
+    In two dimensions an error with a Laplace-like tail has a length r with the density
+    r exp(-r / b) / b^2, a Gamma distribution of shape 2; b is the scale. The distances are taken
+    as given: the points themselves do not learn from it.
+    """
+    distance = (predicted.detach() - target).norm(dim=-1)
+    known = torch.isfinite(distance) & torch.isfinite(log_scale)
+    distance = torch.where(known, distance, 0.0)
+    scale = torch.where(known, log_scale, 0.0)
+    each = distance * torch.exp(-scale) + 2 * scale
+    return each.sum() * team.size / team.total(known.sum()).clamp(min=1)

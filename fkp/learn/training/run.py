@@ -1,0 +1,162 @@
+"""A whole training run: from a table of labels to a folder with a network in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fkp.errors import DataError
+from fkp.keypoints import Scheme
+from fkp.labels.cache import prepared
+from fkp.labels.cut import Progress
+from fkp.labels.store import Samples, read_samples
+from fkp.learn.networks.architectures import build
+from fkp.learn.networks.checkpoint import Model, load_model
+from fkp.learn.networks.devices import pick_device
+from fkp.learn.networks.framing import measure_framing
+from fkp.learn.networks.transfer import initialise
+from fkp.learn.training.config import TrainConfig
+from fkp.learn.training.folder import STATE, Listeners, RunFolder
+from fkp.learn.training.loop import Listener, Origin, train
+from fkp.learn.training.lr_range import find_lr
+from fkp.learn.training.team import Team
+from fkp.learn.training.tensorboard import Board
+from fkp.vision.detect import YuNetDetector
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What to train on, how, and where the run's files go.
+
+    data: a data set of `prepare`, or a table that it could read; path: a folder without a run.
+    find_lr: take the learning rate from a range test. flip_pairs: points that a mirror swaps.
+    """
+
+    data: Path
+    path: Path
+    config: TrainConfig
+    find_lr: bool = False
+    tensorboard: bool = False
+    flip_pairs: Pairs | None = None
+
+
+def fit(
+    training: Training,
+    listener: Listener | None = None,
+    progress: Progress = lambda done, total: None,
+    say: Callable[[str], None] = lambda text: None,
+    team: Team | None = None,
+) -> Model:
+    """Train as told and return the best model; its file, table, pictures and report are in `path`.
+
+    Stopped by Ctrl-C, it keeps the best model so far, and raises KeyboardInterrupt; `resume` goes
+    on from there. Raises FkpError for data or settings that cannot be trained with.
+    """
+    team = team or Team()
+    config = training.config
+    pick_device(team.device(config.device))  # one that is not there is told before any work
+    samples = _samples(training.data, training.flip_pairs, progress, say, team)
+    config = config.for_rows(len(samples.rows("train")))
+    start = load_model(Path(config.init), trainable=True) if config.init else None
+    if start is not None:
+        _check_start(config, samples, start, say)
+    folder = None
+    if team.leads:
+        folder = RunFolder.create(training.path, config, training.data, samples)
+    if training.find_lr:
+        plot = training.path / "lr.png"
+        config = replace(
+            config, lr=find_lr(config, samples, Origin(start=start), team, plot).chosen
+        )
+        say(f"learning rate {config.lr:.3g}, by a range test ({plot})")
+    if folder is not None:
+        folder.about |= {"training": config.as_dict(), "flip_pairs": training.flip_pairs}
+        folder.write_config()
+        folder.show_augmentation(config, samples)
+    return _run(folder, training.path, config, samples, start, training.tensorboard, listener, team)
+
+
+def _check_start(
+    config: TrainConfig, samples: Samples, start: Model, say: Callable[[str], None]
+) -> None:
+    """Say what is taken over; DataError where the weights do not fit, before there is a folder."""
+    points = samples.target
+    known = initialise(build(config.architecture, len(points), samples.size), points, start)
+    say(f"--init: {known} of {len(points)} points begin as points of the old network")
+    if start.size != samples.size:
+        say(
+            f"--init: that network was trained on crops of {start.size} px, these have "
+            f"{samples.size}: fkp prepare --size {start.size} would suit it better"
+        )
+
+
+def resume(
+    path: Path,
+    listener: Listener | None = None,
+    progress: Progress = lambda done, total: None,
+    say: Callable[[str], None] = lambda text: None,
+    team: Team | None = None,
+) -> Model:
+    """Go on with a run that was stopped, bit for bit as if it had not been."""
+    team = team or Team()
+    folder = RunFolder.reopen(path)
+    config, pairs = folder.config, folder.about.get("flip_pairs")
+    pick_device(team.device(config.device))
+    flip_pairs = None if pairs is None else tuple((str(a), str(b)) for a, b in pairs)
+    samples = _samples(Path(folder.about["data"]), flip_pairs, progress, say, team)
+    folder.check(samples)
+    begun = (path / STATE).exists()
+    start = load_model(Path(config.init), trainable=True) if config.init and not begun else None
+    board = (path / "tensorboard").is_dir()
+    return _run(folder if team.leads else None, path, config, samples, start, board, listener, team)
+
+
+def _run(
+    folder: RunFolder | None,
+    path: Path,
+    config: TrainConfig,
+    samples: Samples,
+    start: Model | None,
+    board: bool,
+    listener: Listener | None,
+    team: Team,
+) -> Model:
+    listeners: list[Listener] = []
+    if folder is not None:
+        listeners += [folder, *([listener] if listener else []), *([Board(path)] if board else [])]
+    framing = measure_framing(samples, YuNetDetector())
+    origin = Origin(start=start, state=path / STATE)
+    try:
+        model = train(config, samples, framing, Listeners(listeners), origin, team)
+    except KeyboardInterrupt:
+        if folder is not None and folder.epochs:
+            folder.finish(samples, None)
+        raise
+    return folder.finish(samples, model) if folder is not None else model
+
+
+def _samples(
+    data: Path,
+    flip_pairs: Pairs | None,
+    progress: Progress,
+    say: Callable[[str], None],
+    team: Team,
+) -> Samples:
+    """The data set; of several processes the first one prepares it."""
+    if not team.leads:
+        team.wait()
+    path = prepared(data, progress)
+    if team.leads:
+        team.wait()
+    if path != data:
+        say(f"{data} prepared into {path}")
+    samples = read_samples(path)
+    if flip_pairs is not None:
+        schemes = tuple(Scheme.from_names(own.names, flip_pairs) for own in samples.schemes)
+        samples = replace(samples, schemes=schemes)
+    if samples.scheme.flip_order is None:
+        say("no left and right in the names: pictures are not mirrored (--flip-pairs)")
+    if not (samples.split == "train").any():
+        raise DataError(f"{data}: there are no training rows")
+    return samples

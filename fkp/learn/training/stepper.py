@@ -1,0 +1,146 @@
+"""One step of training after the other: what moves in a run, and its state on the disk."""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
+
+from fkp.errors import DataError, FkpError
+from fkp.keypoints import Groups
+from fkp.learn.networks.devices import pick_precision
+from fkp.learn.training.batches import Batch
+from fkp.learn.training.config import TrainConfig
+from fkp.learn.training.losses import LOSSES, Averages, doubt, masked_mean
+from fkp.learn.training.team import Team
+
+_BROKEN = (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, UnpicklingError)
+
+
+class Stepper:
+    """The moving parts of a run: network, optimiser, schedule, averaged weights, random numbers.
+
+    groups: of the points that the network finds, for each labelled point; steps: in an epoch.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        network: nn.Module,
+        groups: Groups,
+        device: torch.device,
+        steps: int,
+        team: Team,
+    ) -> None:
+        self.config, self.network, self.device, self.team = config, network, device, team
+        self.forward = team.wrap(network)
+        if config.compile:
+            self.forward = torch.compile(self.forward)  # type: ignore[assignment]
+        self.dtype = pick_precision(config.precision, device)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.loss, self.averages = LOSSES[config.loss], Averages(groups, device)
+        self.optimizer = _optimizer(config, network)
+        self.scheduler = None
+        if config.schedule == "onecycle":
+            self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
+                self.optimizer,
+                config.lr,
+                total_steps=max(config.epochs * steps, 10),
+                pct_start=0.15,
+            )
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
+        self.average = None
+        if config.ema:
+            self.average = AveragedModel(network, avg_fn=self._average, use_buffers=True)
+
+    def _average(self, average: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
+        # A young average follows quickly, so that short runs are not held back by it.
+        decay = min(self.config.ema, (1 + int(count)) / (10 + int(count)))
+        return average + (new - average) * (1 - decay)
+
+    @property
+    def lr(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def step(self, batch: Batch) -> float:
+        """One update; returns the loss of the points in this process' part of the batch."""
+        crops = batch.crops if batch.others is None else torch.cat([batch.crops, batch.others])
+        with self._autocast():
+            output = self.forward(crops.contiguous(memory_format=torch.channels_last))
+        n = len(batch)
+        predicted = self.averages.points(output.points[:n])
+        loss = points_loss = masked_mean(self.loss, predicted, batch.points, self.team)
+        if output.log_scale is not None:
+            scales = self.averages.scales(output.log_scale[:n])
+            loss = loss + 0.1 * doubt(scales, predicted, batch.points, self.team)
+        if output.face is not None and batch.others is not None:
+            wanted = torch.zeros_like(output.face)
+            wanted[:n] = 1
+            judged = functional.binary_cross_entropy_with_logits(output.face, wanted)
+            loss = loss + self.config.face_weight * judged
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.scheduler is not None:
+            self.scheduler.step()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+        return float(points_loss.detach())
+
+    def averaged(self) -> nn.Module:
+        """The network to validate and keep."""
+        return self.network if self.average is None else self.average.module
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def _parts(self) -> dict[str, Any]:
+        """Everything that has a state to save."""
+        parts = {"network": self.network, "optimizer": self.optimizer, "scaler": self.scaler}
+        parts |= {"scheduler": self.scheduler, "average": self.average}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def save(self, path: Path, progress: dict[str, Any]) -> None:
+        """Write the whole run after an epoch; `progress` goes with it: plain values and tensors."""
+        part = path.with_name(f".{path.name}.part")
+        state = {
+            "progress": progress,
+            "generator": self.generator.get_state(),
+            **{name: thing.state_dict() for name, thing in self._parts().items()},
+        }
+        torch.save(state, part)
+        os.replace(part, path)
+
+    def restore(self, path: Path) -> dict[str, Any]:
+        """Bring the run to where it was saved; returns the progress. Raises FkpError."""
+        try:
+            state = torch.load(path, weights_only=True, map_location=self.device)
+            for name, thing in self._parts().items():
+                thing.load_state_dict(state[name])
+            self.generator.set_state(state["generator"].cpu())
+            return dict(state["progress"])
+        except _BROKEN as error:
+            reason = str(error).splitlines()[0]
+            raise FkpError(f"{path}: cannot be gone on from: {reason}") from error
+
+
+def _optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
+    """Weight decay is for matrices and kernels only, not for biases and norms."""
+    learning = [p for p in network.parameters() if p.requires_grad]
+    if not learning:
+        raise DataError("nothing is left to learn")
+    groups = [
+        {"params": [p for p in learning if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)
+    return torch.optim.AdamW(groups, lr=config.lr)
