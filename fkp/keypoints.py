@@ -319,17 +319,33 @@ class Prediction:
 
     points: (N, K, 2) float32; scale: (N, K) float32, of the distances between a point and its
     true place (times RADIUS_90: the 90 % radius); face: (N,) float32, the probability that there
-    is a face at all. NaN where the network does not know.
+    is a face at all; visible: (N, K) float32, the probability that a point can be seen, neither
+    covered nor hidden by the face itself. NaN where the network does not know.
     """
 
     points: npt.NDArray[np.float32]
     scale: npt.NDArray[np.float32]
     face: npt.NDArray[np.float32]
+    visible: npt.NDArray[np.float32]
 
     def confidence(self, tolerance: float) -> npt.NDArray[np.float32]:
-        """(N, K): the probability that a point lies within `tolerance` pixels of its true place."""
+        """(N, K): the probability that a point can be seen and lies within `tolerance` pixels of
+        its true place; the latter alone from a network that does not know what is hidden.
+        """
         reach = tolerance / np.maximum(self.scale, 1e-9)
-        return np.asarray(1 - (1 + reach) * np.exp(-reach), np.float32)
+        within = 1 - (1 + reach) * np.exp(-reach)
+        seen = np.where(np.isnan(self.visible), 1.0, self.visible)
+        return np.asarray(within * seen, np.float32)
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Prediction]") -> "Prediction":
+        """One after the other."""
+        fields = zip(*((p.points, p.scale, p.face, p.visible) for p in parts), strict=True)
+        return cls(*(np.concatenate(field) for field in fields))
+
+    def take(self, rows: slice | npt.NDArray[np.int64]) -> "Prediction":
+        """What it says of some of the crops."""
+        return Prediction(self.points[rows], self.scale[rows], self.face[rows], self.visible[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -63,8 +63,7 @@ def predict(
             continue
         rows = slice(start, start + len(cut.transforms))
         start = rows.stop
-        own = Prediction(said.points[rows], said.scale[rows], said.face[rows])
-        faces = _faces(cut, own, network, config)
+        faces = _faces(cut, said.take(rows), network, config)
         results.append(Annotated(faces, cut.width, cut.height, cut.note))
     return results
 
@@ -76,7 +75,7 @@ def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: Annotat
     kept = np.flatnonzero(~(scores < config.min_score))
     kept = kept[np.argsort(-scores[kept], kind="stable")][: config.max_faces or None]
     points, confidence = located(
-        Prediction(said.points[kept], said.scale[kept], said.face[kept]),
+        said.take(kept),
         [cut.transforms[i] for i in kept],
         network,
         config.scheme or network.scheme,

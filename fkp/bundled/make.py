@@ -1,4 +1,4 @@
-"""How the bundled networks are made, from the four sets that MODEL_CARD.md describes.
+"""How the bundled networks are made, from the sets that MODEL_CARD.md describes.
 
     python -m fkp.bundled.make DATA --work build/weights --out fkp/weights
 
@@ -15,33 +15,32 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fkp.bundled.convention import Convention
 from fkp.bundled.face_head import fit_judge, mine
-from fkp.keypoints import IBUG68
-from fkp.labels.formats.paths import read_path_csv
+from fkp.bundled.head import Head, self_hidden
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import Samples, read_samples
 from fkp.labels.table import ReadOptions
+from fkp.learn.detector.canvas import Scene
 from fkp.learn.detector.data import DetectorData, load
 from fkp.learn.detector.negatives import cut_negatives
 from fkp.learn.detector.network import export_onnx
 from fkp.learn.detector.train import DetectorConfig, train_detector
 from fkp.learn.networks.checkpoint import Model, load_model, save_model
 from fkp.learn.networks.framing import measure_framing
+from fkp.learn.training.augment import Augmentation
 from fkp.learn.training.config import recipe
 from fkp.learn.training.loop import Epoch, Listener, Origin, train
 from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
 
 SIZE = 112
 SPREAD = 0.05  # of the teacher's views, over which a label is not taken
-VAL, TEST = 0.05, 0.1
-CONVENTION_SHARE = 0.8
-"""How far the machine labels are moved towards the video frames' own table: on frames of other
-people the remaining difference is smallest between 0.8 and 1."""
+VAL, TEST = 0.03, 0.05
 
+SETS = {"faces68": "images", "ytf68": "training", "fairface": "images", "portraits": "images"}
+"""The sets with `labels_ibug.csv`, and the folder of their pictures."""
 
-ITERATIONS = 30_000  # of the detector
-EPOCHS = 45  # of the keypoint network
+ITERATIONS = 40_000  # of the detector
+EPOCHS = 40  # of the keypoint network
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,59 +74,44 @@ def make_weights(config: Recipe) -> tuple[Path, Path]:
 
 
 def prepared_samples(config: Recipe) -> Samples:
-    """The prepared data set, its labels brought to one convention."""
-    raw, final = config.work / "raw.csv", config.work / "faces.csv"
+    """The prepared data set of all labelled faces."""
+    final = config.work / "faces.csv"
     if not final.exists():
-        sources = (
-            config.data / "faces68" / "labels.csv", config.data / "ytf68" / "labels_mesh.csv",
-        )  # fmt: skip
-        _prepare(sources, raw)
-        first = read_samples(raw)  # for its split by person
-        train_persons = set(first.group[first.split == "train"].tolist())
-        _prepare(translate_labels(config.data, config.work, train_persons), final)
+        sources = tuple(_named_persons(config, name) for name in SETS)
+        options = ReadOptions(limits=(("spread", SPREAD),))
+        prepare(
+            PrepareConfig(sources, final, size=SIZE, val=VAL, test=TEST, read=options),
+            lambda done, total: None,
+        )
     return read_samples(final)
 
 
-def _prepare(sources: tuple[Path, ...], output: Path) -> None:
-    options = ReadOptions(limits=(("spread", SPREAD),))
-    config = PrepareConfig(sources, output, size=SIZE, val=VAL, test=TEST, read=options)
-    prepare(config, lambda done, total: None)
+def _named_persons(config: Recipe, name: str) -> Path:
+    """The labels of a set with whole paths, and where it names nobody, each picture a person."""
+    table = pd.read_csv(config.data / name / "labels_ibug.csv")
+    if "person" not in table:
+        table.insert(1, "person", [f"{name}/{image}" for image in table["image"]])
+    folder = (config.data / name / SETS[name]).resolve()
+    table["image"] = [str(folder / image) for image in table["image"]]
+    path = config.work / f"{name}.csv"
+    table.to_csv(path, index=False)
+    return path
 
 
-def translate_labels(data: Path, work: Path, persons: set[str]) -> tuple[Path, Path]:
-    """Write the machine labels of `faces68` and `ytf68` in the convention of the frames' own table.
-
-    The convention is learnt from the frames of `persons`, which both have labelled.
-    """
-    frames = data / "ytf68"
-    table = read_path_csv(
-        frames / "training_frames_keypoints.csv", ReadOptions(scheme=IBUG68, origin=1)
+def train_points(config: Recipe, samples: Samples, scenes: Sequence[Scene]) -> Model:
+    """The network for points, which also tells what is hidden, and faces from other things."""
+    labels = samples.points.astype(np.float64)
+    head = Head.fit(labels[samples.rows("train")][::4])
+    settings = recipe(
+        "integral", epochs=config.epochs, device=config.device, threads=config.threads,
+        augmentation=Augmentation(rotation=30, scale=0.22, shift=0.09),
+    )  # fmt: skip
+    origin = Origin(
+        negatives=cut_negatives(scenes, SIZE, 8, 0),
+        hidden=self_hidden(labels, head),
+        state=config.work / "points.state",
     )
-    own = dict(zip(table.images or [], table.points, strict=True))
-    labels = read_path_csv(frames / "labels_mesh.csv", ReadOptions(scheme=IBUG68))
-    names = labels.images or []
-    rows = [
-        i
-        for i, (name, person) in enumerate(zip(names, labels.persons or [], strict=True))
-        if name in own and person in persons
-    ]
-    reference = np.stack([own[names[i]] for i in rows])
-    convention = Convention.fit(labels.points[rows], reference)
-    columns = [f"p{i}_{axis}" for i in range(68) for axis in "xy"]
-    written = []
-    for source, pictures in (
-        (data / "faces68" / "labels.csv", "images"),
-        (frames / "labels_mesh.csv", "training"),
-    ):
-        rows_table = pd.read_csv(source)
-        points = rows_table[columns].to_numpy(np.float64).reshape(-1, 68, 2)
-        moved = convention.apply(points, CONVENTION_SHARE).reshape(-1, 136)
-        rows_table[columns] = moved.round(2)
-        folder = (source.parent / pictures).resolve()
-        rows_table["image"] = [str(folder / name) for name in rows_table["image"]]
-        written.append(work / f"{source.parent.name}.csv")
-        rows_table.to_csv(written[-1], index=False)
-    return written[0], written[1]
+    return train(settings, samples, measure_framing(samples, None), _Printer(), origin)
 
 
 def _keypoints(
@@ -136,21 +120,7 @@ def _keypoints(
     """The network for points, then its judgement of what the detector finds."""
     points, final = config.work / "points.safetensors", config.work / "keypoints68.safetensors"
     if not points.exists():
-        settings = recipe(
-            "integral", epochs=config.epochs, device=config.device,
-            threads=config.threads,
-        )  # fmt: skip
-        model = train(
-            settings,
-            samples,
-            measure_framing(samples, None),
-            _Printer(),
-            Origin(
-                negatives=cut_negatives(pictures.scenes, SIZE, 8, 0),
-                state=config.work / "points.state",
-            ),
-        )
-        save_model(points, model)
+        save_model(points, train_points(config, samples, pictures.scenes))
     if not final.exists():
         model = load_model(points, trainable=True)
         mined = config.work / "mined.npz"

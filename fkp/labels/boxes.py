@@ -13,6 +13,7 @@ from fkp.keypoints import ANCHOR_NAMES
 
 _BOX = ["box_x", "box_y", "box_w", "box_h"]
 _POINTS = [f"{name}_{axis}" for name in ANCHOR_NAMES for axis in "xy"]
+_OTHER_NAMES = {f"nose_{axis}": f"nose_tip_{axis}" for axis in "xy"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +42,7 @@ def read_boxes(path: Path) -> BoxTable:
         table = pd.read_csv(path, dtype={"image": str})
     except (OSError, ValueError) as error:
         raise LabelError(f"{path}: cannot be read as a table of boxes: {error}") from error
+    table = table.rename(columns=_OTHER_NAMES)
     missing = [c for c in ("image", *_BOX, *_POINTS, "score") if c not in table.columns]
     if missing:
         raise LabelError(f"{path}: a table of boxes needs the column {missing[0]}")

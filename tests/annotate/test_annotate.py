@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from fkp.annotate.config import AnnotateConfig
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import TOLERANCE, KeypointNetwork, judge
 from fkp.annotate.inputs import find_inputs, read_list
 from fkp.annotate.outcome import Annotated

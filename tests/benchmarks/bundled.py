@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from fkp.annotate.config import AnnotateConfig
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import judge, predict
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.photo.cutting import FaceCutter

@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from fkp.annotate.config import AnnotateConfig
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.outcome import Result
 from fkp.annotate.output.rows import Record

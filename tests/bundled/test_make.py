@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from fkp.bundled.convention import Convention
 
 from fkp.bundled import make
-from fkp.bundled.convention import Convention
 from fkp.errors import DataError
 from fkp.keypoints import ANCHOR_NAMES, IBUG68
 from fkp.learn.networks.checkpoint import load_model

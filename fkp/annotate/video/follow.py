@@ -182,7 +182,7 @@ class Follower:
         totals = judge(scores, said.face)
         for i, sighting in enumerate(sightings):
             one = slice(i, i + 1)
-            sighting.said = Prediction(said.points[one], said.scale[one], said.face[one])
+            sighting.said = said.take(one)
             sighting.total = float(totals[i])
             sighting.sure = float(sighting.said.confidence(TOLERANCE * size).mean())
             sighting.awry = self._awry(sighting)
@@ -302,11 +302,7 @@ class Follower:
             return Annotated(Faces.empty(self.scheme), width, height, "", moment)
         frame = sorted(frame, key=lambda s: s.track.number or 0)
         said = [s.said for s in frame if s.said is not None]
-        words = Prediction(
-            np.concatenate([s.points for s in said]),
-            np.concatenate([s.scale for s in said]),
-            np.concatenate([s.face for s in said]),
-        )
+        words = Prediction.joined(said)
         transforms = [transform_at(s.place, self.network.size) for s in frame]
         faces = Faces(
             self.scheme,

@@ -1,6 +1,6 @@
 """The pictures that the detector learns from, held in memory, split by person and by picture."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,56 +16,86 @@ from fkp.labels.table import ReadOptions
 from fkp.learn.detector.canvas import Scene
 from fkp.vision.images import read_image
 
-SURE, UNSURE = 0.6, 0.4
-"""A box is a face where its detector says at least SURE and a second one agrees. It is background
-where the first says less than UNSURE and the second nothing. In between nobody knows."""
+SURE, UNSURE = 0.7, 0.4
+AGREED = 0.5
+"""A box is a face where its detector says at least SURE and a second one, if there is any, AGREED. It
+is background where the first says less than UNSURE and the second nothing. In between nobody
+knows."""
 
-TEST_SCENES = 0.15
+ALONE = 0.72
+"""What the first detector must say where there is no second one."""
+
+TEST_SCENES = 0.12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorData:
-    """Everyday scenes and two sets of portraits to train on; the rest, with names, to test with."""
+    """What to train on: everyday scenes, and sets of portraits. What to test with, by name.
+
+    scenes: many have no face. portraits: sets of pictures with one face that matters; shares: how
+    often each set is taken; close: the sets whose pictures are cut close to the face.
+    """
 
     scenes: list[Scene]
-    portraits: tuple[list[Scene], list[Scene]]
+    portraits: tuple[list[Scene], ...]
+    shares: tuple[float, ...]
+    close: tuple[bool, ...]
     test_scenes: dict[str, Scene]
     test_frames: dict[str, Scene]
 
 
 def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
-    """Read `scenes`, `ytf68` and `faces68` under a folder.
+    """Read `scenes`, `street`, `ytf68`, `faces68`, `fairface` and `portraits` under a folder.
 
-    persons: the split of each person; people who are not in it are not used.
+    persons: the split of each person; people who are not in it are used for training.
     """
-    table = read_boxes(folder / "scenes" / "boxes.csv")
-    scenes = _scenes(folder / "scenes" / "images", table)
-    names = sorted(scenes)
+    everyday = {}
+    for name in ("scenes", "street"):
+        table = read_boxes(folder / name / "boxes.csv")
+        everyday |= read_scenes(folder / name / "images", table)
+    names = sorted(everyday)
     part = dict(zip(names, split_groups(names, 0.0, TEST_SCENES, 0), strict=True))
-    frames_table = read_boxes(folder / "ytf68" / "boxes.csv")
-    frames = _scenes(folder / "ytf68" / "training", frames_table)
-    side = {name: persons.get(name.rsplit("_", 1)[0], "") for name in frames}
-    edges = _edges_from_points(folder, frames)
-    portraits = [frames[n] for n in sorted(frames) if side[n] == "train" and frames[n].sure.any()]
+    frames = read_scenes(folder / "ytf68" / "training", read_boxes(folder / "ytf68" / "boxes.csv"))
+    side = {name: persons.get(name.rsplit("_", 1)[0], "train") for name in frames}
+
+    def training(name: str, person: Callable[[str], str]) -> list[Scene]:
+        pictures = folder / name / "images"
+        table = read_boxes(folder / name / "boxes.csv")
+        return [
+            scene
+            for image, scene in read_scenes(pictures, table).items()
+            if persons.get(person(image), "train") == "train" and scene.sure.any()
+        ]
+
+    portraits = (
+        [frames[n] for n in sorted(frames) if side[n] == "train" and frames[n].sure.any()],
+        _faces(folder / "faces68", persons, _edges_from_points(folder, frames)),
+        training("fairface", lambda image: f"fairface/{image}"),
+        training("portraits", lambda image: Path(image).stem),
+    )
     return DetectorData(
-        [scenes[n] for n in names if part[n] == "train"],
-        (portraits, _faces(folder / "faces68", persons, edges)),
-        {n: scenes[n] for n in names if part[n] == "test"},
+        [everyday[n] for n in names if part[n] == "train"],
+        portraits,
+        (0.25, 0.15, 0.4, 0.2),
+        (False, False, True, False),
+        {n: everyday[n] for n in names if part[n] == "test"},
         {n: frames[n] for n in sorted(frames) if side[n] == "test"},
     )
 
 
-def _scenes(folder: Path, table: BoxTable) -> dict[str, Scene]:
+def read_scenes(folder: Path, table: BoxTable) -> dict[str, Scene]:
     """Every picture of a folder, with the boxes that its table has for it."""
     rows = dict(table.by_image())
     scenes = {}
     for path in sorted(folder.iterdir()):
         at = rows.get(path.name, np.zeros(0, np.int64))
         score, second = table.scores[at], table.second[at]
-        agreed = np.where(np.isnan(second), 1.0, second) > 0
-        keep = agreed | (score >= UNSURE)
-        at, sure = at[keep], (agreed & (score >= SURE))[keep]
-        scenes[path.name] = Scene(read_image(path), table.boxes[at], table.anchors[at], sure)
+        alone = np.isnan(second)
+        keep = alone | (second > 0) | (score >= UNSURE)
+        sure = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= SURE))
+        scenes[path.name] = Scene(
+            read_image(path), table.boxes[at[keep]], table.anchors[at[keep]], sure[keep]
+        )
     return scenes
 
 
@@ -90,7 +120,7 @@ def _features(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64],
 
 def _edges_from_points(folder: Path, frames: dict[str, Scene]) -> npt.NDArray[np.float64]:
     """(F, 4): a linear map from a face's points to its box, from the frames that have both."""
-    labels = read_path_csv(folder / "ytf68" / "labels_mesh.csv", ReadOptions(scheme=IBUG68))
+    labels = read_path_csv(folder / "ytf68" / "labels_ibug.csv", ReadOptions(scheme=IBUG68))
     features, origin, side = _features(labels.points)
     rows, wanted = [], []
     for i, name in enumerate(labels.images or []):
@@ -107,16 +137,16 @@ def _edges_from_points(folder: Path, frames: dict[str, Scene]) -> npt.NDArray[np
 
 def _faces(folder: Path, persons: Mapping[str, str], edges: npt.NDArray[np.float64]) -> list[Scene]:
     """The training faces of `faces68`, with boxes that follow from their points."""
-    labels = read_path_csv(folder / "labels.csv", ReadOptions(scheme=IBUG68))
+    labels = read_path_csv(folder / "labels_ibug.csv", ReadOptions(scheme=IBUG68))
     if labels.images is None or labels.persons is None:
-        raise LabelError(f"{folder}/labels.csv: expected columns image and person")
+        raise LabelError(f"{folder}/labels_ibug.csv: expected columns image and person")
     features, origin, side = _features(labels.points)
     corners = features @ edges * side[:, None] + np.tile(origin, 2)
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1)
     anchors = IBUG68.anchor_points(labels.points)
     scenes = []
     for i, name in enumerate(labels.images):
-        if persons.get(labels.persons[i]) != "train":
+        if persons.get(labels.persons[i], "train") != "train":
             continue
         path = folder / "images" / name
         try:

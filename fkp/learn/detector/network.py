@@ -45,9 +45,9 @@ class FaceNet(nn.Module):
 
     def __init__(
         self,
-        widths: tuple[int, ...] = (8, 16, 32, 64, 96),
+        widths: tuple[int, ...] = (8, 16, 32, 64, 128),
         depths: tuple[int, ...] = (2, 3, 4, 3),
-        neck: int = 32,
+        neck: int = 48,
     ) -> None:
         super().__init__()
         half, *rest = widths

@@ -29,11 +29,11 @@ REFRESH = 200
 class DetectorConfig:
     """A training run of the detector."""
 
-    iterations: int = 20_000
-    size: int = 320  # side of most canvases, pixels
+    iterations: int = 30_000
+    size: int = 256  # side of most canvases, pixels
     batch: int = 16
-    large: int = 576  # side of the others, for the largest faces
-    large_batch: int = 5
+    large: int = 512  # side of the others, for the largest faces
+    large_batch: int = 4
     large_share: float = 0.2
     lr: float = 3e-3  # the peak
     weight_decay: float = 0.02
@@ -117,7 +117,9 @@ class _Batches:
 
     def __init__(self, config: DetectorConfig, data: DetectorData, hardness: Tensor) -> None:
         self.config, self.hardness = config, hardness
-        self.maker = CanvasMaker(data.scenes, data.portraits, config.canvas)
+        self.maker = CanvasMaker(
+            data.scenes, data.portraits, data.shares, data.close, config.canvas
+        )
         self.grids = {side: cells(side) for side in (config.size, config.large)}
         self.refresh()
 

@@ -15,12 +15,14 @@ class Output(NamedTuple):
     """points: (B, K, 2) as fractions of the crop side.
 
     log_scale: (B, K) logarithm of the scale of each point's error, fractions of the side; face:
-    (B,) logit of there being a face in the crop. None from a network that does not know.
+    (B,) logit of there being a face in the crop; visible: (B, K) logit of each point being seen,
+    neither covered nor hidden by the face itself. None from a network that does not know.
     """
 
     points: Tensor
     log_scale: Tensor | None = None
     face: Tensor | None = None
+    visible: Tensor | None = None
 
 
 class Lecture(nn.Module):
@@ -114,8 +116,9 @@ class Integral(nn.Module):
 
     The point is the mean of its map's softmax (integral regression, Sun et al., ECCV 2018), so
     that it is sub-pixel and follows the face. The maps reach a tenth of the side beyond each
-    border, for points outside the crop. The spread of a map and the encoder's mean features tell
-    how far off its point may be; the latter also whether the crop is a face.
+    border, for points outside the crop. The spread of a map, the features where it is high and the
+    encoder's mean features tell how far off its point may be, and whether it can be seen; the last
+    also whether the crop is a face.
     """
 
     REACH = 1.2
@@ -146,9 +149,14 @@ class Integral(nn.Module):
         )  # fmt: skip
         self.maps = nn.Conv2d(neck, points, 1)
         self.doubt = nn.Linear(w4, points)
+        self.doubt_near = nn.Linear(neck, points, bias=False)
+        self.visible = nn.Linear(w4, points)
+        self.visible_near = nn.Linear(neck, points, bias=False)
         self.face = nn.Sequential(nn.Linear(w4, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
-        nn.init.zeros_(self.doubt.weight)
+        for unsure in (self.doubt, self.doubt_near, self.visible, self.visible_near):
+            nn.init.zeros_(unsure.weight)
         nn.init.constant_(self.doubt.bias, -1.0)
+        nn.init.constant_(self.visible.bias, 2.0)
 
     def encode(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features (B, w2, S/4, S/4), (B, w3, S/8, S/8) and (B, w4, S/16, S/16)."""
@@ -161,14 +169,16 @@ class Integral(nn.Module):
         logits: Tensor = self.face(c.mean((2, 3)))
         return logits.float()[:, 0]
 
-    def locate(self, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """Points (B, K, 2) and log scales (B, K) from the features."""
+    def locate(self, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Points (B, K, 2), log scales (B, K) and logits of being seen (B, K) from the features."""
         top: Tensor = self.down[2](c)
         top = functional.interpolate(top, size=b.shape[-2:], mode="nearest") + self.down[1](b)
         top = functional.interpolate(top, size=a.shape[-2:], mode="nearest") + self.down[0](a)
-        maps = self.maps(self.smooth(top)).float()  # (B, K, S/4, S/4)
+        fine = self.smooth(top)
+        maps = self.maps(fine).float()  # (B, K, S/4, S/4)
         side = maps.shape[-1]
-        weights = maps.flatten(2).softmax(-1).unflatten(2, (side, side))
+        flat = maps.flatten(2).softmax(-1)
+        weights = flat.unflatten(2, (side, side))
         grid = (torch.arange(side, device=maps.device) + 0.5) / side
         grid = 0.5 + (grid - 0.5) * self.REACH
         along = torch.stack([weights.sum(2), weights.sum(3)], dim=2)  # (B, K, 2, S/4)
@@ -176,12 +186,20 @@ class Integral(nn.Module):
         points = (along * grid).sum(-1)
         variance = ((along.detach() * grid.square()).sum(-1) - points.detach().square()).sum(-1)
         # Detached: learning to doubt must not change the points.
-        doubt = self.doubt(c.mean((2, 3)).detach()).float()
-        return points, doubt + 0.5 * variance.clamp(min=1e-6).log()
+        mean, near = c.mean((2, 3)), (flat.detach().to(fine.dtype) @ fine.flatten(2).mT).float()
+        doubt = self.doubt(mean.detach()).float() + _each(near.detach(), self.doubt_near)
+        visible = self.visible(mean).float() + _each(near, self.visible_near)
+        return points, doubt + 0.5 * variance.clamp(min=1e-6).log(), visible
 
     def forward(self, crops: Tensor) -> Output:
         features = self.encode(crops)
-        return Output(*self.locate(*features), self.judge(features[2]))
+        points, log_scale, visible = self.locate(*features)
+        return Output(points, log_scale, self.judge(features[2]), visible)
+
+
+def _each(near: Tensor, rows: nn.Linear) -> Tensor:
+    """(B, K): the features (B, K, C) at each point by the weights of that point."""
+    return (near * rows.weight.float()).sum(-1)
 
 
 class Large(Integral):

@@ -21,7 +21,7 @@ from fkp.learn.networks.devices import pick_device
 from fkp.learn.networks.framing import Framing
 from fkp.learn.networks.inference import optimized
 
-FORMAT = 2
+FORMAT = 3
 _KEY = "fkp"
 MOST_POINTS = 2000
 
@@ -43,7 +43,8 @@ class Model:
     size: side of its crops; crop: `face` or `none`, as its data was prepared.
     training: the configuration it was trained with; scores: on its validation persons.
     calibration: what the scales of its errors are multiplied by, so that the 90 % radius holds.
-    judges_faces: whether it has learnt to tell faces from other things.
+    judges_faces: whether it has learnt to tell faces from other things; judges_visibility: whether
+    it has learnt which points are covered.
     """
 
     network: nn.Module
@@ -56,6 +57,7 @@ class Model:
     scores: dict[str, float] = field(default_factory=dict)
     calibration: float = 1.0
     judges_faces: bool = False
+    judges_visibility: bool = False
 
     @property
     def layout(self) -> npt.NDArray[np.float64]:
@@ -88,11 +90,11 @@ class Model:
                     raise
                 torch.cuda.empty_cache()
                 batch = -(-batch // 2)
-        fields = zip(*((p.points, p.scale, p.face) for p in parts), strict=True)
-        return Prediction(*(np.concatenate(field) for field in fields))
+        return Prediction.joined(parts)
 
     def _nothing(self, count: int) -> Prediction:
-        shapes = ((count, len(self.scheme), 2), (count, len(self.scheme)), (count,))
+        each = (count, len(self.scheme))
+        shapes = ((*each, 2), each, (count,), each)
         return Prediction(*(np.full(shape, np.nan, np.float32) for shape in shapes))
 
     @torch.inference_mode()
@@ -116,13 +118,16 @@ class Model:
                 kept = torch.from_numpy(_filled(rows)).to(parameter.device)
                 a, b, c = (f[kept].to(memory_format=torch.channels_last) for f in features)
                 features = (a, b, c)
-            output = Output(*self.network.locate(*features))
+            points, log_scale, visible = self.network.locate(*features)
+            output = Output(points, log_scale, None, visible)
         else:
             output = self.network(inputs)
         said.points[rows] = (output.points[: len(rows)] * self.size).cpu().numpy()
         if output.log_scale is not None:
             wide = output.log_scale[: len(rows)].exp() * self.size * self.calibration
             said.scale[rows] = wide.cpu().numpy()
+        if output.visible is not None and self.judges_visibility:
+            said.visible[rows] = output.visible[: len(rows)].sigmoid().cpu().numpy()
         return said
 
 
@@ -156,6 +161,7 @@ def describe(model: Model) -> dict[str, Any]:
         "scores": model.scores,
         "calibration": model.calibration,
         "judges_faces": model.judges_faces,
+        "judges_visibility": model.judges_visibility,
     }
 
 
@@ -228,6 +234,7 @@ def _described(text: str) -> Model:
     return Model(
         network, str(meta["architecture"]), scheme, size, str(meta["crop"]), framing,
         dict(meta["training"]), dict(meta["scores"]), calibration, bool(meta["judges_faces"]),
+        bool(meta["judges_visibility"]),
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ class _Exported(nn.Module):
     """Crops (N, 1, S, S) uint8 to points (N, K, 2) in crop pixels, and what else is known.
 
     scale: (N, K) crop pixels, of the distances from the true places (times 3.8897: the 90 %
-    radius); face: (N,) the probability of a face.
+    radius); face: (N,) the probability of a face; visible: (N, K) of a point being seen.
     """
 
     def __init__(self, model: Model) -> None:
@@ -40,6 +40,8 @@ class _Exported(nn.Module):
             self.names.append("scale")
         if output.face is not None and model.judges_faces:
             self.names.append("face")
+        if output.visible is not None and model.judges_visibility:
+            self.names.append("visible")
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         output = self.network(crops.float() / 255)
@@ -48,6 +50,8 @@ class _Exported(nn.Module):
             values.append(output.log_scale.exp() * self.wide)
         if "face" in self.names:
             values.append(output.face.sigmoid())
+        if "visible" in self.names:
+            values.append(output.visible.sigmoid())
         return tuple(values)
 
 

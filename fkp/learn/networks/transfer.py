@@ -68,7 +68,8 @@ def _heads(network: nn.Module) -> list[str]:
     """The weights that have a row, or two, for each point."""
     if isinstance(network, Lecture):
         return ["head.weight", "head.bias"]
-    return ["maps.weight", "maps.bias", "doubt.weight", "doubt.bias"]
+    weights = ("doubt.weight", "doubt_near.weight", "visible.weight", "visible_near.weight")
+    return ["maps.weight", "maps.bias", *weights, "doubt.bias", "visible.bias"]
 
 
 def _by_point(weights: Tensor, network: nn.Module) -> Tensor:

@@ -1,11 +1,16 @@
 """Augmentation of whole batches on the device; the labels follow exactly."""
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from fkp.learn.training.cover import Covers, cover, draw_covers
+
+Eyes = tuple[tuple[int, ...], tuple[int, ...]]
+"""Which points make up the right and the left eye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +24,14 @@ class Augmentation:
     contrast: float = 0.4  # natural logarithm, either way
     blur: float = 0.3  # share of pictures brought to a lower resolution and back
     noise: float = 0.04  # largest standard deviation, of the range
-    erase: float = 0.3  # share of pictures with a rectangle covered
+    cover: float = 0.35  # share of pictures with a hand, glasses, a mask, a patch before the face
     flip: bool = True  # mirrored half of the time, where the scheme knows how
 
 
 AUGMENTATIONS: dict[str, Augmentation | None] = {
     "none": None,
     "light": Augmentation(
-        rotation=10, scale=0.1, shift=0.04, brightness=0.1, contrast=0.2, blur=0, noise=0, erase=0
+        rotation=10, scale=0.1, shift=0.04, brightness=0.1, contrast=0.2, blur=0, noise=0, cover=0
     ),
     "full": Augmentation(),
 }
@@ -38,33 +43,43 @@ class Changes:
     """What happens to each of B crops, drawn at random.
 
     matrices: (B, 2, 3) from old to new crop pixels; flipped: (B,) whether they mirror.
-    gain, lift, dim: (B,) of contrast, of brightness, and the gray of what covers.
+    covers: what covers them. gain, lift: (B,) of contrast and of brightness.
     low: the side in pixels to which the `blurred` (B,) are reduced.
     deviation: (B,) of the noise, which `noise_seed` decides for all `count` crops that were drawn
         together; these are the rows from `first` on.
-    sides, starts: (B, 2) of the rectangle that covers those in `covered` (B,), shares of the side.
     """
 
     matrices: Tensor
     flipped: Tensor
+    covers: Covers
     gain: Tensor
     lift: Tensor
-    dim: Tensor
     low: int
     blurred: Tensor
     deviation: Tensor
     noise_seed: int
-    sides: Tensor
-    starts: Tensor
-    covered: Tensor
     count: int
     first: int = 0
 
     def of(self, first: int, count: int) -> "Changes":
         """Those of `count` of the crops."""
-        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        rows = {k: v[first : first + count] for k, v in parts.items() if isinstance(v, Tensor)}
-        return Changes(**{**parts, **rows, "first": first})
+        rows = slice(first, first + count)
+        covers = Covers(**_rows(self.covers, rows))
+        return Changes(**{**_rows(self, rows), "covers": covers, "first": first})
+
+
+def _rows(drawn: "Changes | Covers", rows: slice) -> dict[str, Any]:
+    """The fields, of tensors these rows."""
+    parts = {f.name: getattr(drawn, f.name) for f in fields(drawn)}
+    return {k: v[rows] if isinstance(v, Tensor) else v for k, v in parts.items()}
+
+
+class Augmented(NamedTuple):
+    """A changed batch: images (B, 1, S, S), points (B, K, 2), and which of them are covered (B, K)."""
+
+    images: Tensor
+    points: Tensor
+    hidden: Tensor
 
 
 def draw(
@@ -87,20 +102,16 @@ def draw(
     shift = torch.stack([either_way(settings.shift), either_way(settings.shift)], 1) * size
     flipped = uniform(count) < 0.5
     flipped &= settings.flip and flip_order is not None
-    sides = 0.1 + 0.3 * uniform(count, 2)
     return Changes(
         matrices=similarities(angle, scale, shift, flipped, size),
         flipped=flipped,
+        covers=draw_covers(count, settings.cover, generator),
         gain=torch.exp(either_way(settings.contrast)),
         lift=either_way(settings.brightness),
-        dim=uniform(count),
         low=int(size / (1.2 + 2.8 * float(uniform(1)))),
         blurred=uniform(count) < settings.blur,
         deviation=uniform(count) * settings.noise,
         noise_seed=int(torch.randint(1 << 62, (1,), generator=generator)),
-        sides=sides,
-        starts=uniform(count, 2) * (1 - sides),
-        covered=uniform(count) < settings.erase,
         count=count,
     )
 
@@ -116,23 +127,40 @@ def similarities(angle: Tensor, scale: Tensor, shift: Tensor, flipped: Tensor, s
 
 
 def augment(
-    images: Tensor, points: Tensor, flip_order: tuple[int, ...] | None, changes: Changes
-) -> tuple[Tensor, Tensor]:
-    """Change a batch: images (B, 1, S, S) in 0..1, points (B, K, 2) in crop pixels."""
+    images: Tensor,
+    points: Tensor,
+    flip_order: tuple[int, ...] | None,
+    changes: Changes,
+    eyes: Eyes = ((), ()),
+) -> Augmented:
+    """Change a batch: images (B, 1, S, S) in 0..1, points (B, K, 2) in crop pixels.
+
+    eyes: the points whose means are the centres of the right and the left eye, where there are any.
+    """
     if len(images) == 0:  # a process whose share of a small batch is nothing
-        return images, points
+        return Augmented(images, points, torch.zeros(points.shape[:2], dtype=torch.bool))
     images, points = warp(images, points, changes.matrices.to(images.device))
     if flip_order is not None:
         swapped = points[:, list(flip_order)]
         points = torch.where(changes.flipped.to(points.device)[:, None, None], swapped, points)
-    return degrade(images, changes), points
+    images, hidden = cover(images, points, _eyes(points, eyes), changes.covers)
+    return Augmented(degrade(images, changes), points, hidden)
+
+
+def _eyes(points: Tensor, eyes: Eyes) -> Tensor:
+    """(B, 2, 2): the centres of the eyes, NaN where they are not known."""
+    centres = [
+        points[:, list(group)].mean(1) if group else torch.full_like(points[:, 0], torch.nan)
+        for group in eyes
+    ]
+    return torch.stack(centres, 1)
 
 
 def augment_pictures(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
     """Change a batch (B, 1, S, S) that has no labels, such as crops that are no faces."""
     nowhere = torch.zeros(len(images), 1, 2, device=images.device)
     changes = draw(len(images), images.shape[-1], (0,), settings, generator)
-    return augment(images, nowhere, (0,), changes)[0]
+    return augment(images, nowhere, (0,), changes).images
 
 
 def warp(images: Tensor, points: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,7 +179,7 @@ def warp(images: Tensor, points: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor
 
 
 def degrade(images: Tensor, changes: Changes) -> Tensor:
-    """Light, resolution, noise and covering; points stay where they are."""
+    """Light, resolution and noise; points stay where they are."""
     size, device = images.shape[-1], images.device
 
     def each(values: Tensor) -> Tensor:
@@ -170,12 +198,4 @@ def degrade(images: Tensor, changes: Changes) -> Tensor:
         shape = (changes.count, *images.shape[1:])
         noise = torch.randn(shape, generator=generator, device=device)
         images += each(changes.deviation) * noise[changes.first : changes.first + len(images)]
-    rows = changes.covered.nonzero()[:, 0]
-    ramp = torch.arange(size) / size
-    starts, ends = changes.starts[rows, :, None], (changes.starts + changes.sides)[rows, :, None]
-    inside = (ramp >= starts) & (ramp < ends)  # (C, 2, S)
-    covered = (inside[:, 0, :, None] & inside[:, 1, None, :]).to(device)[:, None]
-    if len(rows):
-        at = rows.to(device)
-        images[at] = torch.where(covered, each(changes.dim[rows]), images[at])
     return images.clamp_(0, 1)

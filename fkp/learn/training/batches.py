@@ -24,11 +24,13 @@ class Batch:
     """This process' part of a batch.
 
     crops: (B, 1, S, S) float32 in 0..1; points: (B, K, 2) labels as fractions of the side, NaN =
-    no label; others: (B / 8, 1, S, S) crops that are no faces, or None.
+    no label; hidden: (B, K) bool, points that cannot be seen; others: (B / 8, 1, S, S) crops that
+    are no faces, or None.
     """
 
     crops: Tensor
     points: Tensor
+    hidden: Tensor
     others: Tensor | None
 
     def __len__(self) -> int:
@@ -49,6 +51,7 @@ class Batches:
         negatives: npt.NDArray[np.uint8] | None,
         device: torch.device,
         team: Team,
+        hidden: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         part = samples.labelled("train")
         if len(part) == 0:
@@ -60,6 +63,10 @@ class Batches:
         self.flip, self.size = samples.scheme.flip_order, samples.size
         self.images = _placed(torch.from_numpy(np.asarray(part.images)), device)
         self.points = torch.from_numpy(part.points).to(device)
+        rows = samples.rows("train")
+        known = np.zeros(part.points.shape[:2], bool) if hidden is None else hidden[rows]
+        self.hidden = torch.from_numpy(known).to(device)
+        self.eyes = samples.scheme.anchors[0], samples.scheme.anchors[1]
         self.negatives = None if negatives is None else _placed(torch.from_numpy(negatives), device)
 
     def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
@@ -84,16 +91,22 @@ class Batches:
         others: Tensor | None,
         generator: torch.Generator,
     ) -> Batch:
-        x, y = self._crops(self.images, rows), self.points[rows.to(self.device)]
+        at = rows.to(self.device)
+        x, y, hidden = self._crops(self.images, rows), self.points[at], self.hidden[at]
         if changes is not None:
-            x, y = augment(x, y, self.flip, changes.of(first, len(rows)))
+            own = changes.of(first, len(rows))
+            if self.flip is not None:
+                mirrored = own.flipped.to(self.device)[:, None]
+                hidden = torch.where(mirrored, hidden[:, list(self.flip)], hidden)
+            x, y, covered = augment(x, y, self.flip, own, self.eyes)
+            hidden = hidden | covered
         if others is None or self.negatives is None:
-            return Batch(x, y / self.size, None)
+            return Batch(x, y / self.size, hidden, None)
         begin, count = _share(len(others), self.team)
         none = self._crops(self.negatives, others)
         if self.settings is not None:
             none = augment_pictures(none, self.settings, generator)
-        return Batch(x, y / self.size, none[begin : begin + count])
+        return Batch(x, y / self.size, hidden, none[begin : begin + count])
 
     def _crops(self, images: Tensor, rows: Tensor) -> Tensor:
         chosen = images[rows.to(images.device)].to(self.device, non_blocking=True)

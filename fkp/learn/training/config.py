@@ -30,6 +30,7 @@ class TrainConfig:
     loss: str = "wing"
     ema: float = 0.999  # decay of the averaged weights, 0 for none
     face_weight: float = 0.02  # of telling faces from other things, where there are others
+    visible_weight: float = 0.005  # of telling which points can be seen
     patience: int = 0  # epochs without a better validation before stopping, 0: never
     augmentation: Augmentation | None = field(default_factory=Augmentation)
     init: str = ""  # what the weights come from: a checkpoint, or nothing

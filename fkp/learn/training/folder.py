@@ -92,7 +92,9 @@ class RunFolder(Listener):
             assert config.augmentation is not None
             changes = draw(len(part), part.size, flip, config.augmentation, generator)
             x = torch.from_numpy(np.array(part.images))[:, None].float() / 255
-            changed, moved = augment(x, torch.from_numpy(part.points), flip, changes)
+            labels = torch.from_numpy(part.points)
+            eyes = samples.scheme.anchors[0], samples.scheme.anchors[1]
+            changed, moved, _ = augment(x, labels, flip, changes, eyes)
             images.append((changed[:, 0] * 255).round().to(torch.uint8).numpy())
             points.append(moved.numpy())
         plots.write_versions(self.path / "aug.png", images, points, samples.scheme)

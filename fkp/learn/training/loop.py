@@ -63,11 +63,13 @@ class Origin:
     """Where a training comes from, where it is not from nothing.
 
     negatives: (M, S, S) uint8 crops that are no faces, from which the network learns to tell.
+    hidden: (N, K) bool, by row of the samples: labelled points that cannot be seen.
     start: a model whose weights it begins with.
     state: a file that holds the run after each epoch, and from which it goes on if it exists.
     """
 
     negatives: npt.NDArray[np.uint8] | None = None
+    hidden: npt.NDArray[np.bool_] | None = None
     start: Model | None = None
     state: Path | None = None
 
@@ -99,11 +101,12 @@ def train(
         best = _Best(**progress["best"])
         listener.resumed(first - 1)
     judges = origin.negatives is not None
+    covers = config.augmentation is not None and config.augmentation.cover > 0
 
     def model(network: nn.Module) -> Model:
         return Model(
             network, config.architecture, samples.target, samples.size, samples.framing, framing,
-            config.as_dict(), best.scores, judges_faces=judges,
+            config.as_dict(), best.scores, judges_faces=judges, judges_visibility=covers,
         )  # fmt: skip
 
     started = time.perf_counter() - before
@@ -136,7 +139,7 @@ def prepare_training(
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     torch.backends.cudnn.deterministic = True
-    batches = Batches(config, samples, origin.negatives, device, team)
+    batches = Batches(config, samples, origin.negatives, device, team, origin.hidden)
     network = build(config.architecture, len(samples.target), samples.size)
     if origin.start is not None:
         initialise(network, samples.target, origin.start)

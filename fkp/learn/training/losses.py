@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from fkp.keypoints import Groups
 from fkp.learn.training.team import Team
@@ -58,12 +59,14 @@ class Averages:
         """(B, P, 2) to (B, K, 2)."""
         return found if self.plain else self.matrix @ found[:, : self.matrix.shape[1]]
 
-    def scales(self, log_scale: Tensor) -> Tensor:
-        """(B, P) to (B, K); NaN for an average, which is better than the points it is made of."""
+    def each(self, values: Tensor) -> Tensor:
+        """Values (B, P) of the found points as (B, K); NaN for a label that is an average of some,
+        of which other values hold.
+        """
         if self.plain:
-            return log_scale
-        scales = log_scale[:, : self.matrix.shape[1]] @ self.matrix.T
-        return torch.where(self.single, scales, torch.nan)
+            return values
+        own = values[:, : self.matrix.shape[1]] @ self.matrix.T
+        return torch.where(self.single, own, torch.nan)
 
 
 def masked_mean(
@@ -92,3 +95,11 @@ def doubt(log_scale: Tensor, predicted: Tensor, target: Tensor, team: Team) -> T
     scale = torch.where(known, log_scale, 0.0)
     each = distance * torch.exp(-scale) + 2 * scale
     return each.sum() * team.size / team.total(known.sum()).clamp(min=1)
+
+
+def visibility(visible: Tensor, labels: Tensor, hidden: Tensor, team: Team) -> Tensor:
+    """Cross entropy of logits (B, K) of points being seen, over points with labels (B, K, 2)."""
+    known = torch.isfinite(labels).all(-1) & torch.isfinite(visible)
+    logits = torch.where(known, visible, 0.0)
+    each = functional.binary_cross_entropy_with_logits(logits, (~hidden).float(), reduction="none")
+    return (each * known).sum() * team.size / team.total(known.sum()).clamp(min=1)

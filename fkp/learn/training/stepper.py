@@ -16,7 +16,7 @@ from fkp.keypoints import Groups
 from fkp.learn.networks.devices import pick_precision
 from fkp.learn.training.batches import Batch
 from fkp.learn.training.config import TrainConfig
-from fkp.learn.training.losses import LOSSES, Averages, doubt, masked_mean
+from fkp.learn.training.losses import LOSSES, Averages, doubt, masked_mean, visibility
 from fkp.learn.training.team import Team
 
 _BROKEN = (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, UnpicklingError)
@@ -76,8 +76,13 @@ class Stepper:
         predicted = self.averages.points(output.points[:n])
         loss = points_loss = masked_mean(self.loss, predicted, batch.points, self.team)
         if output.log_scale is not None:
-            scales = self.averages.scales(output.log_scale[:n])
+            scales = self.averages.each(output.log_scale[:n])
             loss = loss + 0.1 * doubt(scales, predicted, batch.points, self.team)
+        if output.visible is not None:
+            seen = self.averages.each(output.visible[:n])
+            loss = loss + self.config.visible_weight * visibility(
+                seen, batch.points, batch.hidden, self.team
+            )
         if output.face is not None and batch.others is not None:
             wanted = torch.zeros_like(output.face)
             wanted[:n] = 1

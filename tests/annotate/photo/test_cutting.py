@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from fkp.annotate.config import AnnotateConfig
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import predict
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.photo.cutting import Cut, FaceCutter

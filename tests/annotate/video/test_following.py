@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from fkp.annotate.config import AnnotateConfig
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.outcome import Annotated, Result
 from fkp.annotate.video.run import ClipEngine
