@@ -110,8 +110,11 @@ def test_faces() -> None:
 
 def test_confidence_is_a_probability() -> None:
     scale = np.array([[1.0, 4.0, np.nan]], np.float32)
-    said = Prediction(np.zeros((1, 3, 2), np.float32), scale, np.ones(1, np.float32))
+    seen = np.array([[np.nan, 1.0, 1.0]], np.float32)
+    said = Prediction(np.zeros((1, 3, 2), np.float32), scale, np.ones(1, np.float32), seen)
     confidence = said.confidence(RADIUS_90)
     assert confidence[0, 0] == pytest.approx(0.9, abs=1e-4)
     assert 0 < confidence[0, 1] < 0.5
     assert np.isnan(confidence[0, 2])
+    hidden = Prediction(said.points, scale, said.face, np.full((1, 3), 0.5, np.float32))
+    assert hidden.confidence(RADIUS_90)[0, 0] == pytest.approx(0.45, abs=1e-4)

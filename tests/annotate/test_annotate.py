@@ -199,7 +199,8 @@ class Spy:
         n = len(crops)
         points = np.repeat(UPRIGHT_LAYOUT[None] * self.size - 0.5, n, 0).astype(np.float32)
         face = np.full(n, self.face, np.float32)
-        return Prediction(points, np.full((n, 5), self.scale, np.float32), face)
+        each = np.full((2, n, 5), [[[self.scale]], [[np.nan]]], np.float32)
+        return Prediction(points, each[0], face, each[1])
 
 
 def test_faces_of_many_pictures_share_a_batch_and_map_back(tmp_path: Path, samples: Path) -> None:

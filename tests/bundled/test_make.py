@@ -1,4 +1,4 @@
-"""The recipe of the bundled networks, on a small drawn copy of its data, and its label step."""
+"""The recipe of the bundled networks, on a small drawn copy of its data."""
 
 from pathlib import Path
 
@@ -7,10 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from fkp.bundled.convention import Convention
 
 from fkp.bundled import make
-from fkp.errors import DataError
 from fkp.keypoints import ANCHOR_NAMES, IBUG68
 from fkp.learn.networks.checkpoint import load_model
 
@@ -33,64 +31,44 @@ def shapes(count: int, seed: int = 0) -> Array:
     return np.asarray(faces * 30 + 64 + rng.uniform(-5, 5, (count, 1, 2)))
 
 
-def test_a_convention_is_learnt_and_only_where_it_may_be() -> None:
-    own = shapes(400)
-    eyes = IBUG68.anchor_points(own)[:, :2]
-    across = eyes[:, 1] - eyes[:, 0]
-    down = np.stack([-across[:, 1], across[:, 0]], 1)
-    other = own.copy()
-    other[:, 30] += 0.06 * down  # the nose tip lower
-    other[:, 39] += 0.03 * across  # an eye corner elsewhere, on faces from the front
-    convention = Convention.fit(own[:300], other[:300])
-    moved = convention.apply(own[300:], 1.0)
-    assert np.abs(moved[:, 30] - other[300:, 30]).max() < 0.2
-    assert np.abs(moved[:, 39] - own[300:, 39]).max() < 0.4
-    halfway = convention.apply(own[300:], 0.5)
-    assert np.allclose(halfway, (own[300:] + moved) / 2)
-    with pytest.raises(DataError, match="100 faces"):
-        Convention.fit(own[:50], other[:50])
-
-
 def write_data(folder: Path) -> None:
-    """faces68, ytf68 and scenes, with drawn pictures."""
+    """All sets of the recipe, with drawn pictures."""
     rng = np.random.default_rng(0)
     columns = [f"p{i}_{a}" for i in range(68) for a in "xy"]
     boxes = ["box_x", "box_y", "box_w", "box_h"] + [f"{n}_{a}" for n in ANCHOR_NAMES for a in "xy"]
-    for name, pictures, table in (
-        ("faces68", "images", "labels.csv"), ("ytf68", "training", "labels_mesh.csv"),
-    ):  # fmt: skip
+    for name, pictures in make.SETS.items():
+        count = 150 if name in ("faces68", "ytf68") else 12
         (folder / name / pictures).mkdir(parents=True)
-        points = shapes(150, len(name))
-        names = [f"{name.title()}_{chr(97 + i % 26)}{i // 26}_{i:03d}.jpg" for i in range(150)]
-        frame = pd.DataFrame(points.reshape(150, -1), columns=columns)
+        points = shapes(count, len(name))
+        names = [f"{name.title()}_{chr(97 + i % 26)}{i // 26}_{i:03d}.jpg" for i in range(count)]
+        frame = pd.DataFrame(points.reshape(count, -1), columns=columns)
         frame.insert(0, "spread", 0.01)
-        frame.insert(0, "person", [n.rsplit("_", 1)[0] for n in names])
+        if name != "fairface":
+            frame.insert(0, "person", [n.rsplit("_", 1)[0] for n in names])
         frame.insert(0, "image", names)
-        frame.to_csv(folder / name / table, index=False)
+        frame.to_csv(folder / name / "labels_ibug.csv", index=False)
         for path, face in zip(names, points, strict=True):
             image = rng.integers(100, 140, (128, 128, 3)).astype(np.uint8)
             for x, y in face:
                 cv2.circle(image, (round(x), round(y)), 2, (30, 30, 30), -1)
             assert cv2.imwrite(str(folder / name / pictures / path), image)
-        if name == "ytf68":
-            bare = pd.DataFrame(points.reshape(150, -1) + 1, columns=[str(i) for i in range(136)])
-            bare.insert(0, "", names)
-            bare.to_csv(folder / name / "training_frames_keypoints.csv", index=False)
+        if name != "faces68":
             low, high = points.min(1), points.max(1)
-            anchors = IBUG68.anchor_points(points).reshape(150, 10)
+            anchors = IBUG68.anchor_points(points).reshape(count, 10)
             rows = pd.DataFrame(np.concatenate([low, high - low, anchors], 1), columns=boxes)
             rows.insert(0, "image", names)
             rows["score"] = 0.9
             rows.to_csv(folder / name / "boxes.csv", index=False)
-    (folder / "scenes" / "images").mkdir(parents=True)
-    for i in range(12):
-        image = rng.integers(0, 255, (12, 16, 3)).astype(np.uint8)
-        image = np.asarray(cv2.resize(image, (160, 120)), np.uint8)
-        assert cv2.imwrite(str(folder / "scenes" / "images" / f"{i}.jpg"), image)
-    header = ["image", *boxes, "score", "second"]
-    pd.DataFrame([["0.jpg", *range(10, 24), 0.5, 0.0]], columns=header).to_csv(
-        folder / "scenes" / "boxes.csv", index=False
-    )
+    for name, second in (("scenes", [0.0]), ("street", [])):
+        (folder / name / "images").mkdir(parents=True)
+        for i in range(12):
+            image = rng.integers(0, 255, (12, 16, 3)).astype(np.uint8)
+            image = np.asarray(cv2.resize(image, (160, 120)), np.uint8)
+            assert cv2.imwrite(str(folder / name / "images" / f"{name}{i}.jpg"), image)
+        header = ["image", *boxes, "score", *(["second"] if second else [])]
+        pd.DataFrame([[f"{name}0.jpg", *range(10, 24), 0.5, *second]], columns=header).to_csv(
+            folder / name / "boxes.csv", index=False
+        )
 
 
 @pytest.mark.slow

@@ -116,7 +116,7 @@ class CanvasMaker:
                 canvas = self._swap(canvas, int(face), rng)
         chance = rng.random()
         if chance < settings.crowd:
-            height = float(np.exp(rng.uniform(np.log(10), np.log(0.12 * size))))
+            height = float(np.exp(rng.uniform(np.log(10), np.log(max(12.0, 0.12 * size)))))
             for _ in range(int(rng.integers(10, 30))):
                 canvas = self._paste(canvas, height * float(rng.uniform(0.75, 1.35)), rng)
         elif chance < settings.crowd + settings.pasted:
@@ -140,7 +140,7 @@ class CanvasMaker:
             part = _visible(part, self.settings)
             image[at[1] : at[1] + half, at[0] : at[0] + half] = part.image
             corner = np.array(at, np.float64)
-            boxes = part.boxes + [*corner, 0, 0]
+            boxes = part.boxes + np.array([*corner, 0, 0])
             parts.append((boxes, part.anchors + corner, part.sure))
         boxes, anchors, sure = (np.concatenate(p) for p in zip(*parts, strict=True))
         return Scene(image, boxes, anchors, sure)
@@ -171,7 +171,7 @@ class CanvasMaker:
         return _warp(scene, _similarity(scale, self._angle(rng), centre, size, rng), size, rng)
 
     def _paste(self, canvas: Scene, height: float, rng: Random) -> Scene:
-        """The canvas with one more portrait in it, its face so high, where it hides no other face."""
+        """The canvas with one more portrait, its face so high, where it hides no other face."""
         size = canvas.image.shape[0]
         scene, close = self._any_portrait(rng)
         if close:
@@ -270,7 +270,10 @@ def _roomy(scene: Scene) -> Scene:
     image = cv2.copyMakeBorder(scene.image, top, side, side, side, cv2.BORDER_REPLICATE)
     shift = np.array([side, top], np.float64)
     return Scene(
-        np.asarray(image, np.uint8), scene.boxes + [*shift, 0, 0], scene.anchors + shift, scene.sure
+        np.asarray(image, np.uint8),
+        scene.boxes + np.array([*shift, 0, 0]),
+        scene.anchors + shift,
+        scene.sure,
     )
 
 

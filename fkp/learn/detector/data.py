@@ -18,9 +18,9 @@ from fkp.vision.images import read_image
 
 SURE, UNSURE = 0.7, 0.4
 AGREED = 0.5
-"""A box is a face where its detector says at least SURE and a second one, if there is any, AGREED. It
-is background where the first says less than UNSURE and the second nothing. In between nobody
-knows."""
+"""A box is a face where its detector says at least SURE and a second one, if there is any,
+AGREED. It is background where the first says less than UNSURE and the second nothing. In between
+nobody knows."""
 
 ALONE = 0.72
 """What the first detector must say where there is no second one."""
@@ -49,7 +49,7 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
 
     persons: the split of each person; people who are not in it are used for training.
     """
-    everyday = {}
+    everyday: dict[str, Scene] = {}
     for name in ("scenes", "street"):
         table = read_boxes(folder / name / "boxes.csv")
         everyday |= read_scenes(folder / name / "images", table)

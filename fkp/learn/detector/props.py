@@ -23,7 +23,7 @@ def hide(image: Image, anchors: Array, box: Array, rng: Random) -> None:
     height = float(np.hypot(*down))
     if height < 2:
         return
-    # The face's own axes, of the distance from eyes to mouth: the eyes' distance shrinks in profile.
+    # The face's axes, as long as from eyes to mouth: the eyes' distance shrinks in profile.
     axes = np.column_stack([[down[1], -down[0]], down])
     width = float((anchors[1] - anchors[0]) @ axes[:, 0]) / height**2
 
@@ -90,7 +90,8 @@ def _mask(part: Image, place: Place, height: float, width: float, rng: Random) -
     low = rng.uniform(1.5, 2.0)
     outline = np.array(
         [[-wide, top + 0.1], [-0.2, top - 0.15], [0.2, top - 0.15], [wide, top + 0.1],
-         [0.85 * wide, 0.75 * low], [0.35 * wide, low], [-0.35 * wide, low], [-0.85 * wide, 0.75 * low]]
+         [0.85 * wide, 0.75 * low], [0.35 * wide, low], [-0.35 * wide, low],
+         [-0.85 * wide, 0.75 * low]]
     )  # fmt: skip
     colour = _colour(rng)
     _fill(part, place(outline), colour)
@@ -103,7 +104,8 @@ def _hat(part: Image, place: Place, height: float, width: float, rng: Random) ->
     wide, brow = max(width, 0.6) * rng.uniform(1.0, 1.4), -rng.uniform(0.25, 0.7)
     crown = brow - rng.uniform(0.7, 1.6)
     outline = np.array(
-        [[-wide, brow], [-0.95 * wide, (brow + crown) / 2], [-0.6 * wide, crown], [0.6 * wide, crown],
+        [[-wide, brow], [-0.95 * wide, (brow + crown) / 2], [-0.6 * wide, crown],
+         [0.6 * wide, crown],
          [0.95 * wide, (brow + crown) / 2], [wide, brow], [0.5 * wide, brow + 0.1],
          [-0.5 * wide, brow + 0.1]]
     )  # fmt: skip
@@ -145,7 +147,7 @@ def _patch(part: Image, place: Place, height: float, width: float, rng: Random) 
     """A pole, a phone, a microphone, somebody's shoulder."""
     centre = rng.uniform([-0.9, -0.5], [0.9, 1.8])
     if rng.random() < 0.3:
-        outline = _ring(*centre, rng.uniform(0.15, 0.5), rng.uniform(0.15, 0.5))
+        outline = _ring(centre[0], centre[1], rng.uniform(0.15, 0.5), rng.uniform(0.15, 0.5))
     else:
         angle, size = rng.uniform(0, np.pi), rng.uniform([0.1, 0.3], [0.6, 2.5])
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

@@ -75,7 +75,7 @@ def _rows(drawn: "Changes | Covers", rows: slice) -> dict[str, Any]:
 
 
 class Augmented(NamedTuple):
-    """A changed batch: images (B, 1, S, S), points (B, K, 2), and which of them are covered (B, K)."""
+    """A changed batch: images (B, 1, S, S), points (B, K, 2), which of them are covered (B, K)."""
 
     images: Tensor
     points: Tensor

@@ -13,8 +13,8 @@ SEGMENTS = 6  # of a cover
 _NONE = -1.0  # the radius of a segment that is not there
 
 _GLASSES = (
-    (-0.62, 0.02, -0.40, 0.02, 0.26), (0.40, 0.02, 0.62, 0.02, 0.26), (-0.3, -0.05, 0.3, -0.05, 0.06),
-    (-0.8, -0.05, -1.3, 0.0, 0.05), (0.8, -0.05, 1.3, 0.0, 0.05),
+    (-0.62, 0.02, -0.40, 0.02, 0.26), (0.40, 0.02, 0.62, 0.02, 0.26),
+    (-0.3, -0.05, 0.3, -0.05, 0.06), (-0.8, -0.05, -1.3, 0.0, 0.05), (0.8, -0.05, 1.3, 0.0, 0.05),
 )  # fmt: skip
 _MASK = (
     (-0.6, 0.78, 0.6, 0.78, 0.2), (-0.55, 1.1, 0.55, 1.1, 0.35), (-0.3, 1.5, 0.3, 1.5, 0.35),
@@ -55,7 +55,7 @@ def draw_covers(count: int, share: float, generator: torch.Generator) -> Covers:
     for i, table in enumerate(_WORN):
         rows = torch.tensor(table)
         shift, grow = 0.12 * (uniform(count, 2) - 0.5), 0.75 + 0.5 * uniform(count)
-        ends = rows[None, :, :4].unflatten(2, (2, 2)) + shift[:, None, None]
+        ends = rows[None, :, :4].reshape(1, -1, 2, 2) + shift[:, None, None]
         chosen = (kind == i).nonzero()[:, 0]
         radii[chosen] = _NONE
         radii[chosen[:, None], torch.arange(len(rows))] = rows[:, 4] * grow[chosen, None]
@@ -110,13 +110,13 @@ def cover(images: Tensor, points: Tensor, eyes: Tensor, covers: Covers) -> tuple
     segments, radii = _placed(covers, eyes, rows, size)
     ramp = torch.arange(size, device=images.device, dtype=torch.float32)
     grid = torch.stack(torch.meshgrid(ramp, ramp, indexing="xy"), -1).reshape(1, -1, 2)
-    depth = _depth(grid.expand(len(rows), -1, -1), segments, radii).unflatten(1, (size, size))
+    depth = _depth(grid.expand(len(rows), -1, -1), segments, radii).reshape(-1, size, size)
     alpha = (depth + 0.5).clamp(0, 1)[:, None]
     at = rows.cpu()
     slope = covers.slope[at].to(images.device)
     plane = (grid[0] / size - 0.5) @ slope.T  # (S * S, R)
     fill = covers.shade[at].to(images.device)[:, None] + plane.T
-    fill = fill.unflatten(1, (size, size))[:, None]
+    fill = fill.reshape(-1, 1, size, size)
     others = images.roll(1, 0)[rows].flip(2)
     fill = torch.where(covers.patched[at].to(images.device)[:, None, None, None], others, fill)
     images = images.clone()

@@ -23,7 +23,21 @@ COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 25
 
 
 PLAIN = CanvasSettings(
-    covered=0, gray=0, dark=0, blurred=0, compressed=0, noisy=0, portrait=0, peopled=0, pasted=1
+    mosaic=0,
+    crowd=0,
+    swapped=0,
+    cast=0,
+    moved=0,
+    coarse=0,
+    covered=0,
+    gray=0,
+    dark=0,
+    blurred=0,
+    compressed=0,
+    noisy=0,
+    portrait=0,
+    peopled=0,
+    pasted=1,
 )
 
 
@@ -45,7 +59,7 @@ def scene(level: int = 60) -> Scene:
 
 
 def canvases(count: int, settings: CanvasSettings, size: int = 320) -> list[Scene]:
-    maker = CanvasMaker([scene()], [[portrait()]], settings)
+    maker = CanvasMaker([scene()], [[portrait()]], (1.0,), (False,), settings)
     rng = np.random.default_rng(0)
     return [maker.make(size, rng, np.ones(1))[0] for _ in range(count)]
 
@@ -169,7 +183,7 @@ def test_scores_of_a_detector() -> None:
 @pytest.fixture
 def data() -> DetectorData:
     scenes = [scene(level) for level in (20, 120, 220)]
-    return DetectorData(scenes, ([portrait()], [portrait(100)]), {}, {})
+    return DetectorData(scenes, ([portrait()], [portrait(100)]), (0.5, 0.5), (False, True), {}, {})
 
 
 TINY = DetectorConfig(

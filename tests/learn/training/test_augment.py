@@ -38,7 +38,7 @@ def test_a_mirrored_face_swaps_its_sides() -> None:
         16, 1, 1
     )
     changes = draw(16, 96, FKP4.flip_order, still, generator)
-    _, moved = augment(torch.rand(16, 1, 96, 96), points, FKP4.flip_order, changes)
+    _, moved, _ = augment(torch.rand(16, 1, 96, 96), points, FKP4.flip_order, changes)
     # Mirrored or not, the subject's left eye stays on the right of the picture.
     assert (moved[:, 0, 0] > moved[:, 1, 0]).all()
     mirrored = (moved[:, 0, 0] - 65).abs() < 1e-3  # 95 - 30
@@ -51,7 +51,7 @@ def test_a_scheme_without_sides_is_not_mirrored() -> None:
     still = Augmentation(rotation=0, scale=0, shift=0)
     points = torch.rand(16, 3, 2) * 64
     changes = draw(16, 64, None, still, generator)
-    _, moved = augment(torch.rand(16, 1, 64, 64), points, None, changes)
+    _, moved, _ = augment(torch.rand(16, 1, 64, 64), points, None, changes)
     assert torch.allclose(moved, points, atol=1e-3)
 
 
@@ -59,7 +59,7 @@ def test_missing_points_stay_missing_and_pictures_stay_in_range() -> None:
     points = torch.rand(8, 4, 2) * 64
     points[:, 1] = torch.nan
     changes = draw(8, 64, None, Augmentation(), torch.Generator().manual_seed(1))
-    images, moved = augment(torch.rand(8, 1, 64, 64), points, None, changes)
+    images, moved, _ = augment(torch.rand(8, 1, 64, 64), points, None, changes)
     assert torch.isnan(moved[:, 1]).all()
     assert torch.isfinite(moved[:, [0, 2, 3]]).all()
     assert images.min() >= 0

@@ -296,7 +296,7 @@ def test_sources_keep_their_own_points(tmp_path: Path) -> None:
     found = torch.rand(3, 68, 2)
     expected = IBUG68.convert(found.numpy(), samples.scheme)
     assert np.allclose(averages.points(found), expected, atol=1e-6)
-    scales = averages.scales(torch.rand(3, 68))
+    scales = averages.each(torch.rand(3, 68))
     assert torch.isnan(scales).sum(1).tolist() == [2] * 3  # the two eye centres
     # A network that is right about everything has no loss, whichever points a source has.
     bundled = load_model(find_model("bundled"), trainable=True)
@@ -325,12 +325,14 @@ def test_a_share_of_a_batch_is_changed_as_the_whole_is() -> None:
     crops, points = torch.rand(9, 1, 32, 32), torch.rand(9, 4, 2) * 32
     settings = Augmentation()
     changes = draw(9, 32, FKP4.flip_order, settings, torch.Generator().manual_seed(0))
-    whole, moved = augment(crops.clone(), points, FKP4.flip_order, changes)
+    eyes = FKP4.anchors[0], FKP4.anchors[1]
+    whole, moved, hidden = augment(crops.clone(), points, FKP4.flip_order, changes, eyes)
     for first, count in ((0, 4), (4, 5), (9, 0)):
         rows = slice(first, first + count)
-        part, own = augment(
-            crops[rows].clone(), points[rows], FKP4.flip_order, changes.of(first, count)
+        part, own, covered = augment(
+            crops[rows].clone(), points[rows], FKP4.flip_order, changes.of(first, count), eyes
         )
+        assert torch.equal(covered, hidden[rows])
         assert torch.allclose(part, whole[rows], atol=1e-6)
         assert torch.allclose(own, moved[rows], atol=1e-5)
 
