@@ -186,7 +186,10 @@ class Integral(nn.Module):
         points = (along * grid).sum(-1)
         variance = ((along.detach() * grid.square()).sum(-1) - points.detach().square()).sum(-1)
         # Detached: learning to doubt must not change the points.
-        mean, near = c.mean((2, 3)), (flat.detach().to(fine.dtype) @ fine.flatten(2).mT).float()
+        mean, near = (
+            c.mean((2, 3)),
+            (flat.detach().to(fine.dtype) @ fine.flatten(2).transpose(1, 2)).float(),
+        )
         doubt = self.doubt(mean.detach()).float() + _each(near.detach(), self.doubt_near)
         visible = self.visible(mean).float() + _each(near, self.visible_near)
         return points, doubt + 0.5 * variance.clamp(min=1e-6).log(), visible
