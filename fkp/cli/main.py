@@ -16,6 +16,7 @@ from fkp.errors import FkpError, UsageError
 _SUMMARIES = {
     "prepare": "Turn labelled tables into one checked data set.",
     "train": "Train a keypoint network on a data set.",
+    "train-detector": "Train the face detector on for one's own kind of face.",
     "evaluate": "Measure a network's errors on a data set.",
     "audit": "Find labels that are probably wrong.",
     "predict": "Write a network's points for the rows of a data set.",
@@ -39,9 +40,10 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"fkp.cli.{cmd_name}"), f"{cmd_name}_command")
+        module = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(f"fkp.cli.{module}"), f"{module}_command")
         if not isinstance(command, click.Command):
-            raise TypeError(f"fkp.cli.{cmd_name} has no command")
+            raise TypeError(f"fkp.cli.{module} has no command")
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

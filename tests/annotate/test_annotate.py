@@ -5,6 +5,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -332,13 +334,16 @@ def test_results_are_not_overwritten_by_chance(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_behind_is_removed(tmp_path: Path) -> None:
     (tmp_path / "run.json").touch()
-    for stray in (".index.html.77.part", "overlays/.x.jpg.77.part"):
-        (tmp_path / stray).parent.mkdir(exist_ok=True)
-        (tmp_path / stray).touch()
-    (tmp_path / ".mine.part").touch()
+    (tmp_path / "overlays").mkdir()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    strays = [f".{dead.pid}-3.part.json", f"overlays/.{dead.pid}-9.part.jpg"]
+    others = [f".{os.getpid()}-3.part.json", ".mine.part", "keypoints.csv.part"]
+    for name in (*strays, *others):
+        (tmp_path / name).touch()
     with claimed(tmp_path, resume=True):
-        left = {p.name for p in tmp_path.rglob("*.part")}
-    assert left == {".mine.part"}
+        left = {p.name for p in tmp_path.rglob("*.part*")}
+    assert left == set(others)
 
 
 def test_crops_are_upright_and_of_one_size(tmp_path: Path, samples: Path, network: Model) -> None:

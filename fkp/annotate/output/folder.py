@@ -12,7 +12,7 @@ from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.journal import JOURNAL
 from fkp.annotate.output.schemas import SCHEMAS
 from fkp.errors import FkpError, parse_json
-from fkp.files import replacing
+from fkp.files import is_stray, replace_text
 from fkp.locks import locked
 
 TABLE_FORMATS = ("csv", "jsonl", "parquet")
@@ -72,12 +72,12 @@ def _take_over(out: Path, overwrite: bool, resume: bool) -> None:
         if (out / JOURNAL).exists():
             raise FkpError(f"{out}: holds an unfinished run; resume or overwrite it")
         raise FkpError(f"{out}: holds results; overwrite them or choose another folder")
-    for name in FILES:
-        for stray in out.glob(f".{name}.*.part"):
-            stray.unlink()
-        if overwrite:
-            (out / name).unlink(missing_ok=True)
-            (out / f"{name}.part").unlink(missing_ok=True)
+    for path in out.iterdir():
+        if is_stray(path.name):
+            path.unlink()
+    for name in FILES if overwrite else ():
+        (out / name).unlink(missing_ok=True)
+        (out / f"{name}.part").unlink(missing_ok=True)
     for name in FOLDERS:
         _clear(out / name, everything=overwrite)
 
@@ -86,7 +86,7 @@ def _clear(folder: Path, everything: bool) -> None:
     """Remove what is in a folder, or only the temporary files of writes that were cut short."""
     for parent, folders, files in os.walk(folder, topdown=False):
         for name in files:
-            if everything or (name.startswith(".") and name.endswith(".part")):
+            if everything or is_stray(name):
                 os.unlink(os.path.join(parent, name))
         for name in folders if everything else ():
             path = os.path.join(parent, name)
@@ -110,9 +110,7 @@ def read_run(out: Path) -> dict[str, Any]:
 
 def write_run(out: Path, facts: Mapping[str, object]) -> None:
     """Write `run.json`."""
-    with replacing(out / RUN) as part:
-        text = json.dumps(facts, indent=1, allow_nan=False)
-        part.write_text(text + "\n", encoding="utf-8")
+    replace_text(out / RUN, json.dumps(facts, indent=1, allow_nan=False) + "\n")
 
 
 def remove_parts(out: Path) -> None:
