@@ -19,7 +19,7 @@ SHOWN = 8
     "--judge",
     metavar="bundled|kfold|FILE",
     help="The network that judges, one that never saw this data; kfold: each row by a network "
-    "trained on the other persons.  [default: bundled where it finds these points, else kfold]",
+    "trained on the other persons.  [default: bundled if it finds these points, otherwise kfold]",
 )
 @click.option(
     "--folds", type=click.IntRange(2, 20), default=3, show_default=True, help="For kfold."

@@ -1,6 +1,7 @@
 """A run over photos, or a shard of it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +18,7 @@ from fkp.annotate.pipeline import Engine
 
 @dataclass(frozen=True, slots=True)
 class PhotoWork:
-    """What a run over photos is about, see `fkp.annotate.run.Work`.
+    """The work of a run over photos, see `fkp.annotate.run.Work`.
 
     given: as the user named them. everything: all inputs; inputs: those of this shard, I of N.
     source: tells one network and detector from another.
@@ -38,7 +39,7 @@ class PhotoWork:
 
     @property
     def name(self) -> str:
-        """What the photos are in."""
+        """Where the photos are."""
         return ", ".join(self.given[:3]) + (", ..." if len(self.given) > 3 else "")
 
     def start(self) -> Engine:
@@ -63,9 +64,10 @@ class PhotoWork:
             "crop_size": drawing.crop_size,
         }
 
-    def finish(self, folder: Path) -> None:
+    def finish(self, folder: Path) -> Sequence[str]:
         """Make the other tools' files and the page."""
         self.output.finish(folder, self.inputs.root, self.config.jobs)
+        return ()
 
     def page(self, folder: Path) -> Path:
         """The page, or the table where nothing is drawn."""
@@ -77,6 +79,6 @@ class PhotoWork:
             self.output.tidy(folder)
 
     def facts(self) -> dict[str, object]:
-        """What the inputs were."""
+        """The inputs as they were given."""
         named = {"given": list(self.given), "root": self.inputs.root} if self.output.paths else {}
         return {**named, "skipped": self.inputs.passed_over}
