@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fkp.annotate.photo.drawing import Drawing
+from fkp.annotate.photo.drawing import DrawConfig
 from fkp.keypoints import Scheme
 from fkp.vision.images import MAX_PIXELS
 
@@ -25,7 +25,7 @@ class AnnotateConfig:
     max_faces: int | None = None
     jobs: int = 1
     batch: int = 64
-    drawing: Drawing | None = None
+    drawing: DrawConfig | None = None
     max_pixels: int = MAX_PIXELS
 
     def identity(self) -> dict[str, object]:

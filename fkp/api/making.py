@@ -15,7 +15,7 @@ from fkp.annotate.output.folder import CROPS, OVERLAYS
 from fkp.annotate.output.results import Output, wanted_scheme
 from fkp.annotate.output.sinks import TableStream
 from fkp.annotate.photo.cluster import Cluster
-from fkp.annotate.photo.drawing import Drawing
+from fkp.annotate.photo.drawing import DrawConfig
 from fkp.annotate.photo.local import Local
 from fkp.annotate.photo.work import PhotoWork
 from fkp.annotate.pipeline import Engine, Progress
@@ -105,14 +105,13 @@ class Photos:
         if (self.backend == "dask") != (self.scheduler is not None):
             raise UsageError("the backend dask and the address of a scheduler go together")
 
-    def drawing(self, wanted: Wanted, folder: Path | None) -> Drawing | None:
+    def drawing(self, wanted: Wanted, folder: Path | None) -> DrawConfig | None:
         """Which pictures to draw, None for none."""
         if folder is None or not (wanted.overlays or self.crops):
             return None
-        return Drawing(
-            folder / OVERLAYS if wanted.overlays else None, wanted.overlay_size or 0,
-            folder / CROPS if self.crops else None, self.crop_size, wanted.blur or "",
-            self.max_pixels,
+        return DrawConfig(
+            folder / OVERLAYS if wanted.overlays else None, wanted.overlay_size,
+            folder / CROPS if self.crops else None, self.crop_size, wanted.blur, self.max_pixels,
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.journal import fingerprint
 from fkp.annotate.output.merge import SHARD
 from fkp.annotate.output.results import Output
-from fkp.annotate.photo.drawing import Drawing
+from fkp.annotate.photo.drawing import DrawConfig
 from fkp.annotate.pipeline import Engine
 
 
@@ -49,7 +49,7 @@ class PhotoWork:
     @property
     def identity(self) -> dict[str, object]:
         """What must be the same for a stopped run to be resumed to the same bytes."""
-        drawing = self.config.drawing or Drawing()
+        drawing = self.config.drawing or DrawConfig()
         paths = self.everything.paths
         return {
             "inputs": f"{len(paths)} files ({fingerprint(*map(os.fsencode, paths))})",
@@ -59,7 +59,7 @@ class PhotoWork:
             **self.output.identity(),
             "overlays": drawing.overlays is not None,
             "overlay_size": drawing.size,
-            "blur": drawing.hidden,
+            "blur": drawing.blur,
             "crops": drawing.crops is not None,
             "crop_size": drawing.crop_size,
         }
