@@ -26,6 +26,7 @@ from fkp.annotate.video.work import ClipConfig, ClipWork, check_schemas, clip_fo
 from fkp.api.network import Network, load_once, scheme_of, workers
 from fkp.errors import UsageError
 from fkp.keypoints import Scheme
+from fkp.learn.networks.checkpoint import BUNDLED, find_model
 from fkp.learn.networks.devices import single_thread
 from fkp.vision.images import Image
 from fkp.vision.video import is_live, is_stream
@@ -129,7 +130,10 @@ def annotate_photos(network: Network, photos: Photos, wanted: Wanted, place: Pla
     )  # fmt: skip
     engine: Engine = Local(network.model, network.detector, config)
     if photos.scheduler is not None:
-        again = partial(load_once, str(network.path), network.device)
+        # The package may lie elsewhere on the other machines.
+        own = network.path == find_model(BUNDLED)
+        name = BUNDLED if own else str(network.path.resolve())
+        again = partial(load_once, name, network.device)
         engine = Cluster(again, network.detector, config, photos.scheduler)
     work = PhotoWork(
         tuple(photos.given), everything, inputs, engine, output, config, network.identity(),
