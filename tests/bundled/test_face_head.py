@@ -31,5 +31,5 @@ def test_the_judge_tells_faces_from_other_things(tmp_path: Path) -> None:
     assert judged.predict(others[40:]).face.max() < 0.2
     assert np.array_equal(judged.predict(samples.images[:5]).points, before)
     lecture = train(recipe("lecture", epochs=1), samples, framing, Listener())
-    with pytest.raises(ModelError, match="cannot judge"):
+    with pytest.raises(ModelError, match="no face head"):
         fit_judge(lecture, others, others, seed=0)

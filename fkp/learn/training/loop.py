@@ -17,6 +17,7 @@ from fkp.keypoints import RADIUS_90
 from fkp.labels.store import Samples
 from fkp.learn.evaluation import metrics
 from fkp.learn.networks.architectures import build
+from fkp.learn.networks.base import Architecture
 from fkp.learn.networks.checkpoint import Model
 from fkp.learn.networks.devices import pick_device
 from fkp.learn.networks.framing import Framing
@@ -103,7 +104,7 @@ def train(
     judges = origin.negatives is not None
     covers = config.augmentation is not None and config.augmentation.cover > 0
 
-    def model(network: nn.Module) -> Model:
+    def model(network: Architecture) -> Model:
         return Model(
             network, config.architecture, samples.target, samples.size, samples.framing, framing,
             config.as_dict(), best.scores, judges_faces=judges, judges_visibility=covers,
@@ -145,10 +146,10 @@ def prepare_training(
         initialise(network, samples.target, origin.start)
     if config.freeze:
         freeze(network)
-    if origin.negatives is None and hasattr(network, "face"):
-        network.face.requires_grad_(False)  # there is nothing for it to learn from
-    network = team.share(network)
-    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if origin.negatives is None and network.face_head is not None:
+        network.face_head.requires_grad_(False)  # there is nothing for it to learn from
+    team.share(network)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     groups = samples.target.groups(samples.scheme)
     return Stepper(config, network, groups, device, batches.steps, team), batches
 

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from fkp.errors import DataError, FkpError
 from fkp.keypoints import Groups
+from fkp.learn.networks.base import Architecture
 from fkp.learn.networks.devices import pick_precision
 from fkp.learn.training.batches import Batch
 from fkp.learn.training.config import TrainConfig
@@ -31,7 +32,7 @@ class Stepper:
     def __init__(
         self,
         config: TrainConfig,
-        network: nn.Module,
+        network: Architecture,
         groups: Groups,
         device: torch.device,
         steps: int,
@@ -98,9 +99,13 @@ class Stepper:
             self.average.update_parameters(self.network)
         return float(points_loss.detach())
 
-    def averaged(self) -> nn.Module:
+    def averaged(self) -> Architecture:
         """The network to validate and keep."""
-        return self.network if self.average is None else self.average.module
+        if self.average is None:
+            return self.network
+        network = self.average.module
+        assert isinstance(network, Architecture)
+        return network
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self.dtype == torch.float32:

@@ -22,9 +22,10 @@ from fkp.keypoints import FKP4, IBUG68, MTFL5, Scheme
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.schemes import covering
 from fkp.labels.store import Samples, read_samples
-from fkp.learn.networks.architectures import Depthwise, build
+from fkp.learn.networks.architectures import build
 from fkp.learn.networks.checkpoint import Model, find_model, load_model
 from fkp.learn.networks.framing import measure_framing
+from fkp.learn.networks.integral import Depthwise
 from fkp.learn.networks.transfer import initialise
 from fkp.learn.training.augment import AUGMENTATIONS, Augmentation, augment, draw
 from fkp.learn.training.batches import Batches
@@ -257,6 +258,13 @@ def test_frozen_features_stay(tmp_path: Path) -> None:
         }
         assert changed
         assert not changed & {"stem", "stage1", "stage2", "stage3", "features"}
+
+
+def test_random_features_are_not_frozen(tmp_path: Path) -> None:
+    data = prepared(tmp_path)
+    with pytest.raises(DataError, match="freeze keeps the features"):
+        fit(Training(data, tmp_path / "run", replace(SMALL, freeze=True)))
+    assert not (tmp_path / "run").exists()
 
 
 def mixed(folder: Path) -> Samples:
