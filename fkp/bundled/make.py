@@ -140,7 +140,7 @@ def _keypoints(
                 mine(detector, pictures.scenes, model.layout, SIZE, (0.5, 1.0, 1.6)),
                 mine(detector, portraits, model.layout, SIZE),
                 mine(detector, _canvases(pictures, config.canvases), model.layout, SIZE),
-                (samples.part("train").images[::3], cut_negatives(pictures.scenes, SIZE, 8, 0)),
+                (samples.part("train").crops[::3], cut_negatives(pictures.scenes, SIZE, 8, 0)),
             ]
             faces, others = (np.concatenate([s[i] for s in sets]) for i in (0, 1))
             print(f"face head: {len(faces)} faces, {len(others)} other crops", flush=True)

@@ -54,7 +54,7 @@ def export_command(model: str, form: str, output: Path | None, check: Path | Non
     target = output or Path(f"{Path(model).stem}{FORMATS[form]}")
     if check is not None:
         samples = read_samples(check)
-        crops = np.asarray(samples.images[:64])
+        crops = np.asarray(samples.crops[:64])
     else:
         crops = np.load(CROPS)
     if crops.shape[1] != network.size:

@@ -88,7 +88,7 @@ def _samples(path: Path, samples: Samples) -> None:
     _scheme(samples.scheme)
     if len(samples.schemes) > 1:
         console.say(f"for a network of {len(samples.target)} points ({samples.target.name})")
-    console.say(f"crops of {samples.size} px, framing {samples.framing}")
+    console.say(f"crops of {samples.size} px, cut: {samples.crop_mode}")
     for name in SPLITS:
         part = samples.part(name)
         persons = len(set(part.group))

@@ -71,14 +71,14 @@ def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
     Writes `output` (.csv), .npy and .json beside it, and .rejected.csv where rows were left out.
     """
     tables = [read_source(path, options, config.format) for path, options in _label_files(config)]
-    framing = _framing(tables, config)
-    parts = [cut_crops(table, framing, config.size, progress) for table in tables]
+    crop_mode = _crop_mode(tables, config)
+    parts = [cut_crops(table, crop_mode, config.size, progress) for table in tables]
     pairs = list(zip(tables, parts, strict=True))
     persons = [_persons(t, c, config) for t, c in pairs]
     hashes = [hashlib.blake2b(image.tobytes()).hexdigest() for c in parts for image in c.images]
     groups = merge_groups([name for names, _ in persons for name in names], hashes)
     flags = [f for t, c in pairs for f in check.suspicious(c.labels, t.scheme)]
-    samples = _samples(pairs, framing, groups, flags, config)
+    samples = _samples(pairs, crop_mode, groups, flags, config)
     rejected = [r for t in tables for r in t.rejected] + [r for c in parts for r in c.rejected]
     if config.drop_suspicious:
         samples, dropped = _drop(samples)
@@ -186,12 +186,12 @@ def _label_files(config: PrepareConfig) -> list[tuple[Path, ReadOptions]]:
     return files
 
 
-def _framing(tables: list[LabelTable], config: PrepareConfig) -> str:
+def _crop_mode(tables: list[LabelTable], config: PrepareConfig) -> str:
     """The one way in which all crops are cut: as said, else `none` for ready-made ones."""
-    framings = {config.crop or ("face" if t.pixels is None else "none") for t in tables}
-    if len(framings) > 1:
+    modes = {config.crop or ("face" if t.pixels is None else "none") for t in tables}
+    if len(modes) > 1:
         raise DataError("ready-made crops and pictures in one call: say --crop face or --crop none")
-    return framings.pop()
+    return modes.pop()
 
 
 def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[list[str], str]:
@@ -210,7 +210,7 @@ def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[li
 
 def _samples(
     pairs: list[tuple[LabelTable, Crops]],
-    framing: str,
+    crop_mode: str,
     groups: list[str],
     flags: list[list[str]],
     config: PrepareConfig,
@@ -220,7 +220,7 @@ def _samples(
     every = joined(schemes)
     return Samples(
         schemes=schemes,
-        images=parts[0].images if len(parts) == 1 else np.concatenate([c.images for c in parts]),
+        crops=parts[0].images if len(parts) == 1 else np.concatenate([c.images for c in parts]),
         points=np.concatenate(
             [
                 _into(every, t.scheme, c.points.swapaxes(0, 1), np.nan).swapaxes(0, 1)
@@ -233,8 +233,8 @@ def _samples(
         source=np.array([t.source for t, c in pairs for _ in c.kept], str),
         source_row=np.array([t.rows[i] for t, c in pairs for i in c.kept], np.int64),
         flags=np.array(["; ".join(row) for row in flags], str),
-        crops=np.array([[t.a, t.b, t.tx, t.ty] for c in parts for t in c.transforms]),
-        framing=framing,
+        transforms=np.array([[t.a, t.b, t.tx, t.ty] for c in parts for t in c.transforms]),
+        crop_mode=crop_mode,
         folders={t.source: str(c.folder.resolve()) for t, c in pairs if t.images},
         other=_other(pairs),
     )

@@ -180,7 +180,7 @@ def _view(audit: Audit, i: int) -> tuple[Image, Array, Array]:
     Its crop, where there is no picture file.
     """
     samples = audit.samples
-    crop, labels, said = np.asarray(samples.images[i]), samples.points[i], audit.said[i]
+    crop, labels, said = np.asarray(samples.crops[i]), samples.points[i], audit.said[i]
     folder = samples.folders.get(str(samples.source[i]))
     if folder is None:
         return crop, labels.astype(np.float64), said

@@ -139,7 +139,7 @@ def anchor_errors(frames: list[Scene], model: Model) -> None:
 def crops(model: Model, samples: Samples) -> None:
     """Errors, calibration and face probability on the test people's crops."""
     part = samples.part("test")
-    said = model.predict(part.images)
+    said = model.predict(part.crops)
     distance = np.linalg.norm(said.points - part.points, axis=2)
     outer = np.linalg.norm(part.points[:, 36] - part.points[:, 45], axis=1)[:, None]
     nme = (distance / outer).mean(1)
@@ -209,7 +209,7 @@ def end_to_end(data: Path, samples: Samples, model: Model) -> None:
         at = here.get(Path(path).name)
         if at is None or not ok:
             continue
-        a, b, tx, ty = part.crops[at]
+        a, b, tx, ty = part.transforms[at]
         label = CropTransform(a, b, tx, ty, part.size).invert(part.points[at])
         outer = np.linalg.norm(label[36] - label[45])
         nme.append(np.linalg.norm(face - label, axis=1).mean() / outer)

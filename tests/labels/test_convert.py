@@ -75,11 +75,11 @@ def test_pictures_without_files_get_some(tmp_path: Path) -> None:
     assert np.allclose(table.points, samples.points, atol=1e-3, equal_nan=True)
     picture = cv2.imread(str(tmp_path / str((table.images or [])[4])), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
-    assert np.array_equal(picture, samples.images[4])
+    assert np.array_equal(picture, samples.crops[4])
     convert(samples, "kaggle", tmp_path / "kaggle.csv")
     back = read_source(tmp_path / "kaggle.csv", ReadOptions())
     assert back.pixels is not None
-    assert np.array_equal(back.pixels, samples.images)
+    assert np.array_equal(back.pixels, samples.crops)
     assert np.allclose(back.points, samples.points, atol=1e-3, equal_nan=True)
 
 

@@ -124,14 +124,14 @@ def predict_crops(
     transform = _reframing(model, framed or part)
     notes = []
     if transform is None:
-        said = model.predict(part.images)
+        said = model.predict(part.crops)
         predicted, scales = said.points.astype(np.float64), said.scale.astype(np.float64)
     else:
         notes.append(
             f"the model's crops are framed otherwise ({model.size} px): all crops were resampled "
             "by one mean similarity, and the points mapped back"
         )
-        crops = np.stack([transform.cut(np.asarray(image)) for image in part.images])
+        crops = np.stack([transform.cut(np.asarray(image)) for image in part.crops])
         said = model.predict(crops)
         predicted = transform.invert(said.points)
         scales = said.scale.astype(np.float64) / transform.scale

@@ -41,7 +41,7 @@ def find_model(name: str) -> Path:
 class Model:
     """A trained network and all that is needed to use it.
 
-    size: side of its crops; crop: `face` or `none`, as its data was prepared.
+    size: side of its crops; crop_mode: `face` or `none`, as its data was prepared.
     training: the configuration it was trained with; scores: on its validation persons.
     calibration: what the scales of its errors are multiplied by, so that the 90 % radius holds.
     judges_faces: whether it has learnt to tell faces from other things; judges_visibility: whether
@@ -52,7 +52,7 @@ class Model:
     architecture: str
     scheme: Scheme
     size: int
-    crop: str
+    crop_mode: str
     framing: Framing
     training: dict[str, object] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
@@ -157,7 +157,7 @@ def describe(model: Model) -> dict[str, Any]:
             "outer_eyes": scheme.outer_eyes,
         },
         "size": model.size,
-        "crop": model.crop,
+        "crop": model.crop_mode,
         "layout": [[None if np.isnan(v) else v for v in p] for p in model.framing.layout.tolist()],
         "layout_from": model.framing.measured,
         "training": model.training,

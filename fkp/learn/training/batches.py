@@ -61,7 +61,7 @@ class Batches:
         )  # fmt: skip
         self.rows, self.steps = len(part), math.ceil(len(part) / config.batch)
         self.flip, self.size = samples.scheme.flip_order, samples.size
-        self.images = _placed(torch.from_numpy(np.asarray(part.images)), device)
+        self.images = _placed(torch.from_numpy(np.asarray(part.crops)), device)
         self.points = torch.from_numpy(part.points).to(device)
         rows = samples.rows("train")
         known = np.zeros(part.points.shape[:2], bool) if hidden is None else hidden[rows]

@@ -106,7 +106,7 @@ def train(
 
     def model(network: Architecture) -> Model:
         return Model(
-            network, config.architecture, samples.target, samples.size, samples.framing, framing,
+            network, config.architecture, samples.target, samples.size, samples.crop_mode, framing,
             config.as_dict(), best.scores, judges_faces=judges, judges_visibility=covers,
         )  # fmt: skip
 
@@ -188,7 +188,7 @@ def _together(step: Callable[..., float], batch: object, team: Team) -> float:
 
 def calibrate(model: Model, part: Samples) -> float:
     """What to multiply the scales by, so that the 90 % radius holds 90 % of a part's errors."""
-    predicted = model.predict(part.images)
+    predicted = model.predict(part.crops)
     if len(part) == 0 or np.isnan(predicted.scale).all():
         return model.calibration
     groups = model.scheme.groups(part.scheme)
@@ -224,6 +224,6 @@ class _Best:
 def _validate(model: Model, part: Samples) -> tuple[float, float]:
     if len(part) == 0:
         return math.nan, math.nan
-    predicted = model.scheme.convert(model.predict(part.images).points, part.scheme)
+    predicted = model.scheme.convert(model.predict(part.crops).points, part.scheme)
     scores = metrics.score(predicted, part.points, part.scheme, lengths=metrics.lengths(part))
     return scores.rmse, scores.nme

@@ -308,7 +308,7 @@ def test_sources_keep_their_own_points(tmp_path: Path) -> None:
     assert torch.isnan(scales).sum(1).tolist() == [2] * 3  # the two eye centres
     # A network that is right about everything has no loss, whichever points a source has.
     bundled = load_model(find_model("bundled"), trainable=True)
-    said = bundled.scheme.convert(bundled.predict(samples.images).points, samples.scheme)
+    said = bundled.scheme.convert(bundled.predict(samples.crops).points, samples.scheme)
     assert np.nanmax(np.abs(said - samples.points)) < 1.0
     config = recipe("integral", epochs=1, batch=8, lr=1e-5, threads=1)
     framing = measure_framing(samples, None)
