@@ -64,7 +64,7 @@ def make_weights(config: Recipe) -> tuple[Path, ...]:
     """The detector's and the keypoint network's files, in the work folder."""
     config.work.mkdir(parents=True, exist_ok=True)
     samples = prepared_samples(config)
-    persons = dict(zip(samples.group.tolist(), samples.split.tolist(), strict=True))
+    persons = dict(zip(samples.person.tolist(), samples.split.tolist(), strict=True))
     pictures = load(config.data, persons)
     detector, weights = config.work / "faces.onnx", config.work / TRAINABLE.name
     if config.threads:

@@ -91,7 +91,7 @@ def _samples(path: Path, samples: Samples) -> None:
     console.say(f"crops of {samples.size} px, cut: {samples.crop_mode}")
     for name in SPLITS:
         part = samples.part(name)
-        persons = len(set(part.group))
+        persons = len(set(part.person))
         console.say(
             f"  {name}: {len(part)} rows of {persons} persons, {len(part.labelled())} labelled"
         )

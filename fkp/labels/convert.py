@@ -106,7 +106,7 @@ def _write_coco(pictures: Pictures, output: Path) -> list[Rejected]:
                 "bbox": box,
                 "area": round(box[2] * box[3], 3),
                 "iscrowd": 0,
-                "attributes": {"person": str(pictures.samples.group[i - 1])},
+                "attributes": {"person": str(pictures.samples.person[i - 1])},
             }
         )
     category = {

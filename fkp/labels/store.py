@@ -18,7 +18,7 @@ from fkp.labels.table import PointColumns, ReadOptions, find_points
 from fkp.vision.crop import CropTransform
 
 META_COLUMNS = (
-    "image", "source", "source_row", "group", "split", "flags",
+    "image", "source", "source_row", "person", "split", "flags",
     "crop_a", "crop_b", "crop_tx", "crop_ty",
 )  # fmt: skip
 SPLITS = ("train", "val", "test")
@@ -40,7 +40,7 @@ class Samples:
     schemes: tuple[Scheme, ...]
     crops: npt.NDArray[np.uint8]
     points: npt.NDArray[np.float32]
-    group: npt.NDArray[np.str_]
+    person: npt.NDArray[np.str_]
     split: npt.NDArray[np.str_]
     image: npt.NDArray[np.str_]
     source: npt.NDArray[np.str_]
@@ -186,7 +186,7 @@ def read_samples(path: Path) -> Samples:
     try:
         frame = pd.read_csv(
             path,
-            dtype=dict.fromkeys(("image", "source", "group", "split", "flags", *other), str),
+            dtype=dict.fromkeys(("image", "source", "person", "split", "flags", *other), str),
             keep_default_na=False,
             na_values={name: [""] for name in numbers},
         )
@@ -212,7 +212,7 @@ def read_samples(path: Path) -> Samples:
         folders=_folders(meta),
         other={name: frame[name].to_numpy(str) for name in other},
         source_row=source_row,
-        **{n: frame[n].to_numpy(str) for n in ("group", "split", "image", "source", "flags")},
+        **{n: frame[n].to_numpy(str) for n in ("person", "split", "image", "source", "flags")},
     )  # fmt: skip
 
 

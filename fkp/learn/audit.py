@@ -108,13 +108,13 @@ def audit_by_folds(
     the labels themselves gave: where these are shifted as a whole, it sees no difference.
     """
     part = samples.labelled()
-    if len(set(part.group)) < 2 * folds:
-        raise DataError(f"{len(set(part.group))} persons are too few for {folds} folds")
+    if len(set(part.person)) < 2 * folds:
+        raise DataError(f"{len(set(part.person))} persons are too few for {folds} folds")
     fold = np.zeros(len(part), int)
     rest = np.ones(len(part), bool)
     for number in range(folds, 1, -1):  # each takes its share of what is left
-        groups = part.group[rest].tolist()
-        places = np.array(split_groups(groups, 0, 1 / number, config.seed))
+        persons = part.person[rest].tolist()
+        places = np.array(split_groups(persons, 0, 1 / number, config.seed))
         fold[np.flatnonzero(rest)[places == "test"]] = number - 1
         rest = fold == 0
     said, judged = np.full((*part.points.shape,), np.nan), [""] * len(part)
@@ -142,7 +142,7 @@ def write_audit(path: Path, audit: Audit) -> None:
             "image": samples.image[order],
             "source": samples.source[order],
             "source_row": samples.source_row[order],
-            "group": samples.group[order],
+            "person": samples.person[order],
             "score": found.scores[order].round(3),
             "kind": [found.kinds[i] for i in order],
             "worst_point": [worst[i] for i in order],

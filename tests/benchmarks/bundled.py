@@ -147,8 +147,8 @@ def crops(model: Model, samples: Samples) -> None:
     rank = np.argsort(np.argsort(said.scale.mean(1)))
     worst = rank >= 0.9 * len(rank)
     print(
-        f"crops: {len(part)} faces of {len(set(part.group))} people: NME {100 * nme.mean():.2f} %, "
-        f"over 8 %: {100 * (nme > 0.08).mean():.2f} %; 90 % radius holds "
+        f"crops: {len(part)} faces of {len(set(part.person))} people: "
+        f"NME {100 * nme.mean():.2f} %, over 8 %: {100 * (nme > 0.08).mean():.2f} %; 90 % radius holds "
         f"{100 * inside.mean():.1f} % (points from {100 * inside.mean(0).min():.1f} to "
         f"{100 * inside.mean(0).max():.1f} %); NME of the least confident tenth "
         f"{100 * nme[worst].mean():.2f} %; face probability over 0.5: "
@@ -192,7 +192,7 @@ def five_point_errors(name: str, points: Array, found: npt.NDArray[np.bool_], tr
 def end_to_end(data: Path, samples: Samples, model: Model) -> None:
     """Detector, then network, on the frames of the test people, against both labels of them."""
     frames = data / "ytf68"
-    people = set(samples.group[samples.split == "test"].tolist())
+    people = set(samples.person[samples.split == "test"].tolist())
     table = read_path_csv(
         frames / "training_frames_keypoints.csv", ReadOptions(scheme=IBUG68, origin=1)
     )
@@ -223,7 +223,7 @@ def mtfl(data: Path, samples: Samples, model: Model) -> None:
     """Manual five points on small pictures, of people that training did not see by name."""
     table = read_mtfl(data / "mtfl5" / "training.txt", ReadOptions())
     names = table.images or []
-    known = set(samples.group[samples.split == "train"].tolist())
+    known = set(samples.person[samples.split == "train"].tolist())
     for part in ("lfw_5590", "net_7876"):
         rows = [
             i
@@ -260,7 +260,7 @@ def main() -> None:
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     samples = prepared_samples(Recipe(given.data, given.work))
-    persons = dict(zip(samples.group.tolist(), samples.split.tolist(), strict=True))
+    persons = dict(zip(samples.person.tolist(), samples.split.tolist(), strict=True))
     pictures = load(given.data, persons)
     model = load_model(find_model(given.model))
     frames = list(pictures.test_frames.values())

@@ -42,7 +42,7 @@ def test_labels_come_back_as_they_went(tmp_path: Path, form: str, name: str) -> 
     )
     prepare(again, lambda done, total: None)
     if form == "coco":  # who is in the picture goes along
-        assert set(read_samples(tmp_path / "again.csv").group) == set(samples.group)
+        assert set(read_samples(tmp_path / "again.csv").person) == set(samples.person)
 
 
 def test_missing_points_and_several_faces(tmp_path: Path) -> None:

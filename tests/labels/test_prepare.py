@@ -246,9 +246,9 @@ def test_two_sources_share_their_points_and_persons(tmp_path: Path) -> None:
         np.save(tmp_path / name / "faces.npy", array // (1 if name == "a" else 2))
     samples = run(tmp_path / "a/labels.csv", tmp_path / "b/labels.csv", val=0.3).samples
     assert len(samples) == 40
-    for person in set(samples.group):
-        assert len(set(samples.split[samples.group == person])) == 1
-        assert (samples.group == person).sum() == 4
+    for person in set(samples.person):
+        assert len(set(samples.split[samples.person == person])) == 1
+        assert (samples.person == person).sum() == 4
 
 
 def test_what_annotate_writes_is_a_table(tmp_path: Path, samples: Path) -> None:

@@ -92,7 +92,7 @@ def test_folds_find_labels_of_another_place(tmp_path: Path) -> None:
     assert set(found.judged) == {"fold 1, crop", "fold 2, crop", "fold 3, crop"}
     for fold in set(found.judged):  # nobody is judged by a network that has seen them
         own = np.array([judged == fold for judged in found.judged])
-        assert not set(samples.group[own]) & set(samples.group[~own])
+        assert not set(samples.person[own]) & set(samples.person[~own])
     wrong = set((found.samples.source_row[found.found.wrong] - 2).tolist())
     assert len(wrong & set(bad)) >= 0.9 * len(bad)
     assert len(wrong - set(bad)) <= 0.1 * len(bad)

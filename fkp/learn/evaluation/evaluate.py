@@ -67,7 +67,7 @@ class Evaluation:
             notes=[*self.notes, note],
         )  # fmt: skip
 
-    def groups(self, column: str) -> dict[str, metrics.Scores]:
+    def by(self, column: str) -> dict[str, metrics.Scores]:
         """The scores by the values of a column, see `column`."""
         values = self.column(column)
         return {str(v): self.of(values == v) for v in sorted(set(values.tolist()), key=_order)}
@@ -77,7 +77,7 @@ class Evaluation:
         if name == "labels":
             count = np.isfinite(self.labels).all(2).sum(1)
             return np.array([f"{n} points" for n in count], str)
-        if name in ("image", "source", "group", "split", "flags"):
+        if name in ("image", "source", "person", "split", "flags"):
             return np.asarray(getattr(self.samples, name), str)
         if name in self.samples.other:
             return self.samples.other[name]

@@ -49,7 +49,7 @@ class RunFolder(Listener):
             "data": str(data.resolve()),
             "digest": digest(samples),
             "rows": {name: int((samples.split == name).sum()) for name in set(samples.split)},
-            "persons": len(set(samples.group)),
+            "persons": len(set(samples.person)),
             "scheme": samples.target.name,
             "size": samples.size,
             "training": config.as_dict(),
