@@ -148,8 +148,9 @@ def crops(model: Model, samples: Samples) -> None:
     worst = rank >= 0.9 * len(rank)
     print(
         f"crops: {len(part)} faces of {len(set(part.person))} people: "
-        f"NME {100 * nme.mean():.2f} %, over 8 %: {100 * (nme > 0.08).mean():.2f} %; 90 % radius holds "
-        f"{100 * inside.mean():.1f} % (points from {100 * inside.mean(0).min():.1f} to "
+        f"NME {100 * nme.mean():.2f} %, over 8 %: {100 * (nme > 0.08).mean():.2f} %; "
+        f"90 % radius holds {100 * inside.mean():.1f} % "
+        f"(points from {100 * inside.mean(0).min():.1f} to "
         f"{100 * inside.mean(0).max():.1f} %); NME of the least confident tenth "
         f"{100 * nme[worst].mean():.2f} %; face probability over 0.5: "
         f"{100 * (said.face > 0.5).mean():.2f} %"
