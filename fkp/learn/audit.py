@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.errors import DataError, ImageError
-from fkp.keypoints import group_means
+from fkp.keypoints import mean_points
 from fkp.labels.split import split_groups
 from fkp.labels.store import Samples
 from fkp.labels.table import Rejected
@@ -81,16 +81,16 @@ def audit_by_model(model: Model, samples: Samples, find: Finder | None) -> Audit
 def _judge(model: Model, part: Samples, find: Finder | None) -> tuple[Array, list[str]]:
     """What a model says of each row, (N, K, 2) crop pixels, and what it looked at."""
     said, judged = np.full(part.points.shape, np.nan), ["crop"] * len(part)
-    groups = model.scheme.groups(part.scheme)
+    indices = model.scheme.point_indices(part.scheme)
     for i, faces in enumerate(find(part.paths()) if find is not None else ()):
         if isinstance(faces, str) or len(faces) == 0:
             continue
-        points = group_means(part.transform(i).apply(faces.points), groups)
+        points = mean_points(part.transform(i).apply(faces.points), indices)
         away = np.nanmean(np.linalg.norm(points - part.points[i], axis=2), axis=1)
         said[i], judged[i] = points[int(away.argmin())], "picture"
     rest = np.flatnonzero([what == "crop" for what in judged])
     if len(rest):
-        said[rest] = group_means(predict_crops(model, part.take(rest), part)[0], groups)
+        said[rest] = mean_points(predict_crops(model, part.take(rest), part)[0], indices)
     return said, judged
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import DataError
-from fkp.keypoints import Faces, Scheme, group_means
+from fkp.keypoints import Faces, Scheme, mean_points
 from fkp.labels.store import Samples
 from fkp.learn.evaluation import metrics
 from fkp.learn.networks.checkpoint import Model
@@ -185,11 +185,11 @@ def _compare(
     predicted, scales, missed = found
     labels, scheme = part.points.astype(np.float64), part.scheme
     if model.scheme.can_convert(scheme):
-        groups = model.scheme.groups(scheme)
-        predicted = np.asarray(group_means(predicted, groups))
+        indices = model.scheme.point_indices(scheme)
+        predicted = np.asarray(mean_points(predicted, indices))
         # An average of several points is nearer to its place than they are.
-        single = np.array([len(group) == 1 for group in groups])
-        scales = np.where(single, group_means(scales[..., None], groups)[..., 0], np.nan)
+        single = np.array([len(own) == 1 for own in indices])
+        scales = np.where(single, mean_points(scales[..., None], indices)[..., 0], np.nan)
         if model.scheme.names != scheme.names:
             notes.append(f"predictions converted from {model.scheme.name} to {scheme.name}")
     elif scheme.can_convert(model.scheme):

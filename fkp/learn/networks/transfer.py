@@ -66,6 +66,6 @@ def _sources(theirs: Scheme, own: Scheme, point: int) -> tuple[int, ...]:
     """Which points of a scheme make this one of another, () where none do."""
     alone = Scheme("one", (own.names[point],))
     try:
-        return theirs.groups(alone)[0]
+        return theirs.point_indices(alone)[0]
     except DataError:
         return ()

@@ -150,8 +150,8 @@ def augment(
 def _eyes(points: Tensor, eyes: Eyes) -> Tensor:
     """(B, 2, 2): the centres of the eyes, NaN where they are not known."""
     centres = [
-        points[:, list(group)].mean(1) if group else torch.full_like(points[:, 0], torch.nan)
-        for group in eyes
+        points[:, list(indices)].mean(1) if indices else torch.full_like(points[:, 0], torch.nan)
+        for indices in eyes
     ]
     return torch.stack(centres, 1)
 

@@ -150,8 +150,8 @@ def prepare_training(
         network.face_head.requires_grad_(False)  # there is nothing for it to learn from
     team.share(network)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    groups = samples.target.groups(samples.scheme)
-    return Stepper(config, network, groups, device, batches.steps, team), batches
+    indices = samples.target.point_indices(samples.scheme)
+    return Stepper(config, network, indices, device, batches.steps, team), batches
 
 
 def _epoch(
@@ -191,9 +191,9 @@ def calibrate(model: Model, part: Samples) -> float:
     predicted = model.predict(part.crops)
     if len(part) == 0 or np.isnan(predicted.scale).all():
         return model.calibration
-    groups = model.scheme.groups(part.scheme)
-    labelled = [k for k, group in enumerate(groups) if len(group) == 1]
-    found = [groups[k][0] for k in labelled]
+    indices = model.scheme.point_indices(part.scheme)
+    labelled = [k for k, own in enumerate(indices) if len(own) == 1]
+    found = [indices[k][0] for k in labelled]
     distance = np.linalg.norm(predicted.points[:, found] - part.points[:, labelled], axis=2)
     ratio = distance / (RADIUS_90 * predicted.scale[:, found])
     if np.isnan(ratio).all():

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from fkp.errors import DataError, FkpError
-from fkp.keypoints import Groups
+from fkp.keypoints import PointIndices
 from fkp.learn.networks.base import Architecture
 from fkp.learn.networks.devices import pick_precision
 from fkp.learn.training.batches import Batch
@@ -26,14 +26,14 @@ _BROKEN = (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, 
 class Stepper:
     """The moving parts of a run: network, optimiser, schedule, averaged weights, random numbers.
 
-    groups: of the points that the network finds, for each labelled point; steps: in an epoch.
+    indices: of the points that the network finds, for each labelled point; steps: in an epoch.
     """
 
     def __init__(
         self,
         config: TrainConfig,
         network: Architecture,
-        groups: Groups,
+        indices: PointIndices,
         device: torch.device,
         steps: int,
         team: Team,
@@ -44,7 +44,7 @@ class Stepper:
             self.forward = torch.compile(self.forward)  # type: ignore[assignment]
         self.dtype = pick_precision(config.precision, device)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.loss, self.averages = LOSSES[config.loss], Averages(groups, device)
+        self.loss, self.averages = LOSSES[config.loss], Averages(indices, device)
         self.optimizer = _optimizer(config, network)
         self.scheduler = None
         if config.schedule == "onecycle":

@@ -299,8 +299,8 @@ def test_sources_keep_their_own_points(tmp_path: Path) -> None:
     assert known[few].sum(1).tolist() == [5] * 8
     assert np.isfinite(samples.anchor_points()).all()
     assert np.allclose(samples.anchor_points()[many], samples.anchor_points()[few], atol=1e-3)
-    groups = samples.target.groups(samples.scheme)
-    averages = Averages(groups, torch.device("cpu"))
+    indices = samples.target.point_indices(samples.scheme)
+    averages = Averages(indices, torch.device("cpu"))
     found = torch.rand(3, 68, 2)
     expected = IBUG68.convert(found.numpy(), samples.scheme)
     assert np.allclose(averages.points(found), expected, atol=1e-6)

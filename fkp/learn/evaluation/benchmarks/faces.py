@@ -14,7 +14,7 @@ from fkp.annotate.faces import predict
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.photo.cutting import Cut, FaceCutter
 from fkp.errors import DataError, ImageError
-from fkp.keypoints import Faces, FloatArray, Scheme, group_means
+from fkp.keypoints import Faces, FloatArray, PointIndices, Scheme, mean_points
 from fkp.labels.cut import Progress
 from fkp.learn.networks.checkpoint import Model
 from fkp.vision.crop import UPRIGHT_LAYOUT, CropTransform
@@ -172,7 +172,9 @@ def find_by_detector(
     away than half of the labels' box, the face was missed.
     """
     middles, sides = faces.boxes()
-    groups = model.scheme.groups(faces.scheme) if model.scheme.can_convert(faces.scheme) else None
+    indices = None
+    if model.scheme.can_convert(faces.scheme):
+        indices = model.scheme.point_indices(faces.scheme)
     cutter = FaceCutter(detector, model.layout, model.size)
     points = np.full((len(middles), len(model.scheme), 2), np.nan)
     sizes = np.empty((len(middles), 2))
@@ -183,17 +185,17 @@ def find_by_detector(
             if not isinstance(result, Annotated) or len(result.faces) == 0:
                 continue
             known = np.isfinite(faces.points[i]).all(1)
-            away = np.linalg.norm(_middles(result.faces, groups, known) - middles[i], axis=1)
+            away = np.linalg.norm(_middles(result.faces, indices, known) - middles[i], axis=1)
             if away.min() <= APART * sides[i]:
                 points[i] = result.faces.points[int(away.argmin())]
     return Found(points, np.isnan(points).any((1, 2)), sizes)
 
 
-def _middles(found: Faces, groups: tuple[tuple[int, ...], ...] | None, known: Bools) -> Array:
+def _middles(found: Faces, indices: PointIndices | None, known: Bools) -> Array:
     """(F, 2): the middle of each face's box of points; of those labelled, where they are known."""
     points: FloatArray = found.points
-    if groups is not None:
-        points = group_means(points, groups)[:, known]
+    if indices is not None:
+        points = mean_points(points, indices)[:, known]
     return np.asarray((points.min(1) + points.max(1)) / 2, np.float64)
 
 
