@@ -80,7 +80,7 @@ def fit_judge(model: Model, faces: Crops, others: Crops, seed: int, steps: int =
         optimizer.step()
         schedule.step()
     network.eval()
-    return replace(model, judges_faces=True)
+    return replace(model, estimates_faces=True)
 
 
 def _draw(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -56,7 +56,7 @@ def _model(path: Path, model: Model) -> None:
     console.say(f"{path.name}: a keypoint network, {model.architecture}")
     _scheme(model.scheme)
     console.say(f"takes gray crops of {model.size} px, framed by {model.framing.measured}")
-    console.say(f"tells faces from other things: {'yes' if model.judges_faces else 'no'}")
+    console.say(f"tells faces from other things: {'yes' if model.estimates_faces else 'no'}")
     scores = [f"{k} {v:.4g}" for k, v in model.scores.items() if math.isfinite(v)]
     console.say(f"validation: {', '.join(scores) or 'none'}")
     told = {k: v for k, v in model.training.items() if k != "augmentation"}

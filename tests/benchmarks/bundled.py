@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import judge, predict
+from fkp.annotate.faces import face_scores, predict
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.photo.cutting import FaceCutter
 from fkp.bundled.make import Recipe, prepared_samples
@@ -52,7 +52,7 @@ def enlarged(detect: Callable[[Image], Detections]) -> Callable[[Image], Detecti
     return on_large
 
 
-def judged(detector: YuNetDetector, model: Model) -> Callable[[Image], Detections]:
+def with_face_probability(detector: YuNetDetector, model: Model) -> Callable[[Image], Detections]:
     """Detector and keypoint network together, as `fkp annotate` has them."""
 
     def detect(image: Image) -> Detections:
@@ -61,7 +61,7 @@ def judged(detector: YuNetDetector, model: Model) -> Callable[[Image], Detection
             return found
         gray = to_gray(image)
         cuts = [CropTransform.framed(a, model.layout, model.size).cut(gray) for a in found.anchors]
-        scores = judge(found.scores, model.predict(np.stack(cuts)).face)
+        scores = face_scores(found.scores, model.predict(np.stack(cuts)).face)
         return Detections(found.boxes, scores, found.anchors)
 
     return detect
@@ -80,8 +80,8 @@ def detectors(scenes: list[Scene], frames: list[Scene], model: Model, yunet: Pat
     tried: dict[str, Callable[[Image], Detections]] = {
         "fkp": own.detect,
         "fkp, 640 px": enlarged(own.detect),
-        "fkp + face probability": judged(YuNetDetector(), model),
-        "fkp + face probability, 640 px": enlarged(judged(YuNetDetector(), model)),
+        "fkp + face probability": with_face_probability(YuNetDetector(), model),
+        "fkp + face probability, 640 px": enlarged(with_face_probability(YuNetDetector(), model)),
     }
     if yunet is not None:
         tried["--yunet, 640 px"] = enlarged(YuNetDetector(yunet, min_score=0.02).detect)

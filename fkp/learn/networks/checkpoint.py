@@ -44,8 +44,8 @@ class Model:
     size: side of its crops; crop_mode: `face` or `none`, as its data was prepared.
     training: the configuration it was trained with; scores: on its validation persons.
     calibration: what the scales of its errors are multiplied by, so that the 90 % radius holds.
-    judges_faces: whether it has learnt to tell faces from other things; judges_visibility: whether
-    it has learnt which points are covered.
+    estimates_faces: whether it has learnt to tell faces from other things; estimates_visibility:
+    whether it has learnt which points are covered.
     """
 
     network: Architecture
@@ -57,8 +57,8 @@ class Model:
     training: dict[str, object] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     calibration: float = 1.0
-    judges_faces: bool = False
-    judges_visibility: bool = False
+    estimates_faces: bool = False
+    estimates_visibility: bool = False
 
     @property
     def layout(self) -> npt.NDArray[np.float64]:
@@ -110,7 +110,7 @@ class Model:
         said = self._nothing(n)
         rows = np.arange(n)
         features = self.network.encode(inputs)
-        face = self.network.face_logits(features) if self.judges_faces else None
+        face = self.network.face_logits(features) if self.estimates_faces else None
         if face is not None:
             said.face[:] = face[:n].sigmoid().cpu().numpy()
             if least is not None and (said.face < least).any():
@@ -123,7 +123,7 @@ class Model:
         if output.log_scale is not None:
             wide = output.log_scale[: len(rows)].exp() * self.size * self.calibration
             said.scale[rows] = wide.cpu().numpy()
-        if output.visible is not None and self.judges_visibility:
+        if output.visible is not None and self.estimates_visibility:
             said.visible[rows] = output.visible[: len(rows)].sigmoid().cpu().numpy()
         return said
 
@@ -163,8 +163,8 @@ def describe(model: Model) -> dict[str, Any]:
         "training": model.training,
         "scores": model.scores,
         "calibration": model.calibration,
-        "judges_faces": model.judges_faces,
-        "judges_visibility": model.judges_visibility,
+        "judges_faces": model.estimates_faces,
+        "judges_visibility": model.estimates_visibility,
     }
 
 

@@ -38,9 +38,9 @@ class _Exported(nn.Module):
             output = self.network(torch.zeros(1, 1, model.size, model.size))
         if output.log_scale is not None:
             self.names.append("scale")
-        if output.face is not None and model.judges_faces:
+        if output.face is not None and model.estimates_faces:
             self.names.append("face")
-        if output.visible is not None and model.judges_visibility:
+        if output.visible is not None and model.estimates_visibility:
             self.names.append("visible")
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:

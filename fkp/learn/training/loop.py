@@ -101,13 +101,13 @@ def train(
         first, before = progress["epoch"] + 1, progress["seconds"]
         best = _Best(**progress["best"])
         listener.resumed(first - 1)
-    judges = origin.negatives is not None
+    with_others = origin.negatives is not None
     covers = config.augmentation is not None and config.augmentation.cover > 0
 
     def model(network: Architecture) -> Model:
         return Model(
             network, config.architecture, samples.target, samples.size, samples.crop_mode, framing,
-            config.as_dict(), best.scores, judges_faces=judges, judges_visibility=covers,
+            config.as_dict(), best.scores, estimates_faces=with_others, estimates_visibility=covers,
         )  # fmt: skip
 
     started = time.perf_counter() - before

@@ -87,8 +87,8 @@ class Stepper:
         if output.face is not None and batch.others is not None:
             wanted = torch.zeros_like(output.face)
             wanted[:n] = 1
-            judged = functional.binary_cross_entropy_with_logits(output.face, wanted)
-            loss = loss + self.config.face_weight * judged
+            face_loss = functional.binary_cross_entropy_with_logits(output.face, wanted)
+            loss = loss + self.config.face_weight * face_loss
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.step(self.optimizer)

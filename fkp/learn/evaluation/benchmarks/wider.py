@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fkp.annotate.faces import judge
+from fkp.annotate.faces import face_scores
 from fkp.errors import DataError
 from fkp.labels.cut import Progress
 from fkp.learn.evaluation.benchmarks.faces import CHUNK, Picture, load
@@ -107,7 +107,7 @@ def wider_table(
     joined: list[Array] = []
     for found, image in _detected(detector, scenes.pictures, progress):
         alone.append(found)
-        joined.append(_judged(model, found, image))
+        joined.append(_with_network(model, found, image))
     figures = [
         Figure(
             "AP, detector", "%",
@@ -161,14 +161,14 @@ def _detected(
             progress(min(start + CHUNK, len(pictures)), len(pictures))
 
 
-def _judged(model: Model, found: Detections, gray: Image) -> Array:
+def _with_network(model: Model, found: Detections, gray: Image) -> Array:
     """Scores (F,) with the network's opinion; NaN from a network that has none."""
     if len(found.scores) == 0:
         return np.zeros(0)
     cuts = [CropTransform.framed(a, model.layout, model.size).cut(gray) for a in found.anchors]
     never = np.full(len(cuts), np.inf, np.float32)  # no points are wanted
     face = model.predict(np.stack(cuts), least=never).face
-    return np.where(np.isnan(face), np.nan, judge(found.scores, face)).astype(np.float64)
+    return np.where(np.isnan(face), np.nan, face_scores(found.scores, face)).astype(np.float64)
 
 
 def average_precision(
