@@ -9,7 +9,7 @@ import click
 from fkp.cli import console
 from fkp.cli.models import find_detector
 from fkp.learn.evaluation.benchmarks import report
-from fkp.learn.evaluation.benchmarks.report import Table
+from fkp.learn.evaluation.benchmarks.report import ScoreTable
 from fkp.learn.evaluation.benchmarks.run import BENCHMARKS, WIDER, benchmark
 from fkp.learn.evaluation.benchmarks.wider import LEAST
 from fkp.learn.networks.checkpoint import BUNDLED, find_model, load_model
@@ -98,7 +98,7 @@ def _detector(
     return found
 
 
-def _write(out: Path, name: str, model: str, tables: Sequence[Table]) -> None:
+def _write(out: Path, name: str, model: str, tables: Sequence[ScoreTable]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".csv":
         report.as_frame(name, model, tables).to_csv(out, index=False)
@@ -107,7 +107,7 @@ def _write(out: Path, name: str, model: str, tables: Sequence[Table]) -> None:
     out.write_text(text + "\n", encoding="utf-8")
 
 
-def _print(table: Table, model: str) -> None:
+def _print(table: ScoreTable, model: str) -> None:
     """The table, and below it what its columns mean."""
     console.say(f"{table.title} ({table.source})")
     console.say(f"model {model}; faces from {table.faces_from}")

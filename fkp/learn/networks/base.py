@@ -10,7 +10,7 @@ Features = tuple[Tensor, ...]
 """What an encoder makes of B crops, the coarsest last."""
 
 
-class Output(NamedTuple):
+class NetworkOutput(NamedTuple):
     """points: (B, K, 2) as fractions of the crop side.
 
     log_scale: (B, K) logarithm of the scale of each point's error, fractions of the side; face:
@@ -43,7 +43,7 @@ class Architecture(nn.Module):
         """The features of crops, from which all else follows."""
 
     @abstractmethod
-    def locate(self, features: Features) -> Output:
+    def locate(self, features: Features) -> NetworkOutput:
         """The points, without a face logit."""
 
     @abstractmethod
@@ -70,6 +70,6 @@ class Architecture(nn.Module):
         logits: Tensor = self.face_head(self.pooled(features))
         return logits.float()[:, 0]
 
-    def forward(self, crops: Tensor) -> Output:
+    def forward(self, crops: Tensor) -> NetworkOutput:
         features = self.encode(crops)
         return self.locate(features)._replace(face=self.face_logits(features))

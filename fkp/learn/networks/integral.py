@@ -9,7 +9,7 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from fkp.errors import ModelError
-from fkp.learn.networks.base import Architecture, Features, Output
+from fkp.learn.networks.base import Architecture, Features, NetworkOutput
 
 
 class Residual(nn.Module):
@@ -132,7 +132,7 @@ class Integral(Architecture):
         b = self.stage2(a)
         return a, b, self.stage3(b)
 
-    def locate(self, features: Features) -> Output:
+    def locate(self, features: Features) -> NetworkOutput:
         a, b, c = features
         top: Tensor = self.down[2](c)
         top = functional.interpolate(top, size=b.shape[-2:], mode="nearest") + self.down[1](b)
@@ -154,7 +154,7 @@ class Integral(Architecture):
         doubt = self.doubt(mean.detach()).float() + _each(near.detach(), self.doubt_near)
         visible = self.visible(mean).float() + _each(near, self.visible_near)
         log_scale = doubt + 0.5 * variance.clamp(min=1e-6).log()
-        return Output(points, log_scale, visible=visible)
+        return NetworkOutput(points, log_scale, visible=visible)
 
     def encoder(self) -> Iterable[nn.Module]:
         return self.stem, self.stage1, self.stage2, self.stage3

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor, nn
 
 from fkp.errors import ModelError
-from fkp.learn.networks.base import Architecture, Features, Output
+from fkp.learn.networks.base import Architecture, Features, NetworkOutput
 
 
 class Lecture(Architecture):
@@ -28,9 +28,9 @@ class Lecture(Architecture):
     def encode(self, crops: Tensor) -> Features:
         return (self.features(crops * 2 - 1),)
 
-    def locate(self, features: Features) -> Output:
+    def locate(self, features: Features) -> NetworkOutput:
         (last,) = features
-        return Output(self.head(last.flatten(1)).float().unflatten(1, (-1, 2)))
+        return NetworkOutput(self.head(last.flatten(1)).float().unflatten(1, (-1, 2)))
 
     def encoder(self) -> Iterable[nn.Module]:
         return (self.features,)

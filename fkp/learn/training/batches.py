@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fkp.errors import DataError
 from fkp.labels.store import Samples
-from fkp.learn.training.augment import Changes, augment, augment_pictures, draw
+from fkp.learn.training.augment import Changes, augment, augment_pictures, sample_changes
 from fkp.learn.training.config import TrainConfig
 from fkp.learn.training.team import Team
 
@@ -41,7 +41,7 @@ class Batches:
     """The training rows in random order, changed at random.
 
     The crops are kept on the device where they fit, and changed there. All processes of a team
-    draw the same order and the same changes, and each takes its share of every batch.
+    sample the same order and the same changes, and each takes its share of every batch.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Batches:
         for rows in torch.split(order, self.batch):
             changes = None
             if self.settings is not None:
-                changes = draw(len(rows), self.size, self.flip, self.settings, generator)
+                changes = sample_changes(len(rows), self.size, self.flip, self.settings, generator)
             others = None
             if self.negatives is not None:
                 count = math.ceil(len(rows) / 8)

@@ -18,7 +18,7 @@ from fkp.labels.store import Samples
 from fkp.learn.evaluation import plots
 from fkp.learn.evaluation.evaluate import Evaluation, evaluate
 from fkp.learn.networks.checkpoint import Model, load_model, save_model
-from fkp.learn.training.augment import augment, draw
+from fkp.learn.training.augment import augment, sample_changes
 from fkp.learn.training.config import TrainConfig, from_dict
 from fkp.learn.training.loop import Epoch, Listener
 from fkp.learn.training.report import write_report
@@ -82,7 +82,7 @@ class RunFolder(Listener):
             raise DataError(f"{self.path}: {self.about['data']} has changed since; start a new run")
 
     def show_augmentation(self, config: TrainConfig, samples: Samples) -> None:
-        """Draw `aug.png`: some training rows, as they are and in changes that training draws."""
+        """Draw `aug.png`: some training rows, as they are and as training changes them."""
         rows = samples.rows("train")
         part = samples.take(rows[np.linspace(0, len(rows) - 1, min(6, len(rows))).astype(int)])
         images, points = [part.crops], [part.points]
@@ -90,7 +90,7 @@ class RunFolder(Listener):
         flip = samples.scheme.flip_order
         for _ in range(5 if config.augmentation is not None else 0):
             assert config.augmentation is not None
-            changes = draw(len(part), part.size, flip, config.augmentation, generator)
+            changes = sample_changes(len(part), part.size, flip, config.augmentation, generator)
             x = torch.from_numpy(np.array(part.crops))[:, None].float() / 255
             labels = torch.from_numpy(part.points)
             eyes = samples.scheme.anchors[0], samples.scheme.anchors[1]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from fkp.errors import ModelError
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.learn.networks.architectures import ARCHITECTURES, build
-from fkp.learn.networks.base import Architecture, Features, Output
+from fkp.learn.networks.base import Architecture, Features, NetworkOutput
 from fkp.learn.networks.checkpoint import load_model
 from fkp.learn.networks.export import export
 from fkp.learn.networks.inference import fold
@@ -66,8 +66,8 @@ class Tiny(Architecture):
     def encode(self, crops: Tensor) -> Features:
         return (self.look(crops),)
 
-    def locate(self, features: Features) -> Output:
-        return Output(self.place(self.pooled(features)).float().unflatten(1, (-1, 2)))
+    def locate(self, features: Features) -> NetworkOutput:
+        return NetworkOutput(self.place(self.pooled(features)).float().unflatten(1, (-1, 2)))
 
     def encoder(self) -> Iterable[nn.Module]:
         return (self.look,)

@@ -27,7 +27,7 @@ from fkp.learn.networks.checkpoint import Model, find_model, load_model
 from fkp.learn.networks.framing import measure_framing
 from fkp.learn.networks.integral import Depthwise
 from fkp.learn.networks.transfer import initialise
-from fkp.learn.training.augment import AUGMENTATIONS, Augmentation, augment, draw
+from fkp.learn.training.augment import AUGMENTATIONS, Augmentation, augment, sample_changes
 from fkp.learn.training.batches import Batches
 from fkp.learn.training.config import from_dict, recipe
 from fkp.learn.training.folder import read_config
@@ -332,7 +332,7 @@ def test_schemes_that_only_overlap_are_joined() -> None:
 def test_a_share_of_a_batch_is_changed_as_the_whole_is() -> None:
     crops, points = torch.rand(9, 1, 32, 32), torch.rand(9, 4, 2) * 32
     settings = Augmentation()
-    changes = draw(9, 32, FKP4.flip_order, settings, torch.Generator().manual_seed(0))
+    changes = sample_changes(9, 32, FKP4.flip_order, settings, torch.Generator().manual_seed(0))
     eyes = FKP4.anchors[0], FKP4.anchors[1]
     whole, moved, hidden = augment(crops.clone(), points, FKP4.flip_order, changes, eyes)
     for first, count in ((0, 4), (4, 5), (9, 0)):

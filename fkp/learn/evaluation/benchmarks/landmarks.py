@@ -15,7 +15,7 @@ from fkp.learn.evaluation.benchmarks.pose import (
     measured_angles,
     rotation_errors,
 )
-from fkp.learn.evaluation.benchmarks.report import Figure, Row, Table
+from fkp.learn.evaluation.benchmarks.report import Figure, Row, ScoreTable
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -43,7 +43,7 @@ def comparable(model_scheme: Scheme, faces: FaceSet) -> bool:
 
 def landmark_table(
     model_scheme: Scheme, faces: FaceSet, found: Found, detector: str | None
-) -> Table:
+) -> ScoreTable:
     """Score what was found. detector: its name, None for the ground-truth boxes."""
     notes = list(faces.notes)
     scheme, labels, predicted = faces.scheme, faces.points, found.points
@@ -73,7 +73,7 @@ def landmark_table(
     if len(bins) == 3:
         rows.append(_mean_of_bins(bins))
     notes += _missing(faces)
-    return Table(
+    return ScoreTable(
         faces.title,
         faces.protocol.source,
         detector or IN_BOXES,

@@ -40,7 +40,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ScoreTable:
     """What a paper prints about one set. source: the papers; faces_from: what crops came from."""
 
     title: str
@@ -67,7 +67,7 @@ class Table:
         ]  # fmt: skip
 
 
-def as_json(benchmark: str, model: str, tables: Sequence[Table]) -> dict[str, Any]:
+def as_json(benchmark: str, model: str, tables: Sequence[ScoreTable]) -> dict[str, Any]:
     """Plain values; None for what is not known."""
     return {
         "benchmark": benchmark,
@@ -95,7 +95,7 @@ def as_json(benchmark: str, model: str, tables: Sequence[Table]) -> dict[str, An
     }  # fmt: skip
 
 
-def as_frame(benchmark: str, model: str, tables: Sequence[Table]) -> pd.DataFrame:
+def as_frame(benchmark: str, model: str, tables: Sequence[ScoreTable]) -> pd.DataFrame:
     """A line for each figure, with its unit and its definition."""
     return pd.DataFrame(
         [

@@ -10,7 +10,7 @@ from fkp.learn.evaluation.benchmarks.cofw import read_cofw
 from fkp.learn.evaluation.benchmarks.faces import FaceSet, find_by_detector, find_in_boxes
 from fkp.learn.evaluation.benchmarks.landmarks import comparable, landmark_table
 from fkp.learn.evaluation.benchmarks.merl_rav import read_merl_rav
-from fkp.learn.evaluation.benchmarks.report import Table
+from fkp.learn.evaluation.benchmarks.report import ScoreTable
 from fkp.learn.evaluation.benchmarks.w300 import read_300w
 from fkp.learn.evaluation.benchmarks.wflw import read_wflw
 from fkp.learn.evaluation.benchmarks.wider import read_wider, wider_table
@@ -36,7 +36,7 @@ def benchmark(
     model: Model,
     detector: FaceDetector | None,
     progress: Progress = lambda done, total: None,
-) -> list[Table]:
+) -> list[ScoreTable]:
     """The tables of a benchmark, read from the folder that holds it as it is published.
 
     detector: None takes faces from the ground-truth boxes; `wider` needs one that gives boxes

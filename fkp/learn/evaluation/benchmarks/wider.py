@@ -15,7 +15,7 @@ from fkp.errors import DataError
 from fkp.labels.cut import Progress
 from fkp.learn.evaluation.benchmarks.faces import CHUNK, Picture, load
 from fkp.learn.evaluation.benchmarks.files import find, needed, read_mat
-from fkp.learn.evaluation.benchmarks.report import Figure, Row, Table
+from fkp.learn.evaluation.benchmarks.report import Figure, Row, ScoreTable
 from fkp.learn.networks.checkpoint import Model
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import Detections, FaceDetector
@@ -98,7 +98,7 @@ def _text(value: Any) -> str:
 
 def wider_table(
     model: Model, detector: FaceDetector, scenes: LabelledScenes, progress: Progress
-) -> Table:
+) -> ScoreTable:
     """Average precision of the detector alone, and with the network's probability of a face.
 
     detector: one that gives boxes from LEAST up.
@@ -142,7 +142,7 @@ def wider_table(
             "cannot be compared with those of papers"
         )
     source = "Yang et al., CVPR 2016: validation part, official evaluation"
-    return Table(TITLE, source, detector.name, tuple(figures), tuple(rows), tuple(notes))
+    return ScoreTable(TITLE, source, detector.name, tuple(figures), tuple(rows), tuple(notes))
 
 
 def _detected(
