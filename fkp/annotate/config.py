@@ -14,7 +14,7 @@ class AnnotateConfig:
     """How to annotate.
 
     scheme: the points wanted, where not the network's own.
-    min_score: faces of a lower score (see `faces.judge`) are left out.
+    min_score: faces of a lower score (see `faces.face_scores`) are left out.
     max_faces: of a picture at most, the surest; 0 for all.
     jobs: worker processes. batch: crops in a batch of the network.
     drawing: None draws nothing.

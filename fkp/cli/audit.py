@@ -30,18 +30,26 @@ SHOWN = 8
 @click.command("audit")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
-    "--judge",
+    "--model",
     metavar="bundled|kfold|FILE",
-    help="The network that judges, one that never saw this data; kfold: each row by a network "
-    "trained on the other persons. Else bundled where it finds these points.",
+    help="A network that never saw this data; kfold: for each row a network trained on the other "
+    "persons.  [default: bundled if it finds these points, otherwise kfold]",
 )
-@click.option("--folds", type=click.IntRange(2, 20), default=3, show_default=True, help="Of kfold.")
-@click.option("--epochs", type=click.IntRange(1), default=12, show_default=True, help="Of kfold.")
+@click.option(
+    "--folds", type=click.IntRange(2, 20), default=3, show_default=True, help="Number of folds."
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=12,
+    show_default=True,
+    help="Epochs of training per fold.",
+)
 @click.option(
     "--report",
     type=click.Path(path_type=Path),
     default=Path(),
-    help="The folder for audit.csv and audit.png; else here.",
+    help="Folder for audit.csv and audit.png.  [default: the current folder]",
 )
 @click.option(
     "--drop", is_flag=True, help="Also write the data set without the rows that look wrong."
@@ -52,13 +60,13 @@ SHOWN = 8
     "output",
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
-    help="The data set of --drop; else DATA-clean.csv beside the data.",
+    help="Where --drop writes.  [default: DATA-clean.csv beside the data]",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
 @console.talk_options
 def audit_command(
     data: Path,
-    judge: str | None,
+    model: str | None,
     folds: int,
     epochs: int,
     report: Path,
@@ -68,14 +76,14 @@ def audit_command(
 ) -> None:
     """Find the rows of DATA whose labels are probably wrong.
 
-    A network that never saw them says where the points are; rows are ranked by how far the labels
-    are from there, and what kind of error it looks like is said. audit.csv has all rows, audit.png
-    shows the worst.
+    Rows are ranked by the distance of their labels from the points of a network that never saw
+    them, each with the kind of error that it looks like. audit.csv lists all rows, audit.png shows
+    the worst.
 
     \b
     fkp audit data.csv
     fkp audit data.csv --drop -o clean.csv
-    fkp audit data.csv --judge kfold --folds 5
+    fkp audit data.csv --model kfold --folds 5
     """
     target = output or data.with_name(f"{data.stem}-clean.csv")
     if output is not None and not drop:
@@ -85,12 +93,12 @@ def audit_command(
     with console.progress("prepare") as progress:
         path = prepared(data, progress)
     samples = read_samples(path)
-    found = _audit(samples, judge, folds, epochs, device)
+    found = _audit(samples, model, folds, epochs, device)
     report.mkdir(parents=True, exist_ok=True)
     write_audit(report / "audit.csv", found)
     write_sheet(report / "audit.png", found)
     _print(found)
-    console.say(f"all rows: {report / 'audit.csv'}; the worst: {report / 'audit.png'}")
+    console.say(f"all rows: {report / 'audit.csv'}; the worst rows: {report / 'audit.png'}")
     if drop:
         clean, rejected = found.without()
         rewrite_samples(target, clean, path)
@@ -101,13 +109,13 @@ def audit_command(
         )
 
 
-def _audit(samples: Samples, judge: str | None, folds: int, epochs: int, device: str) -> Audit:
-    if judge == FOLDS:
+def _audit(samples: Samples, name: str | None, folds: int, epochs: int, device: str) -> Audit:
+    if name == FOLDS:
         return _by_folds(samples, folds, epochs, device)
-    single_thread()  # the workers have the other processors
-    model = load_model(find_model(judge or BUNDLED), device)
-    if judge is None and not model.scheme.can_convert(samples.scheme):
-        console.say("the bundled network does not find these points: judged by folds")
+    single_thread()  # the workers use the other processors
+    model = load_model(find_model(name or BUNDLED), device)
+    if name is None and not model.scheme.can_convert(samples.scheme):
+        console.say("the bundled network does not find these points: checking by folds")
         return _by_folds(samples, folds, epochs, device)
     return _by_model(samples, model)
 
@@ -127,7 +135,7 @@ def _by_folds(samples: Samples, folds: int, epochs: int, device: str) -> Audit:
 
 
 def _finder(samples: Samples, progress: Progress) -> Callable[[Model], FaceFinder] | None:
-    """What finds faces with a network, where the data has picture files."""
+    """Makes a face finder of a network; None where the data has no picture files."""
     if not all(source in samples.folders for source in set(samples.source.tolist())):
         return None
     config = AnnotateConfig(jobs=os.cpu_count() or 1)
@@ -144,7 +152,7 @@ class _Fold(Listener):
 
 def _print(found: Audit) -> None:
     n, wrong = len(found.samples), int(found.found.wrong.sum())
-    console.say(f"{n} rows judged, {wrong} look wrong ({100 * wrong / n:.1f} %)")
+    console.say(f"{n} rows checked, {wrong} look wrong ({100 * wrong / n:.1f} %)")
     kinds = Counter(kind.split(":")[0] for kind in found.found.kinds if kind)
     for kind, count in kinds.most_common():
         console.say(f"  {count:6d} {kind}")
@@ -157,6 +165,6 @@ def _print(found: Audit) -> None:
         )
     if wrong > 0.4 * n:
         console.warn(
-            "so many wrong rows may mean that the judge takes the points for others: look at the "
-            "sheet, or use --judge kfold"
+            "so many wrong rows may mean that the network defines these points differently: look "
+            "at the sheet, or use --model kfold"
         )

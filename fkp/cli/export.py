@@ -9,7 +9,7 @@ import fkp
 from fkp.cli import console
 from fkp.labels.store import read_samples
 from fkp.learn.networks.checkpoint import find_model, load_model
-from fkp.learn.networks.export import FORMATS, export
+from fkp.learn.networks.export import EXPORT_FORMATS, export
 from fkp.vision.crop import CropTransform
 
 CROPS = Path(fkp.__file__).parent / "weights" / "crops.npy"
@@ -20,8 +20,8 @@ CROPS = Path(fkp.__file__).parent / "weights" / "crops.npy"
 @click.argument("model")
 @click.option(
     "--format",
-    "form",
-    type=click.Choice(list(FORMATS)),
+    "format_",
+    type=click.Choice(list(EXPORT_FORMATS)),
     default="onnx",
     show_default=True,
     help="Of the other runtime.",
@@ -40,7 +40,7 @@ CROPS = Path(fkp.__file__).parent / "weights" / "crops.npy"
     help="A data set of fkp prepare to compare on; else a few crops that come with fkp.",
 )
 @console.talk_options
-def export_command(model: str, form: str, output: Path | None, check: Path | None) -> None:
+def export_command(model: str, format_: str, output: Path | None, check: Path | None) -> None:
     """Write MODEL for other runtimes, and check that it gives the same points there.
 
     The network takes gray crops, (N, 1, S, S) uint8, and gives points (N, K, 2) in their pixels;
@@ -51,15 +51,15 @@ def export_command(model: str, form: str, output: Path | None, check: Path | Non
     fkp export runs/data-integral/best.safetensors --format torchscript
     """
     network = load_model(find_model(model), trainable=True)
-    target = output or Path(f"{Path(model).stem}{FORMATS[form]}")
+    target = output or Path(f"{Path(model).stem}{EXPORT_FORMATS[format_]}")
     if check is not None:
         samples = read_samples(check)
-        crops = np.asarray(samples.images[:64])
+        crops = np.asarray(samples.crops[:64])
     else:
         crops = np.load(CROPS)
     if crops.shape[1] != network.size:
         whole = CropTransform.whole(crops.shape[1], crops.shape[1], network.size)
         crops = np.stack([whole.cut(crop) for crop in crops])
-    done = export(network, target, form, crops)
+    done = export(network, target, format_, crops)
     console.say(f"wrote {done.path}: crops in, {', '.join(done.outputs)} out")
     console.say(f"largest difference over {done.crops} crops: {done.difference:.2g} px")

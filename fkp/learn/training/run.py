@@ -55,6 +55,10 @@ def fit(
     """
     team = team or Team()
     config = training.config
+    if config.freeze and not config.init:
+        raise DataError(
+            "freeze keeps the features that a trained network has learnt; say which (init)"
+        )
     pick_device(team.device(config.device))  # one that is not there is told before any work
     samples = _samples(training.data, training.flip_pairs, progress, say, team)
     config = config.for_rows(len(samples.rows("train")))
