@@ -14,7 +14,7 @@ class AnnotateConfig:
     """How to annotate.
 
     scheme: the points wanted, where not the network's own.
-    min_score: faces of a lower score (see `faces.total_scores`) are discarded.
+    min_score: faces of a lower score (see `faces.face_scores`) are discarded.
     max_faces: the highest-scoring faces kept of each picture; None keeps all.
     jobs: worker processes. batch: crops in a batch of the network.
     drawing: None draws nothing. max_pixels: larger pictures are unreadable.

@@ -36,8 +36,7 @@ from fkp.learn.evaluation.evaluate import Evaluation
 from fkp.learn.evaluation.predict import predictions, write_submission, write_table
 from fkp.learn.networks.checkpoint import BUNDLED, Model, find_model, load_model
 from fkp.learn.networks.devices import single_thread
-from fkp.learn.networks.export import FORMATS as EXPORT_FORMATS
-from fkp.learn.networks.export import Exported, export
+from fkp.learn.networks.export import EXPORT_FORMATS, Exported, export
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
 from fkp.vision.detectors import DetectorName, find_detector
@@ -308,7 +307,7 @@ def samples_of(data: str | Path, progress: Progress) -> Samples:
 
 def _some_crops(data: str | Path | None, size: int) -> npt.NDArray[np.uint8]:
     """A few crops (N, size, size) of a data set, or of those that come with fkp."""
-    crops = np.load(CROPS) if data is None else np.asarray(read_samples(Path(data)).images[:64])
+    crops = np.load(CROPS) if data is None else np.asarray(read_samples(Path(data)).crops[:64])
     if crops.shape[1] == size:
         return crops
     whole = CropTransform.whole(crops.shape[1], crops.shape[1], size)

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import TOLERANCE, KeypointNetwork, total_scores
+from fkp.annotate.faces import TOLERANCE, KeypointNetwork, face_scores
 from fkp.annotate.inputs import find_inputs, read_list
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.folder import claimed
@@ -239,7 +239,7 @@ def test_the_network_has_its_say_about_what_is_a_face(tmp_path: Path, samples: P
 def test_scores_of_faces() -> None:
     nan = float("nan")
     detected, face = np.array([0.81, 0.5, nan, nan]), np.array([1.0, nan, 0.3, nan])
-    scores = total_scores(detected.astype(np.float32), face.astype(np.float32))
+    scores = face_scores(detected.astype(np.float32), face.astype(np.float32))
     assert scores[:2] == pytest.approx([0.9, 0.5])
     assert np.isnan(scores[2:]).all()
 
