@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from fkp.cli import console
-from fkp.cli.models import find_detector
 from fkp.learn.evaluation.benchmarks import report
 from fkp.learn.evaluation.benchmarks.report import ScoreTable
 from fkp.learn.evaluation.benchmarks.run import BENCHMARKS, WIDER, benchmark
 from fkp.learn.evaluation.benchmarks.wider import LEAST
 from fkp.learn.networks.checkpoint import BUNDLED, find_model, load_model
 from fkp.vision.detect import FaceDetector, YuNetDetector
+from fkp.vision.detectors import find_detector
 
 DETECTORS = ("fkp", "haar")
 
