@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from fkp import __version__
-from fkp.errors import FkpError
+from fkp.errors import FkpError, UndecidedError
 
 _SUMMARIES = {
     "prepare": "Turn labelled tables into one checked data set.",
@@ -80,7 +80,7 @@ def _trace(error: Exception) -> None:
 
 
 def main() -> None:
-    """Run the command line; exit 0 all well, 1 failed, 2 wrong usage, 3 some inputs unreadable."""
+    """Run the command line; exit 0 all well, 1 failed, 2 wrong usage, 3 a person is needed."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = cli.main(standalone_mode=False)
@@ -93,8 +93,8 @@ def main() -> None:
         sys.exit(143 if terminated else 130)
     except FkpError as error:
         _trace(error)
-        click.echo(f"fkp: {error}", err=True)
-        sys.exit(1)
+        click.echo(f"fkp: {error.told(lambda setting: setting.option)}", err=True)
+        sys.exit(3 if isinstance(error, UndecidedError) else 1)
     except OSError as error:
         # A full disk, no permission: the user's to mend. Anything else is a bug.
         if error.errno is None:

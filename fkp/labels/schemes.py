@@ -42,3 +42,22 @@ def covering(schemes: Sequence[Scheme]) -> Scheme:
         if not any(other.can_convert(scheme) for other in kept):
             kept.append(scheme)
     return joined(kept)
+
+
+def part_of(scheme: Scheme, points: Sequence[int]) -> Scheme:
+    """Some points of a scheme, in its order. Without the partner of one there is no flip order."""
+    at = {old: new for new, old in enumerate(points)}
+    flip = scheme.flip_order
+    whole = flip is not None and all(flip[i] in at for i in points)
+    outer = scheme.outer_eyes
+    return Scheme(
+        "custom",
+        tuple(scheme.names[i] for i in points),
+        tuple(at[flip[i]] for i in points) if whole and flip is not None else None,
+        tuple((at[a], at[b]) for a, b in scheme.edges if a in at and b in at),
+        tuple(
+            tuple(at[i] for i in group) if all(i in at for i in group) else ()
+            for group in scheme.anchors
+        ),
+        (at[outer[0]], at[outer[1]]) if outer and set(outer) <= set(at) else None,
+    )

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from fkp.labels.formats.mtfl import read_mtfl
 
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import judge, predict
@@ -22,8 +23,7 @@ from fkp.annotate.outcome import Annotated
 from fkp.annotate.photo.cutting import FaceCutter
 from fkp.bundled.make import Recipe, prepared_samples
 from fkp.keypoints import IBUG68, MTFL5, RADIUS_90
-from fkp.labels.formats.mtfl import read_mtfl
-from fkp.labels.formats.paths import read_path_csv
+from fkp.labels.reading import read_source
 from fkp.labels.store import Samples
 from fkp.labels.table import ReadOptions
 from fkp.learn.detector.canvas import Scene
@@ -193,7 +193,7 @@ def end_to_end(data: Path, samples: Samples, model: Model) -> None:
     """Detector, then network, on the frames of the test people, against both labels of them."""
     frames = data / "ytf68"
     people = set(samples.group[samples.split == "test"].tolist())
-    table = read_path_csv(
+    table = read_source(
         frames / "training_frames_keypoints.csv", ReadOptions(scheme=IBUG68, origin=1)
     )
     names = table.images or []

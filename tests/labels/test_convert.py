@@ -10,7 +10,8 @@ import pytest
 from fkp.errors import DataError, LabelError
 from fkp.keypoints import FKP4
 from fkp.labels.convert import convert
-from fkp.labels.prepare import PrepareConfig, prepare, read_source
+from fkp.labels.prepare import PrepareConfig, prepare
+from fkp.labels.reading import read_source
 from fkp.labels.store import Samples, read_samples
 from fkp.labels.table import ReadOptions
 from tests.helpers import fkp, write_kaggle, write_pictures

@@ -14,11 +14,12 @@ from fkp.errors import DataError, FkpError, LabelError
 from fkp.keypoints import FKP4, IBUG68, MTFL5, Scheme
 from fkp.labels import check
 from fkp.labels.cache import prepared
+from fkp.labels.columns import find_points
 from fkp.labels.cut import Progress
 from fkp.labels.prepare import PrepareConfig, PrepareReport, prepare
 from fkp.labels.split import merge_groups, persons_from_names, split_groups
 from fkp.labels.store import read_samples
-from fkp.labels.table import ReadOptions, find_points
+from fkp.labels.table import ReadOptions
 from tests.helpers import faces, label_frame, write_course, write_kaggle, write_pictures
 
 

@@ -11,7 +11,8 @@ from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.results import Output, TableFile
 from fkp.errors import LabelError
 from fkp.keypoints import FKP4, IBUG68, WFLW98, Faces
-from fkp.labels.prepare import PrepareConfig, prepare, read_source
+from fkp.labels.prepare import PrepareConfig, prepare
+from fkp.labels.reading import read_source
 from fkp.labels.store import read_samples
 from fkp.labels.table import ReadOptions
 from tests.helpers import write_pictures

@@ -8,9 +8,16 @@ import pytest
 
 from fkp.errors import LabelError
 from fkp.keypoints import FKP4, KAGGLE15
-from fkp.labels.formats.kaggle import parse_pixels, read_pixel_csv
-from fkp.labels.table import ReadOptions
+from fkp.labels.formats.kaggle import KAGGLE
+from fkp.labels.formats.pixels import parse_pixels
+from fkp.labels.source import Source
+from fkp.labels.table import LabelTable, ReadOptions
 from tests.helpers import faces, write_kaggle
+
+
+def read_pixel_csv(path: Path, options: ReadOptions) -> LabelTable:
+    assert KAGGLE.recognise(Source(path))
+    return KAGGLE.read(Source(path), options)
 
 
 def slow(text: bytes) -> list[int] | None:

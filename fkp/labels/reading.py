@@ -1,0 +1,118 @@
+"""From a label file or folder of any known form to its table of faces."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fkp.errors import LabelError, Setting
+from fkp.keypoints import Scheme
+from fkp.labels.cells import listed, shortened
+from fkp.labels.formats.base import Format
+from fkp.labels.formats.known import FORMATS
+from fkp.labels.plausible import see_units
+from fkp.labels.schemes import part_of
+from fkp.labels.sniff import what_is
+from fkp.labels.source import Source
+from fkp.labels.store import is_prepared
+from fkp.labels.table import LabelTable, ReadOptions
+
+_BINARY = ("an HDF5 file", "a Parquet file")
+"""Kinds of files that hold no text, of which some hold labels."""
+
+
+def read_source(path: Path, options: ReadOptions, form: str | None = None) -> LabelTable:
+    """Read a label file or folder in the format (a name of FORMATS) that it is seen, or said, to
+    have. Raises LabelError, or UndecidedError where a setting must say what the labels are.
+    """
+    try:
+        source = Source(path)
+        if not source.is_folder:
+            if not source.head.strip():
+                raise LabelError(f"{path}: the file is empty; expected labelled rows")
+            if is_prepared(path):
+                raise LabelError(
+                    f"{path}: is prepared already; give it to fkp train or fkp evaluate"
+                )
+        chosen = FORMATS[form] if form is not None else recognised(source)
+        return _meant(chosen.read(source, options), options)
+    except OSError as error:
+        raise LabelError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def recognised(source: Source) -> Format:
+    """The format of a source; LabelError says what it is where it is none."""
+    kind = "" if source.is_folder else what_is(source.head)
+    if kind and kind not in _BINARY:
+        raise LabelError(f"{source}: expected labels, got {kind}")
+    for form in FORMATS.values():
+        if form.recognise(source):
+            return form
+    raise _unknown(source, kind)
+
+
+def _unknown(source: Source, kind: str) -> LabelError:
+    """Why no format fits, in one sentence."""
+    if source.is_folder:
+        names = listed(
+            [n for n, form in FORMATS.items() if n in ("pts", "labelme", "yolo", "supervisely")]
+        )
+        return LabelError(
+            f"{source}: expected a label file, or a folder of {names} files; got a folder without"
+        )
+    if kind:
+        what = f"{kind}, but none of those that hold labels (DeepLabCut's, SLEAP's)"
+        return LabelError(f"{source}: expected labels, got {what}")
+    if source.starts_as_json:
+        members = listed(list(source.json.data)) if isinstance(source.json.data, dict) else "a list"
+        return LabelError(
+            f"{source}: expected labels of COCO, LabelMe, VIA, Label Studio or Supervisely, "
+            f"got JSON with {members}"
+        )
+    if source.xml_root or source.starts_as_xml:
+        root = source.xml.tag
+        return LabelError(
+            f"{source}: expected labels of dlib or CVAT, got XML of <{shortened(root)}>"
+        )
+    return LabelError(
+        f"{source} row 1: expected point columns <name>_x, <name>_y, x0, y0 or bare numbers, "
+        f"got {listed(source.cells.header)}",
+        Setting("columns", "PATTERN,...", "which columns hold the points"),
+    )
+
+
+def _meant(table: LabelTable, options: ReadOptions) -> LabelTable:
+    """The table with what its numbers and names mean: units, origin, sides; points that no row
+    labels are left out.
+    """
+    notes = list(table.notes)
+    units = table.units
+    if units is None or options.units is not None:
+        units, note = see_units(table.points, options, table.source)
+        notes += [note] if note else []
+    scheme, points = table.scheme, table.points
+    if (options.sides or ("viewer" if table.viewer else "subject")) == "viewer":
+        points = points[:, _mirror(scheme, table.source)]
+        notes.append("left and right are the viewer's: turned into the subject's")
+    labelled = np.asarray(np.isfinite(points).all(-1).any(0))
+    if labelled.any() and not labelled.all():
+        never = [name for name, known in zip(scheme.names, labelled, strict=True) if not known]
+        notes.append(f"no row has a label for {listed(never)}: left out")
+        scheme, points = part_of(scheme, np.flatnonzero(labelled).tolist()), points[:, labelled]
+    origin = table.origin if options.origin is None else options.origin
+    if options.origin:
+        notes.append(f"{options.origin:g} subtracted from every coordinate")
+    return replace(
+        table, units=units, origin=origin, y_up=bool(options.y_up), scheme=scheme, points=points,
+        viewer=False, notes=notes,
+    )  # fmt: skip
+
+
+def _mirror(scheme: Scheme, source: str) -> list[int]:
+    """The point whose place each point has where left and right are exchanged."""
+    if scheme.flip_order is None:
+        raise LabelError(
+            f"{source}: which points are left and right cannot be told from their names",
+            Setting("flip_pairs", "A:B,..."),
+        )
+    return list(scheme.flip_order)
