@@ -84,7 +84,9 @@ class Cells:
                     continue
             if i not in told:
                 told.add(i)
-                wanted = "a number" if not np.isfinite(values[k]) else f"at most {FARTHEST:.0f} pixels"
+                wanted = (
+                    "a number" if not np.isfinite(values[k]) else f"at most {FARTHEST:.0f} pixels"
+                )
                 reason = f'expected {wanted}, got "{shortened(cell)}"'
                 column = shortened(self.header[columns[j]])
                 complain(Rejected(self.source, int(self.rows[i]), column, reason))

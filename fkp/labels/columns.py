@@ -1,6 +1,7 @@
 """Which columns of a table hold which points."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -46,9 +47,9 @@ class PointColumns:
     numbered: bool
     others: tuple[str, ...] = ()
 
-    def scheme(self, options: ReadOptions) -> tuple[Scheme, "PointColumns"]:
-        """The scheme of these columns, and the columns in the scheme's order."""
-        scheme, order = find_scheme(self.names, options, self.numbered)
+    def scheme(self, options: ReadOptions, source: str) -> tuple[Scheme, "PointColumns"]:
+        """The scheme of these columns of a source, and the columns in the scheme's order."""
+        scheme, order = find_scheme(self.names, options, self.numbered, source)
         columns = tuple(self.columns[i] for i in order)
         return scheme, PointColumns(scheme.names, columns, False, self.others)
 
@@ -64,18 +65,24 @@ class PointColumns:
 
 
 def find_scheme(
-    names: Sequence[str], options: ReadOptions, numbered: bool
+    names: Sequence[str], options: ReadOptions, numbered: bool, source: str
 ) -> tuple[Scheme, list[int]]:
-    """The scheme of points with these names, and for each of its points the place among them."""
+    """The scheme of points with these names, and for each of its points the place among them.
+
+    Raises LabelError where these cannot be the points of a face.
+    """
     names = [" ".join(name.split()) for name in names]  # names become those of columns
     if numbered and all(name.isdigit() for name in names):
         names = [f"p{i}" for i in range(len(names))]
     if len(names) > MOST_POINTS:
-        raise LabelError(f"{len(names)} points, expected at most {MOST_POINTS} of a face")
+        raise LabelError(f"{source}: {len(names)} points, expected at most {MOST_POINTS}")
+    twice = [name for name, count in Counter(names).items() if count > 1 or not name]
+    if twice:
+        raise LabelError(f'{source}: expected points with different names, got "{twice[0]}" twice')
     if numbered and options.scheme is not None:
         if len(options.scheme) != len(names):
             raise LabelError(
-                f"scheme {options.scheme.name} has {len(options.scheme)} points, "
+                f"{source}: scheme {options.scheme.name} has {len(options.scheme)} points, "
                 f"the table {len(names)}"
             )
         return options.scheme, list(range(len(names)))

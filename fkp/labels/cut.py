@@ -108,7 +108,7 @@ def cut_crops(
         rejected=rejected,
         names=[(pictures.names[i] or "") if pictures else "" for i in kept],
         folder=pictures.folder if pictures else Path(),
-        notes=_counted([faces[i].note for i in kept]),
+        notes=[*(pictures.notes if pictures else ()), *_counted([faces[i].note for i in kept])],
     )
 
 

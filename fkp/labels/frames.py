@@ -9,6 +9,7 @@ from fkp.errors import ImageError, LabelError
 from fkp.files import replacing
 from fkp.labels.pictures import Pictures, find_pictures
 from fkp.labels.table import LabelTable, ReadOptions
+from fkp.vision.headers import look
 from fkp.vision.images import write_image
 from fkp.vision.video import Clip
 
@@ -27,20 +28,26 @@ def pictures_of(table: LabelTable, options: ReadOptions, folder: Path) -> Pictur
         return find_pictures(table, options)
     found = _found_or_none(table, options)
     names: list[str | None] = []
-    for i in range(len(table.rows)):
+    problems: dict[int, str] = {}
+    for i, (row, read) in enumerate(zip(table.rows.tolist(), held, strict=True)):
         path = found.path(i) if found else None
-        read = held[i]
         if path is None and read is not None:
-            path = folder / _file_name(f"{table.rows[i]}_{Path(table.images[i]).name}")
-            if not path.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                with replacing(path) as part:
-                    part.write_bytes(read())
-        names.append(None if path is None else str(path.resolve()))
-    problems = {
-        i: f"{table.images[i]}: no such file" for i, name in enumerate(names) if name is None
-    }
+            path = _write_file(folder, f"{row}_{Path(table.images[i]).stem}", read())
+        names.append(None if path is None else _below(folder, path))
+        if path is None:
+            problems[i] = f"{table.images[i]}: no such file"
     return Pictures(folder.resolve(), names, problems, found.notes if found else [])
+
+
+def _write_file(folder: Path, stem: str, data: bytes) -> Path:
+    """A picture file from its bytes."""
+    kind = look(data).kind
+    suffix = {"jpeg": ".jpg", "tiff": ".tif"}.get(kind, f".{kind or 'png'}")
+    path = folder / _file_name(f"{stem}{suffix}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        part.write_bytes(data)
+    return path
 
 
 def _found_or_none(table: LabelTable, options: ReadOptions) -> Pictures | None:
@@ -59,7 +66,7 @@ def _frames(table: LabelTable, options: ReadOptions, folder: Path) -> Pictures:
     wanted: dict[Path, set[int]] = defaultdict(set)
     for i, number in enumerate(frames):
         clip = clips.path(i)
-        if clip is not None:
+        if clip is not None and number >= 0:
             wanted[clip].add(number)
     stems = {clip: f"{k}_{clip.stem}" if k else clip.stem for k, clip in enumerate(wanted)}
     written = {
@@ -69,8 +76,10 @@ def _frames(table: LabelTable, options: ReadOptions, folder: Path) -> Pictures:
     problems = dict(clips.problems)
     for i, number in enumerate(frames):
         clip = clips.path(i)
-        path = written[clip].get(number) if clip is not None else None
-        names.append(None if path is None else path.name)
+        path = clip  # a picture
+        if clip is not None and number >= 0:
+            path = written[clip].get(number)
+        names.append(None if path is None else _below(folder, path))
         if path is None and clip is not None:
             problems[i] = f"{clip}: it has no frame {number} that can be read"
     notes = [*clips.notes, f"frames were written to {folder}"]
@@ -93,6 +102,12 @@ def _write_frames(clip: Path, wanted: set[int], folder: Path, stem: str) -> dict
     except ImageError as error:
         raise LabelError(f"{clip}: {error}") from error
     return written
+
+
+def _below(folder: Path, path: Path) -> str:
+    """A path from the folder; whole where it is not in it."""
+    whole, top = path.resolve(), folder.resolve()
+    return str(whole.relative_to(top) if whole.is_relative_to(top) else whole)
 
 
 def _file_name(name: str) -> str:

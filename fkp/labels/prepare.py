@@ -156,7 +156,8 @@ def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[li
     images = [(table.images or [])[i] for i in crops.kept]
     found, how = persons_from_names(images, config.group_pattern)
     if found is None:
-        return images, "not known: each picture counts as a person of its own"
+        what = "picture" if table.frames is None else "clip"
+        return images, f"not known: each {what} counts as a person of its own"
     return found, how
 
 

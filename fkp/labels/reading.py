@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from fkp.errors import LabelError, Setting
-from fkp.keypoints import Scheme
+from fkp.keypoints import MTFL5, Scheme
 from fkp.labels.cells import listed, shortened
+from fkp.labels.check import misfit
 from fkp.labels.formats.base import Format
 from fkp.labels.formats.known import FORMATS
 from fkp.labels.plausible import see_units
@@ -16,6 +17,12 @@ from fkp.labels.sniff import what_is
 from fkp.labels.source import Source
 from fkp.labels.store import is_prepared
 from fkp.labels.table import LabelTable, ReadOptions
+
+_FIVE = tuple(f"p{i}" for i in range(len(MTFL5)))
+"""Five points without names."""
+
+_FACE = 0.35
+"""A smaller misfit is that of a face."""
 
 _BINARY = ("an HDF5 file", "a Parquet file")
 """Kinds of files that hold no text, of which some hold labels."""
@@ -91,6 +98,10 @@ def _meant(table: LabelTable, options: ReadOptions) -> LabelTable:
         units, note = see_units(table.points, options, table.source)
         notes += [note] if note else []
     scheme, points = table.scheme, table.points
+    if scheme.names == _FIVE and options.flip_pairs is None:
+        if float(np.median(misfit(points, MTFL5))) < _FACE:
+            scheme = MTFL5
+            notes.append("the five points lie as eyes, nose tip and mouth corners do: named so")
     if (options.sides or ("viewer" if table.viewer else "subject")) == "viewer":
         points = points[:, _mirror(scheme, table.source)]
         notes.append("left and right are the viewer's: turned into the subject's")

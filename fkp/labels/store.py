@@ -231,7 +231,7 @@ def _schemes(path: Path, meta: dict[str, object]) -> tuple[Scheme, ...]:
     try:
         schemes = tuple(_scheme(said) for said in meta["schemes"])  # type: ignore[attr-defined]
     except (KeyError, TypeError, ValueError):
-        return (found.scheme(ReadOptions())[0],)
+        return (found.scheme(ReadOptions(), str(path))[0],)
     if set(joined(schemes).names) != set(found.names):
         raise DataError(
             f"{path}: its columns and those of its .json differ; prepare the data again"

@@ -71,7 +71,7 @@ class LabelTable:
         or None with `pixels`.
     pixels: (N, H, W) uint8 gray pictures, or None with `images`.
     persons: N names, or None where the source does not say who is in the picture.
-    frames: (N,) int, where `images` are clips: the frame, from 0.
+    frames: (N,) int, where some of `images` are clips: the frame, from 0; -1 of a picture.
     encoded: what gives the bytes of a row's picture file, where the source itself holds it.
     sizes_wh: (N, 2) width and height of the pictures as the source says them, NaN = it does not.
     units: one of UNITS. origin: what the centre of the first pixel has, after scaling to pixels.

@@ -117,7 +117,7 @@ class FaceList:
             raise LabelError(reason)
         all_names = list(names or dict.fromkeys(n for face in self._faces for n in _names(face)))
         if scheme is None:
-            scheme, order = find_scheme(all_names, self.options, numbered)
+            scheme, order = find_scheme(all_names, self.options, numbered, str(self.source))
         else:
             all_names, order = list(scheme.names), list(range(len(scheme)))
         wanted = [all_names[i] for i in order]

@@ -41,7 +41,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
     if cells.rejected:
         raise LabelError(f"{cells.rejected[0]}; the rows must match the pictures one by one")
     pixels, notes = read_array(path, len(cells))
-    scheme, columns = found.scheme(options)
+    scheme, columns = found.scheme(options, str(source))
     points, keep = read_points(cells, columns)
     cells = cells.take(keep)
     note = found.note(cells.header)
@@ -115,4 +115,4 @@ def _to_uint8(array: npt.NDArray[np.generic], path: Path) -> npt.NDArray[np.uint
     return np.rint(values * 255 if unit else values).astype(np.uint8)
 
 
-COURSE = Format("course", "a CSV of labels and an array of pictures (.npy)", _recognise, _read)
+COURSE = Format("course", "CSV of labels and an array of pictures (.npy)", _recognise, _read)

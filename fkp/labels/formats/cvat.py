@@ -119,4 +119,4 @@ def _places(shape: Element) -> list[Point]:
     return pairs(numbers)
 
 
-CVAT = Format("cvat", "CVAT's .xml for images or video", _recognise, _read)
+CVAT = Format("cvat", "CVAT's .xml, for images or video", _recognise, _read)

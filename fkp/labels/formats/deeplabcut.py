@@ -206,6 +206,6 @@ def _lines(
 
 
 DEEPLABCUT = Format(
-    "dlc", "DeepLabCut's CollectedData and predictions (.csv, .h5)", _recognise, _read, _write,
+    "dlc", "DeepLabCut's CollectedData or predictions (.csv, .h5)", _recognise, _read, _write,
     "CollectedData_fkp.csv",
 )  # fmt: skip

@@ -47,4 +47,4 @@ def _parts(box: Element) -> dict[str, Point]:
     return parts
 
 
-DLIB = Format("dlib", "dlib's and imglab's .xml", _recognise, _read)
+DLIB = Format("dlib", "dlib's or imglab's .xml", _recognise, _read)

@@ -121,7 +121,7 @@ def _table(
             pixels=stack, rejected=rejected, notes=notes, other=other_columns(text, None),
             form=KAGGLE.title,
         )  # fmt: skip
-    scheme, columns = found.scheme(options)
+    scheme, columns = found.scheme(options, source)
     text = _text_cells(cells, labels, source, rows, rejected)
     points, keep = read_points(text, columns, _plain_numbers(cells, labels))
     text = text.take(keep)
@@ -191,6 +191,6 @@ def _write(samples: Samples, output: Path) -> list[Rejected]:
 
 
 KAGGLE = Format(
-    "kaggle", "Kaggle's training.csv, with pixels in a column Image", _recognise, _read, _write,
+    "kaggle", "Kaggle's training.csv (pixels in a column Image)", _recognise, _read, _write,
     "kaggle.csv",
 )  # fmt: skip

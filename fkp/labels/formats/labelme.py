@@ -99,4 +99,4 @@ def _embedded(path: Path, value: JsonValue) -> Callable[[], bytes] | None:
     return read
 
 
-LABELME = Format("labelme", "LabelMe's .json files (a folder, or one)", _recognise, _read)
+LABELME = Format("labelme", "LabelMe's .json files (folder or file)", _recognise, _read)

@@ -190,7 +190,8 @@ def _read_layout(
         return [(float(x), float(y)) for x, y in own]
 
     faces = _read_lines(source, options, points)
-    return faces.table(form, scheme=scheme, numbered=True, notes=[f"read as {layout}"])
+    notes = [f"each line is {layout}"] if form == LIST.title else []
+    return faces.table(form, scheme=scheme, numbered=True, notes=notes)
 
 
 def _read_lines(
@@ -247,5 +248,5 @@ def _expanded(columns: Sequence[str]) -> list[str]:
     return names
 
 
-MTFL = Format("mtfl", "MTFL's training.txt: path x1 ... x5 y1 ... y5", _recognise_mtfl, _read_mtfl)
-LIST = Format("list", "a list without a header: a path and numbers in each line", _recognise, _read)
+MTFL = Format("mtfl", "MTFL's training.txt (path x1 ... x5 y1 ... y5)", _recognise_mtfl, _read_mtfl)
+LIST = Format("list", "list without a header (path and numbers)", _recognise, _read)

@@ -80,4 +80,4 @@ def _with_success(cells: Cells) -> Cells:
     return kept
 
 
-OPENFACE = Format("openface", "OpenFace 2's .csv, and fkp's openface.csv", _recognise, _read)
+OPENFACE = Format("openface", "OpenFace 2's .csv (and fkp's openface.csv)", _recognise, _read)

@@ -48,7 +48,7 @@ def read_cells_with_paths(
             f"got {listed(cells.header)}",
             Setting("columns", "PATTERN,...", "which columns hold the points"),
         )
-    scheme, columns = found.scheme(options)
+    scheme, columns = found.scheme(options, str(source))
     cells = _with_faces(cells, column)
     for name, limit in options.limits:
         cells = _within(cells, name, limit)
@@ -135,6 +135,6 @@ def _within(cells: Cells, column: str, limit: float) -> Cells:
 
 
 PATHS = Format(
-    "paths", "a CSV with picture paths and points: fkp's keypoints.csv, and others",
+    "paths", "CSV with picture paths (fkp's keypoints.csv and others)",
     _recognise_csv, _read_csv,
 )  # fmt: skip

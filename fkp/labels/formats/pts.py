@@ -7,7 +7,6 @@ import numpy as np
 
 from fkp.errors import LabelError
 from fkp.files import replace_text, replacing
-from fkp.keypoints import MTFL5
 from fkp.labels.formats.base import FaceList, Format, Point
 from fkp.labels.formats.out import picture_files
 from fkp.labels.source import Source, decode_text
@@ -26,20 +25,16 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
     """
     files = source.files(".pts") if source.is_folder else [source.path]
     faces = FaceList(source, options)
-    count = 0
     for number, path in enumerate(files, start=1):
         name = source.relative(path)
         try:
-            points = _points(path)
-            faces.add(number, name[: -len(path.suffix)], points)
-            count = len(points)
+            faces.add(number, name[: -len(path.suffix)], _points(path))
         except LabelError as error:
             faces.reject(number, f"{name}: {error}")
-    five = MTFL5 if count == len(MTFL5) and options.scheme is None else None
     notes = []
     if options.origin is None:
         notes.append("coordinates are taken to start at 0; iBUG's own files start at 1 (origin 1)")
-    return faces.table(PTS.title, scheme=five, numbered=True, notes=notes)
+    return faces.table(PTS.title, numbered=True, notes=notes)
 
 
 def _points(path: Path) -> list[Point]:
@@ -90,4 +85,4 @@ def _write(samples: Samples, output: Path) -> list[Rejected]:
     return rejected
 
 
-PTS = Format("pts", "iBUG .pts files (a folder, or one)", _recognise, _read, _write, "pts")
+PTS = Format("pts", "iBUG's .pts files (folder or file)", _recognise, _read, _write, "pts")

@@ -97,6 +97,6 @@ def _read_parquet(source: Source, options: ReadOptions) -> LabelTable:
 
 JSONL = Format("jsonl", "fkp's keypoints.jsonl", _recognise_jsonl, _read_jsonl)
 PARQUET = Format(
-    "parquet", "Parquet with picture paths and points: fkp's keypoints.parquet, and others",
+    "parquet", "Parquet with picture paths (fkp's keypoints.parquet and others)",
     _recognise_parquet, _read_parquet,
 )  # fmt: skip

@@ -111,10 +111,11 @@ def _nodes(metadata: JsonValue) -> list[list[str]]:
 
 def _video(value: JsonValue, file: Any) -> _Video:
     backend = value.get("backend") or value
-    files = backend.get("filenames") or backend.get("filename")
-    if files is not None and files.is_list():
+    named = [place.get(key) for key in ("filenames", "filename") for place in (backend, value)]
+    files = next((found for found in named if found is not None and found.is_list()), None)
+    if files is not None:
         return _Video("", tuple(item.text() for item in files.items()))
-    name = files.text() if files is not None else ""
+    name = next((found.text() for found in named if found is not None), "")
     dataset = backend.get("dataset")
     if dataset is not None and dataset.data and dataset.text() in file:
         where = dataset.text()
@@ -151,9 +152,9 @@ def _embedded(source: Source, dataset: str, at: int) -> bytes:
 
 
 def _read_analysis(source: Source, file: Any, options: ReadOptions) -> LabelTable:
-    """tracks: (T, 2, K, F) as written, or (F, K, 2, T)."""
+    """The points of each track in each frame of the clip."""
     names = strings(file["node_names"][:])
-    tracks = _tracks(np.asarray(file["tracks"][:], np.float64), len(names))
+    tracks = _tracks(file["tracks"], len(names))
     said = text_of(file["video_path"][()]) if "video_path" in file else ""
     clip = str(options.images) if options.images and options.images.is_file() else said
     if not clip:
@@ -161,19 +162,28 @@ def _read_analysis(source: Source, file: Any, options: ReadOptions) -> LabelTabl
             f"{source}: it does not name its clip", Setting("images", "CLIP.mp4", "the clip")
         )
     faces = FaceList(source, options)
-    for frame, track in np.argwhere(np.isfinite(tracks).any((1, 2))).tolist():
-        points = tracks[frame, :, :, track]
+    for frame, track in np.argwhere(np.isfinite(tracks).any((2, 3))).tolist():
+        points = tracks[frame, track]
         faces.add(frame + 1, clip, [(float(x), float(y)) for x, y in points], frame=frame)
     return faces.table(SLEAP.title, names)
 
 
-def _tracks(array: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
-    """(F, K, 2, T) from either order of axes."""
-    if array.ndim == 4 and array.shape[1:3] == (2, count):
-        return array.transpose(3, 2, 1, 0)
-    if array.ndim == 4 and array.shape[1:3] == (count, 2):
-        return array
+_ORDERS = (("track", "xy", "node", "frame"), ("frame", "node", "xy", "track"))
+"""The axes of tracks as SLEAP has written them, the first being the usual order."""
+
+
+def _tracks(tracks: Any, count: int) -> npt.NDArray[np.float64]:
+    """(F, T, K, 2) of `count` points, from the order of axes that the file says, or that fits."""
+    array = np.asarray(tracks[:], np.float64)
+    sizes = {"node": count, "xy": 2}
+    said = tracks.attrs.get("dims")
+    orders = [tuple(d.text() for d in JsonValue.parse(text_of(said)).items())] if said else _ORDERS
+    for order in orders:
+        if set(order) == set(_ORDERS[0]) and all(
+            sizes.get(name, size) == size for name, size in zip(order, array.shape, strict=False)
+        ):
+            return array.transpose([order.index(n) for n in ("frame", "track", "node", "xy")])
     raise LabelError(f"expected tracks of {count} points, got an array of {array.shape}")
 
 
-SLEAP = Format("sleap", "SLEAP's .slp and analysis .h5", _recognise, _read)
+SLEAP = Format("sleap", "SLEAP's .slp or analysis .h5", _recognise, _read)

@@ -114,4 +114,4 @@ def _graph(value: JsonValue, labels: dict[str, str]) -> Face:
     return face
 
 
-SUPERVISELY = Format("supervisely", "Supervisely projects", _recognise, _read)
+SUPERVISELY = Format("supervisely", "Supervisely project (folder)", _recognise, _read)

@@ -46,4 +46,4 @@ def _count(line: str) -> int:
     return len(match[1].split()) if match else 0
 
 
-WFLW = Format("wflw", "WFLW's lists of 98 points, with or without boxes (.txt)", _recognise, _read)
+WFLW = Format("wflw", "WFLW's lists of 98 points (.txt)", _recognise, _read)

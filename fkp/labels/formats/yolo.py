@@ -184,4 +184,4 @@ def _picture(path: Path, root: Path) -> str:
     return "/".join(parts)
 
 
-YOLO = Format("yolo", "YOLO pose folders, and fkp's yolo/", _recognise, _read)
+YOLO = Format("yolo", "YOLO pose folder (and fkp's yolo/)", _recognise, _read)
