@@ -21,7 +21,7 @@ MOST_COLUMNS = 20_000
 MISSING = frozenset({"", "nan", "na", "n/a", "#n/a", "null", "none", "-nan", "."})
 """Cells, in lower case, that say that there is no value: as pandas, R, Excel and SAS write it."""
 
-_DECIMAL_COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+")
+_DECIMAL_COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +124,8 @@ def read_cells(text: str, source: str, header: Sequence[str] | None = None) -> C
     The delimiter is what `sep=` in the first line says, or the comma, semicolon, tab or bar that
     the first line holds most often, or white space. header: the names, for a file without.
     """
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     first, _, rest = text.partition("\n")
     said = re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE)
     skipped = 1 if said else 0
@@ -144,6 +146,8 @@ def read_cells(text: str, source: str, header: Sequence[str] | None = None) -> C
     rows: list[int] = []
     cells: list[list[str]] = []
     for number, fields in lines:
+        if len(fields) == len(names) + 1 and not rows and not rejected:
+            names = ["", *names]  # R's write.table gives row names, and no name for them
         if len(fields) != len(names):
             reason = f"expected {len(names)} fields, got {len(fields)}"
             rejected.append(Rejected(source, number, "", reason))

@@ -18,12 +18,14 @@ MOST_POINTS = 2000
 _BY_COUNT = {len(scheme): scheme for scheme in (IBUG68, WFLW98)}
 """What numbered points are by their number."""
 
-_NO_POINT = re.compile(
-    r"(.*[_. -])?(b?box|bounding[_. -]?box|face[_. -]?rect|rect|roi|crop|gaze.*|(head[_. -]?)?pose|"
-    r"rotation|translation|scale|size|velocity)([_. -]?\d*)",
-    re.IGNORECASE,
+_NO_POINTS = frozenset(
+    {"box", "bbox", "boundingbox", "bounding", "rect", "facerect", "rectangle", "roi", "crop"}
+    | {"gaze", "pose", "headpose", "rotation", "translation", "angle", "scale", "size", "offset"}
+    | {"shift", "velocity", "resolution"}
 )
-"""Names of things with an x and a y that are no points of a face."""
+"""Words in the names of things with an x and a y that are no points of a face."""
+
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 _NAMED = (
     re.compile(r"(?P<name>.+)[_. -](?P<axis>[xXyY])"),
@@ -39,7 +41,7 @@ _COUNTED = re.compile(r"(.*?)(\d{1,9})")
 class PointColumns:
     """Which columns of a table hold which points: column indices (K, 2).
 
-    numbered: the points have numbers for names. others: points in other columns, not taken.
+    numbered: the points have numbers for names. others: pairs of columns that were not taken.
     """
 
     names: tuple[str, ...]
@@ -54,13 +56,13 @@ class PointColumns:
         return scheme, PointColumns(scheme.names, columns, False, self.others)
 
     def note(self, header: Sequence[str]) -> str:
-        """Which of several readings was taken; "" where there was one."""
+        """Which columns were not taken; "" where there are no others with an x and a y."""
         if not self.others:
             return ""
         (first, _), (last, _) = self.columns[0], self.columns[-1]
         return (
-            f"the points are taken from the {len(self.columns)} pairs of columns {header[first]} "
-            f"to {header[last]}, not from {listed(self.others, 3)}"
+            f"the points are taken from {len(self.columns)} pairs of columns, {header[first]} to "
+            f"{header[last]}, not from {listed(self.others, 3)}"
         )
 
 
@@ -137,11 +139,17 @@ def _by_name(index: dict[str, int], every: bool) -> list[PointColumns]:
 
 def _is_no_point(name: str, columns: AbstractSet[str]) -> bool:
     """Whether `<name>_x, <name>_y` is the corner of a box among these columns, or the like."""
-    return _NO_POINT.fullmatch(name) is not None or any(
+    return _says_no_point(name) or any(
         {f"{name}{s}{a}".lower(), f"{name}{s}{b}".lower()} <= columns
         for s in ("_", ".", " ", "-", "")
         for a, b in (("w", "h"), ("width", "height"))
     )
+
+
+def _says_no_point(name: str) -> bool:
+    """Whether a name has a word for something else than a point."""
+    words = [word.lower() for word in _WORDS.findall(name)]
+    return bool(_NO_POINTS & {*words, "".join(words)})
 
 
 def _by_number(index: dict[str, int], every: bool) -> list[PointColumns]:
@@ -149,7 +157,7 @@ def _by_number(index: dict[str, int], every: bool) -> list[PointColumns]:
     found: dict[tuple[bool, str], dict[int, dict[str, int]]] = {}
     for name, i in index.items():
         match = _NUMBERED.fullmatch(name)
-        if match and (every or not _NO_POINT.fullmatch(match["prefix"].strip("_. -") or "p")):
+        if match and (every or not _says_no_point(match["prefix"])):
             numbers = found.setdefault((match["axis"].isupper(), match["prefix"]), {})
             numbers.setdefault(int(match["number"]), {})[match["axis"].lower()] = i
     readings = []

@@ -11,6 +11,9 @@ from fkp.labels.table import LabelTable, ReadOptions
 MOST = 0.5
 """A fault that more than this share of the rows have is one of the source, not of the rows."""
 
+SOME = 0.2
+"""A row has several points outside where more than this share are."""
+
 FAR = 1.0
 """A point farther outside its picture than so many of the picture's sides is no slip."""
 
@@ -78,7 +81,7 @@ def check_source(
     if len(labels) == 0:
         return
     _check_outside(table, labels, sizes_wh)
-    _check_percent(table, labels, sizes_wh, options)
+    _check_corner(table, labels, sizes_wh, options)
     if len(labels) > 1:
         _check_heaps(table, labels)
         _check_axes(table, labels)
@@ -86,19 +89,21 @@ def check_source(
 
 
 def _check_outside(table: LabelTable, labels: FloatArray, sizes_wh: FloatArray) -> None:
-    """Most rows have most points outside their pictures."""
+    """Most rows have several points outside their pictures."""
     share = _outside_share(labels, sizes_wh)
-    bad = share > MOST
+    bad = share > SOME
     if bad.mean() <= MOST:
         return
     width, height = sizes_wh[bad][0]
-    point = next(p for p in labels[bad][0] if np.isfinite(p).all())
+    outside = [p for p in labels[bad][0] if np.isfinite(p).all()]
+    point = max(outside, key=lambda p: float((p / (width, height)).max()))
     what = (
-        f"{table.source}: in {bad.sum()} of {len(labels)} rows most points lie outside the picture "
+        f"{table.source}: in {bad.sum()} of {len(labels)} rows points lie outside the picture "
         f"(such as {point[0]:.6g}, {point[1]:.6g} in one of {width:g} x {height:g})"
     )
     for power in (1, 2, 3, 4, 5, 6):
-        if (_outside_share(labels / 10**power, sizes_wh) <= 0.1).mean() > 0.8:
+        lost = (share > 0.9).mean() > MOST
+        if lost and (_outside_share(labels / 10**power, sizes_wh) <= SOME).mean() > 0.8:
             raise LabelError(
                 f"{what}: as if decimal points were lost, since divided by {10**power} they would "
                 "lie inside; write the table anew with its decimal points"
@@ -118,19 +123,27 @@ def _outside_share(labels: FloatArray, sizes_wh: FloatArray) -> npt.NDArray[np.f
     return np.asarray(outside.sum(1) / np.maximum(count, 1))
 
 
-def _check_percent(
+def _check_corner(
     table: LabelTable, labels: FloatArray, sizes_wh: FloatArray, options: ReadOptions
 ) -> None:
-    """All labels of large pictures end at 100."""
-    if options.units is not None or table.units != "pixels" or len(labels) < 3:
+    """All labels lie near the upper left corner: per cent, or pixels of smaller copies."""
+    if options.units is not None or table.units != "pixels":
         return
     high = np.nanmax(labels)
-    if sizes_wh.min() >= LARGE and high <= 100 and np.nanmin(labels) >= 0 and high > 20:
+    if len(labels) >= 3 and sizes_wh.min() >= LARGE and 20 < high <= 100:
         raise UndecidedError(
-            f"{table.source}: all labels lie between 0 and 100, though the pictures have "
+            f"{table.source}: all labels lie below 100, though the pictures have "
             f"{sizes_wh.min():g} pixels and more: they look like per cent of the pictures' sides",
             Setting("units", "percent"),
             Setting("units", "pixels", "as they are"),
+        )
+    reach = np.nanmax(labels / sizes_wh[:, None], axis=(1, 2))
+    if len(labels) >= 10 and np.quantile(reach, 0.95) < 0.52:
+        raise UndecidedError(
+            f"{table.source}: all labels lie in the upper left quarter of their pictures: they "
+            "look like those of copies half as large, or smaller",
+            Setting("images", "FOLDER", "where the right pictures are"),
+            Setting("units", "pixels", "the labels are right as they are"),
         )
 
 

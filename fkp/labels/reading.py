@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from fkp.errors import LabelError, Setting
 from fkp.keypoints import MTFL5, Scheme
-from fkp.labels.cells import listed, shortened
+from fkp.labels.cells import is_missing, listed, shortened, to_numbers
 from fkp.labels.check import misfit
 from fkp.labels.formats.base import Format
 from fkp.labels.formats.known import FORMATS
@@ -16,7 +17,7 @@ from fkp.labels.schemes import part_of
 from fkp.labels.sniff import what_is
 from fkp.labels.source import Source
 from fkp.labels.store import is_prepared
-from fkp.labels.table import LabelTable, ReadOptions
+from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
 _FIVE = tuple(f"p{i}" for i in range(len(MTFL5)))
 """Five points without names."""
@@ -30,10 +31,12 @@ _BINARY = ("an HDF5 file", "a Parquet file")
 
 def read_source(path: Path, options: ReadOptions, form: str | None = None) -> LabelTable:
     """Read a label file or folder in the format (a name of FORMATS) that it is seen, or said, to
-    have. Raises LabelError, or UndecidedError where a setting must say what the labels are.
+    have; of the folder of a run of annotate, its table.
+
+    Raises LabelError, or UndecidedError where a setting must say what the labels are.
     """
     try:
-        source = Source(path)
+        source = Source(_table_of_run(path))
         if not source.is_folder:
             if not source.head.strip():
                 raise LabelError(f"{path}: the file is empty; expected labelled rows")
@@ -42,9 +45,20 @@ def read_source(path: Path, options: ReadOptions, form: str | None = None) -> La
                     f"{path}: is prepared already; give it to fkp train or fkp evaluate"
                 )
         chosen = FORMATS[form] if form is not None else recognised(source)
+        for name in ("category", "columns"):
+            if getattr(options, name) and name not in chosen.settings:
+                raise LabelError(f"{path}: read as {chosen.title}, which has no {name} to choose")
         return _meant(chosen.read(source, options), options)
     except OSError as error:
         raise LabelError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _table_of_run(path: Path) -> Path:
+    """The table in the folder of a run of annotate; any other path as it is."""
+    if not (path / "run.json").is_file():
+        return path
+    tables = (path / f"keypoints.{suffix}" for suffix in ("csv", "parquet", "jsonl"))
+    return next((table for table in tables if table.is_file()), path)
 
 
 def recognised(source: Source) -> Format:
@@ -89,19 +103,22 @@ def _unknown(source: Source, kind: str) -> LabelError:
 
 
 def _meant(table: LabelTable, options: ReadOptions) -> LabelTable:
-    """The table with what its numbers and names mean: units, origin, sides; points that no row
-    labels are left out.
+    """The table with what its numbers and names mean: missing points, units, origin, sides. Rows
+    over a limit and points that no row labels are left out.
     """
+    for column, limit in options.limits:
+        table = _within(table, column, limit)
     notes = list(table.notes)
+    scheme, points, note = _without_placeholders(table, options)
+    notes += [note] if note else []
     units = table.units
     if units is None or options.units is not None:
-        units, note = see_units(table.points, options, table.source)
+        units, note = see_units(points, options, table.source)
         notes += [note] if note else []
-    scheme, points = table.scheme, table.points
-    if scheme.names == _FIVE and options.flip_pairs is None:
-        if float(np.median(misfit(points, MTFL5))) < _FACE:
-            scheme = MTFL5
-            notes.append("the five points lie as eyes, nose tip and mouth corners do: named so")
+    five = scheme.names == _FIVE and options.flip_pairs is None
+    if five and float(np.median(misfit(points, MTFL5))) < _FACE:
+        scheme = MTFL5
+        notes.append("the five points lie as eyes, nose tip and mouth corners do: named so")
     if (options.sides or ("viewer" if table.viewer else "subject")) == "viewer":
         points = points[:, _mirror(scheme, table.source)]
         notes.append("left and right are the viewer's: turned into the subject's")
@@ -117,6 +134,45 @@ def _meant(table: LabelTable, options: ReadOptions) -> LabelTable:
         table, units=units, origin=origin, y_up=bool(options.y_up), scheme=scheme, points=points,
         viewer=False, notes=notes,
     )  # fmt: skip
+
+
+def _within(table: LabelTable, column: str, limit: float) -> LabelTable:
+    """Rows whose number in a further column is at most `limit`; empty cells are within."""
+    if column not in table.other:
+        known = listed(list(table.other)) or "none"
+        raise LabelError(f"{table.source}: no column {column} to limit; further columns: {known}")
+    cells = table.other[column]
+    values = to_numbers(cells)
+    keep = np.ones(len(cells), bool)
+    for i, (cell, value) in enumerate(zip(cells, values.tolist(), strict=True)):
+        reason = ""
+        if value > limit:
+            reason = f"{value:g} is over {limit:g}"
+        elif np.isnan(value) and not is_missing(cell):
+            reason = f'expected a number, got "{shortened(cell)}"'
+        if reason:
+            keep[i] = False
+            row, malformed = int(table.rows[i]), bool(np.isnan(value))
+            table.rejected.append(Rejected(table.source, row, column, reason, malformed))
+    if not keep.any():
+        raise LabelError(f"no row can be used; the first: {table.rejected[0]}")
+    return table.take(keep)
+
+
+def _without_placeholders(
+    table: LabelTable, options: ReadOptions
+) -> tuple[Scheme, npt.NDArray[np.float64], str]:
+    """The scheme, the points without those at exactly 0, 0 or -1, -1, by which many tools say that
+    there is none, and a note.
+    """
+    points = table.points
+    if options.units == "signed":
+        return table.scheme, points, ""
+    empty = (points == 0).all(-1) | (points == -1).all(-1)
+    if not empty.any():
+        return table.scheme, points, ""
+    note = f"{empty.sum()} points at exactly 0, 0 or -1, -1 are taken as missing"
+    return table.scheme, np.where(empty[..., None], np.nan, points), note
 
 
 def _mirror(scheme: Scheme, source: str) -> list[int]:

@@ -1,8 +1,9 @@
 """What every reader of a foreign format returns, and what a user may say about a source."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -113,6 +114,26 @@ class LabelTable:
                 raise ValueError(f"{name}: expected {n}, got {len(value)}")
         if (self.images is None) == (self.pixels is None):
             raise ValueError("a label table has either images or pixels")
+
+    def take(self, keep: npt.NDArray[np.bool_]) -> "LabelTable":
+        """The rows that `keep` (N,) marks."""
+        at = np.flatnonzero(keep).tolist()
+
+        def some(values: list[Any] | None) -> list[Any] | None:
+            return None if values is None else [values[i] for i in at]
+
+        return replace(
+            self,
+            points=self.points[keep],
+            rows=self.rows[keep],
+            images=some(self.images),
+            pixels=None if self.pixels is None else self.pixels[keep],
+            persons=some(self.persons),
+            frames=None if self.frames is None else self.frames[keep],
+            encoded=some(self.encoded),
+            sizes_wh=None if self.sizes_wh is None else self.sizes_wh[keep],
+            other={name: [cells[i] for i in at] for name, cells in self.other.items()},
+        )
 
     def said_size(self, i: int) -> tuple[float, float] | None:
         """Width and height of row i's picture by the source, None where it does not say."""

@@ -17,6 +17,9 @@ from fkp.labels.store import Samples
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
 Point = tuple[float, float]
+CATEGORY, COLUMNS = frozenset({"category"}), frozenset({"columns"})
+"""Settings that some formats know."""
+
 MISSING: Point = (float("nan"), float("nan"))
 
 
@@ -28,7 +31,7 @@ class Format:
     recognise: whether a file or folder is of this form; it looks as little as it can.
     read: all labelled faces; raises LabelError where there is none.
     write: writes a data set to a file or folder and returns the rows that have no place in it.
-    output: the name of what is written.
+    output: the name of what is written. settings: which of `category` and `columns` it knows.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Format:
     read: Callable[[Source, ReadOptions], LabelTable]
     write: Callable[[Samples, Path], list[Rejected]] | None = None
     output: str = ""
+    settings: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

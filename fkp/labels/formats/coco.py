@@ -10,7 +10,7 @@ from fkp.errors import LabelError, Setting, UndecidedError
 from fkp.files import replace_text
 from fkp.json_values import JsonError, JsonValue
 from fkp.labels.cells import FARTHEST, listed
-from fkp.labels.formats.base import MISSING, FaceList, Format, NoLabelsError, Point
+from fkp.labels.formats.base import CATEGORY, MISSING, FaceList, Format, NoLabelsError, Point
 from fkp.labels.formats.out import PictureFiles, picture_files, relative_to
 from fkp.labels.source import Source
 from fkp.labels.store import Samples
@@ -169,4 +169,7 @@ def _annotation(
     }
 
 
-COCO = Format("coco", "COCO keypoints (.json)", _recognise, _read, _write, "coco.json")
+COCO = Format(
+    "coco", "COCO keypoints (.json)", _recognise, _read, _write, "coco.json",
+    settings=CATEGORY,
+)  # fmt: skip

@@ -9,7 +9,7 @@ from fkp.errors import LabelError
 from fkp.labels.arrays import load_array
 from fkp.labels.cells import listed
 from fkp.labels.columns import find_points
-from fkp.labels.formats.base import Format
+from fkp.labels.formats.base import COLUMNS, Format
 from fkp.labels.formats.points import other_columns, persons_column, read_points
 from fkp.labels.source import Source
 from fkp.labels.store import is_prepared
@@ -115,4 +115,10 @@ def _to_uint8(array: npt.NDArray[np.generic], path: Path) -> npt.NDArray[np.uint
     return np.rint(values * 255 if unit else values).astype(np.uint8)
 
 
-COURSE = Format("course", "CSV of labels and an array of pictures (.npy)", _recognise, _read)
+COURSE = Format(
+    "course",
+    "CSV of labels and an array of pictures (.npy)",
+    _recognise,
+    _read,
+    settings=COLUMNS,
+)

@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element
 
 from fkp.errors import LabelError
 from fkp.labels.formats.base import (
+    CATEGORY,
     MISSING,
     FaceList,
     Format,
@@ -119,4 +120,4 @@ def _places(shape: Element) -> list[Point]:
     return pairs(numbers)
 
 
-CVAT = Format("cvat", "CVAT's .xml, for images or video", _recognise, _read)
+CVAT = Format("cvat", "CVAT's .xml, for images or video", _recognise, _read, settings=CATEGORY)

@@ -14,7 +14,15 @@ import numpy.typing as npt
 from fkp.errors import LabelError, Setting
 from fkp.files import replacing
 from fkp.labels.cells import is_missing, listed
-from fkp.labels.formats.base import MISSING, FaceList, Format, NoLabelsError, Point, floats
+from fkp.labels.formats.base import (
+    CATEGORY,
+    MISSING,
+    FaceList,
+    Format,
+    NoLabelsError,
+    Point,
+    floats,
+)
 from fkp.labels.formats.hdf5 import is_hdf5, open_hdf5
 from fkp.labels.formats.out import cell, picture_files, relative_to
 from fkp.labels.formats.pandas_hdf5 import find_frame, read_frame
@@ -207,5 +215,5 @@ def _lines(
 
 DEEPLABCUT = Format(
     "dlc", "DeepLabCut's CollectedData or predictions (.csv, .h5)", _recognise, _read, _write,
-    "CollectedData_fkp.csv",
+    "CollectedData_fkp.csv", settings=CATEGORY,
 )  # fmt: skip

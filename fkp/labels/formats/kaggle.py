@@ -19,7 +19,7 @@ from fkp.files import replacing
 from fkp.keypoints import KAGGLE15
 from fkp.labels.cells import FARTHEST, Cells, check_columns
 from fkp.labels.columns import find_points
-from fkp.labels.formats.base import Format
+from fkp.labels.formats.base import COLUMNS, Format
 from fkp.labels.formats.out import cell
 from fkp.labels.formats.pixels import parse_pixels, to_gray
 from fkp.labels.formats.points import other_columns, persons_column, read_points
@@ -192,5 +192,5 @@ def _write(samples: Samples, output: Path) -> list[Rejected]:
 
 KAGGLE = Format(
     "kaggle", "Kaggle's training.csv (pixels in a column Image)", _recognise, _read, _write,
-    "kaggle.csv",
+    "kaggle.csv", settings=COLUMNS,
 )  # fmt: skip

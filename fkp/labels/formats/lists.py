@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import LabelError, Setting, UndecidedError
-from fkp.keypoints import IBUG68, MTFL5, WFLW98, Scheme
+from fkp.keypoints import IBUG68, MTFL5, WFLW98
 from fkp.labels.cells import shortened
 from fkp.labels.check import misfit
 from fkp.labels.columns import find_points
-from fkp.labels.formats.base import FaceList, Format, Point, floats
+from fkp.labels.formats.base import COLUMNS, FaceList, Format, Point, floats
 from fkp.labels.source import Source
 from fkp.labels.table import LabelTable, ReadOptions
 
@@ -25,8 +25,10 @@ _LINE = re.compile(
     rf'\s*"?(?P<path>{_PATH})"?(?P<rest>(?:[\s,;]+[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)+)[\s,;]*'
 )
 
-_EXTRA = 4
-"""A box, or MTFL's attributes."""
+_EXTRA = 8
+"""So many numbers at most are no points: a box, a count, attributes."""
+
+_BOX, _ATTRIBUTES = 4, 4
 
 _LOOK = 200
 """So many lines decide how a list is read."""
@@ -40,11 +42,14 @@ _NO_FACE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the numbers of a line are points. skip: numbers in front; turn: x and y in turn."""
+    """How the numbers of a line are points: `skip` numbers in front, `count` points, with x and y
+    in turn or all x first, and `rest` numbers after them.
+    """
 
     count: int
-    skip: int
-    turn: bool
+    skip: int = 0
+    rest: int = 0
+    turn: bool = True
 
     def points(self, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """(N, C) numbers as (N, K, 2) points."""
@@ -56,7 +61,8 @@ class Layout:
     def __str__(self) -> str:
         k = self.count
         order = f"x1 y1 x2 y2 ... y{k}" if self.turn else f"x1 ... x{k} y1 ... y{k}"
-        return f"path{' box' if self.skip else ''} {order}"
+        before = "" if not self.skip else " box" if self.skip == _BOX else f" ({self.skip} others)"
+        return f"path{before} {order}{f' ({self.rest} others)' if self.rest else ''}"
 
 
 def _split(line: str) -> tuple[str, list[str]] | None:
@@ -77,10 +83,9 @@ def _recognise_mtfl(source: Source) -> bool:
     if not _recognise(source):
         return False
     numbers = _numbers(source.first_lines)
-    if numbers.shape[1] not in (10, 14):
-        return False
-    layout = _chosen(numbers, _layouts(numbers.shape[1]), MTFL5)
-    return layout == Layout(5, 0, turn=False)
+    return _chosen(numbers, ReadOptions()) in (
+        Layout(5, turn=False), Layout(5, rest=_ATTRIBUTES, turn=False),
+    )  # fmt: skip
 
 
 def _numbers(lines: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -90,47 +95,41 @@ def _numbers(lines: Sequence[str]) -> npt.NDArray[np.float64]:
     return np.array([floats(words) for _, words in split if len(words) == count])
 
 
-def _layouts(count: int) -> list[Layout]:
-    """How so many numbers can be points."""
-    layouts = []
-    for extra in (0, _EXTRA):
-        if (count - extra) % 2 == 0 and count - extra >= 4:
-            k = (count - extra) // 2
-            skips = sorted({0, extra})
-            layouts += [Layout(k, skip, turn) for skip in skips for turn in (True, False)]
-    return layouts
+def _chosen(numbers: npt.NDArray[np.float64], options: ReadOptions) -> Layout | None:
+    """The one reading in which the numbers are faces; None where there is not one alone."""
+    count = numbers.shape[1]
+    schemes = [options.scheme] if options.scheme else [MTFL5, IBUG68, WFLW98]
+    layouts = [
+        (Layout(len(scheme), skip, count - skip - 2 * len(scheme), turn), scheme)
+        for scheme in schemes
+        for skip in range(min(_EXTRA, count - 2 * len(scheme)) + 1)
+        for turn in (True, False)
+        if count - 2 * len(scheme) <= _EXTRA
+    ]
+    if not layouts:
+        return _smallest(numbers)
+    misfits = [float(np.median(misfit(own.points(numbers), scheme))) for own, scheme in layouts]
+    order = np.argsort(misfits)
+    best = misfits[order[0]]
+    clear = len(order) == 1 or best < _CLEAR * misfits[order[1]]
+    return layouts[int(order[0])][0] if clear and best < _NO_FACE else None
 
 
-def _scheme(count: int, options: ReadOptions) -> Scheme | None:
-    if options.scheme is not None:
-        return options.scheme if len(options.scheme) == count else None
-    return {len(s): s for s in (MTFL5, IBUG68, WFLW98)}.get(count)
-
-
-def _chosen(
-    numbers: npt.NDArray[np.float64], layouts: Sequence[Layout], scheme: Scheme | None
-) -> Layout | None:
-    """The one reading in which the numbers are faces; None where there is not one alone.
-
-    Where the points are known, they have the shape of a face. Otherwise four numbers in front are a
-    box if the points lie in it, and the faces are clearly the smallest: x and y mixed up spread
-    over the whole picture.
+def _smallest(numbers: npt.NDArray[np.float64]) -> Layout | None:
+    """The reading of unknown points in which faces are clearly the smallest: x and y mixed up
+    spread over the whole picture. Four numbers in front are a box if the points lie in it.
     """
-    if scheme is not None:
-        ranked = [own for own in layouts if own.count == len(scheme)]
-        misfits = [float(np.median(misfit(own.points(numbers), scheme))) for own in ranked]
-        order = np.argsort(misfits)
-        best = misfits[order[0]]
-        clear = len(order) == 1 or best < _CLEAR * misfits[order[1]]
-        return ranked[int(order[0])] if clear and best < _NO_FACE else None
-    every = max(own.count for own in layouts)
-    boxed = [own for own in layouts if own.skip and _in_box(numbers, own.points(numbers))]
-    ranked = boxed or [own for own in layouts if own.count == every]
-    sizes = [float(np.median(np.ptp(own.points(numbers), axis=1).max(-1))) for own in ranked]
+    count = numbers.shape[1]
+    if count % 2:
+        return None
+    layouts = [Layout((count - _BOX) // 2, _BOX, turn=turn) for turn in (True, False)]
+    layouts = [own for own in layouts if own.count > 1 and _in_box(numbers, own.points(numbers))]
+    layouts = layouts or [Layout(count // 2, turn=turn) for turn in (True, False)]
+    sizes = [float(np.median(np.ptp(own.points(numbers), axis=1).max(-1))) for own in layouts]
     order = np.argsort(sizes)
     if len(order) > 1 and sizes[order[0]] > _CLEAR * sizes[order[1]]:
         return None
-    return ranked[int(order[0])]
+    return layouts[int(order[0])]
 
 
 def _in_box(numbers: npt.NDArray[np.float64], points: npt.NDArray[np.float64]) -> bool:
@@ -152,9 +151,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
     if options.columns:
         return _read_columns(source, options)
     numbers = _numbers(source.first_lines)
-    layouts = _layouts(numbers.shape[1])
-    schemes = [s for own in layouts if (s := _scheme(own.count, options)) is not None]
-    layout = _chosen(numbers, layouts, schemes[0] if schemes else None)
+    layout = _chosen(numbers, options)
     if layout is None:
         first = shortened(source.first_lines[0], 80)
         raise UndecidedError(
@@ -164,7 +161,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
                 "columns", "image,NAME_x,NAME_y,...", "the names of all columns; -*4 skips four"
             ),
         )
-    return _read_layout(source, options, LIST.title, layout, _scheme(layout.count, options))
+    return _read_layout(source, options, LIST.title, layout)
 
 
 def _read_mtfl(source: Source, options: ReadOptions) -> LabelTable:
@@ -172,13 +169,15 @@ def _read_mtfl(source: Source, options: ReadOptions) -> LabelTable:
 
     The original files have four attributes after the ten coordinates; they are not used.
     """
-    return _read_layout(source, options, MTFL.title, Layout(5, 0, turn=False), MTFL5)
+    if options.columns:
+        return _read_columns(source, options)
+    return _read_layout(source, options, MTFL.title, Layout(5, turn=False))
 
 
-def _read_layout(
-    source: Source, options: ReadOptions, form: str, layout: Layout, scheme: Scheme | None
-) -> LabelTable:
-    counts = {layout.skip + 2 * layout.count, 2 * layout.count + _EXTRA}
+def _read_layout(source: Source, options: ReadOptions, form: str, layout: Layout) -> LabelTable:
+    counts = {layout.skip + 2 * layout.count + layout.rest}
+    if form == MTFL.title:
+        counts.add(2 * layout.count + _ATTRIBUTES)
 
     def points(words: Sequence[str]) -> list[Point]:
         if len(words) not in counts:
@@ -190,6 +189,8 @@ def _read_layout(
         return [(float(x), float(y)) for x, y in own]
 
     faces = _read_lines(source, options, points)
+    known = (MTFL5, IBUG68, WFLW98) if options.scheme is None else (options.scheme,)
+    scheme = next((s for s in known if len(s) == layout.count), None)
     notes = [f"each line is {layout}"] if form == LIST.title else []
     return faces.table(form, scheme=scheme, numbered=True, notes=notes)
 
@@ -248,5 +249,17 @@ def _expanded(columns: Sequence[str]) -> list[str]:
     return names
 
 
-MTFL = Format("mtfl", "MTFL's training.txt (path x1 ... x5 y1 ... y5)", _recognise_mtfl, _read_mtfl)
-LIST = Format("list", "list without a header (path and numbers)", _recognise, _read)
+MTFL = Format(
+    "mtfl",
+    "MTFL's training.txt (path x1 ... x5 y1 ... y5)",
+    _recognise_mtfl,
+    _read_mtfl,
+    settings=COLUMNS,
+)
+LIST = Format(
+    "list",
+    "list without a header (path and numbers)",
+    _recognise,
+    _read,
+    settings=COLUMNS,
+)

@@ -8,8 +8,8 @@ from fkp.errors import LabelError
 from fkp.keypoints import IBUG68
 from fkp.labels.cells import Cells
 from fkp.labels.columns import PointColumns
-from fkp.labels.formats.base import Format
-from fkp.labels.formats.paths import find_paths
+from fkp.labels.formats.base import COLUMNS, Format
+from fkp.labels.formats.paths import find_paths, read_cells_with_paths
 from fkp.labels.formats.points import other_columns, persons_column, read_points
 from fkp.labels.source import Source
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
@@ -36,6 +36,8 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
     it has frames, the clip) of its own name.
     """
     cells = source.cells
+    if options.columns:
+        return read_cells_with_paths(source, cells, options, OPENFACE.title)
     index = {name: i for i, name in enumerate(cells.header)}
     if not all(name in index for pair in _POINTS for name in pair):
         raise LabelError(f"{source}: expected the columns x_0 to y_67 of OpenFace")
@@ -80,4 +82,10 @@ def _with_success(cells: Cells) -> Cells:
     return kept
 
 
-OPENFACE = Format("openface", "OpenFace 2's .csv (and fkp's openface.csv)", _recognise, _read)
+OPENFACE = Format(
+    "openface",
+    "OpenFace 2's .csv (and fkp's openface.csv)",
+    _recognise,
+    _read,
+    settings=COLUMNS,
+)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from fkp.errors import LabelError, Setting
 from fkp.labels.cells import Cells, listed
 from fkp.labels.columns import find_points
-from fkp.labels.formats.base import Format
+from fkp.labels.formats.base import COLUMNS, Format
 from fkp.labels.formats.points import other_columns, persons_column, read_points
 from fkp.labels.source import Source
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
@@ -50,8 +50,6 @@ def read_cells_with_paths(
         )
     scheme, columns = found.scheme(options, str(source))
     cells = _with_faces(cells, column)
-    for name, limit in options.limits:
-        cells = _within(cells, name, limit)
     points, keep = read_points(cells, columns)
     cells = cells.take(keep)
     note = found.note(cells.header)
@@ -122,19 +120,7 @@ def _sizes(cells: Cells) -> npt.NDArray[np.float64] | None:
     return np.where((sizes > 0).all(1, keepdims=True), sizes, np.nan)
 
 
-def _within(cells: Cells, column: str, limit: float) -> Cells:
-    """Rows whose number in `column` is at most `limit`; empty cells are within."""
-    if column not in cells.header:
-        raise LabelError(f"{cells.source}: there is no column {column} to limit")
-    values = cells.numbers([cells.header.index(column)], cells.rejected.append)[:, 0]
-    above = values > limit
-    for row, value in zip(cells.rows[above], values[above], strict=True):
-        reason = f"{value:g} is over {limit:g}"
-        cells.rejected.append(Rejected(cells.source, int(row), column, reason, False))
-    return cells.take(~above)
-
-
 PATHS = Format(
     "paths", "CSV with picture paths (fkp's keypoints.csv and others)",
-    _recognise_csv, _read_csv,
+    _recognise_csv, _read_csv, settings=COLUMNS,
 )  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 from fkp.errors import LabelError
 from fkp.json_values import JsonError, JsonValue
 from fkp.labels.cells import Cells
-from fkp.labels.formats.base import Format
+from fkp.labels.formats.base import COLUMNS, Format
 from fkp.labels.formats.paths import read_cells_with_paths
 from fkp.labels.source import Source
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
@@ -95,8 +95,8 @@ def _read_parquet(source: Source, options: ReadOptions) -> LabelTable:
     return read_cells_with_paths(source, cells, options, PARQUET.title)
 
 
-JSONL = Format("jsonl", "fkp's keypoints.jsonl", _recognise_jsonl, _read_jsonl)
+JSONL = Format("jsonl", "fkp's keypoints.jsonl", _recognise_jsonl, _read_jsonl, settings=COLUMNS)
 PARQUET = Format(
     "parquet", "Parquet with picture paths (fkp's keypoints.parquet and others)",
-    _recognise_parquet, _read_parquet,
+    _recognise_parquet, _read_parquet, settings=COLUMNS,
 )  # fmt: skip

@@ -5,7 +5,15 @@ from pathlib import Path
 from fkp.errors import LabelError
 from fkp.json_values import JsonError, JsonValue
 from fkp.labels.cells import FARTHEST
-from fkp.labels.formats.base import MISSING, FaceList, Format, NoLabelsError, Point, point_of
+from fkp.labels.formats.base import (
+    CATEGORY,
+    MISSING,
+    FaceList,
+    Format,
+    NoLabelsError,
+    Point,
+    point_of,
+)
 from fkp.labels.source import Source
 from fkp.labels.table import LabelTable, ReadOptions
 
@@ -114,4 +122,10 @@ def _graph(value: JsonValue, labels: dict[str, str]) -> Face:
     return face
 
 
-SUPERVISELY = Format("supervisely", "Supervisely project (folder)", _recognise, _read)
+SUPERVISELY = Format(
+    "supervisely",
+    "Supervisely project (folder)",
+    _recognise,
+    _read,
+    settings=CATEGORY,
+)

@@ -13,7 +13,15 @@ import yaml
 from fkp.errors import LabelError
 from fkp.json_values import JsonError, JsonValue
 from fkp.labels.columns import MOST_POINTS
-from fkp.labels.formats.base import MISSING, FaceList, Format, NoLabelsError, Point, floats
+from fkp.labels.formats.base import (
+    CATEGORY,
+    MISSING,
+    FaceList,
+    Format,
+    NoLabelsError,
+    Point,
+    floats,
+)
 from fkp.labels.source import Source, decode_text
 from fkp.labels.table import LabelTable, ReadOptions
 
@@ -184,4 +192,10 @@ def _picture(path: Path, root: Path) -> str:
     return "/".join(parts)
 
 
-YOLO = Format("yolo", "YOLO pose folder (and fkp's yolo/)", _recognise, _read)
+YOLO = Format(
+    "yolo",
+    "YOLO pose folder (and fkp's yolo/)",
+    _recognise,
+    _read,
+    settings=CATEGORY,
+)
