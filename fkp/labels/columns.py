@@ -161,9 +161,10 @@ def _by_number(index: dict[str, int], every: bool) -> list[PointColumns]:
             numbers = found.setdefault((match["axis"].isupper(), match["prefix"]), {})
             numbers.setdefault(int(match["number"]), {})[match["axis"].lower()] = i
     readings = []
-    for _, numbers in sorted(found.items()):
+    for (_, prefix), numbers in sorted(found.items()):
         pairs = [numbers[k] for k in sorted(numbers) if len(numbers[k]) == 2]
-        corners = len(pairs) == len(numbers) == 2  # x1, y1, x2, y2 are those of a box
+        # x1, y1, x2, y2 alone are the corners of a box.
+        corners = not prefix and len(pairs) == 2 and all(f"x{k}" in index for k in numbers)
         if pairs and (every or not corners):
             readings.append(_numbered([(pair["x"], pair["y"]) for pair in pairs]))
     return readings

@@ -11,7 +11,7 @@ from fkp.keypoints import MTFL5, Scheme
 from fkp.labels.cells import is_missing, listed, shortened, to_numbers
 from fkp.labels.check import misfit
 from fkp.labels.formats.base import Format
-from fkp.labels.formats.known import FORMATS
+from fkp.labels.formats.known import FORMATS, PLAIN
 from fkp.labels.plausible import see_units
 from fkp.labels.schemes import part_of
 from fkp.labels.sniff import what_is
@@ -66,8 +66,9 @@ def recognised(source: Source) -> Format:
     kind = "" if source.is_folder else what_is(source.head)
     if kind and kind not in _BINARY:
         raise LabelError(f"{source}: expected labels, got {kind}")
-    for form in FORMATS.values():
-        if form.recognise(source):
+    plain = not (kind or source.is_folder or source.starts_as_json or source.starts_as_xml)
+    for name, form in FORMATS.items():
+        if (plain or name not in PLAIN) and form.recognise(source):
             return form
     raise _unknown(source, kind)
 
@@ -130,6 +131,8 @@ def _meant(table: LabelTable, options: ReadOptions) -> LabelTable:
     origin = table.origin if options.origin is None else options.origin
     if options.origin:
         notes.append(f"{options.origin:g} subtracted from every coordinate")
+    if units == "pixels":
+        points, origin = points - origin, 0.0
     return replace(
         table, units=units, origin=origin, y_up=bool(options.y_up), scheme=scheme, points=points,
         viewer=False, notes=notes,

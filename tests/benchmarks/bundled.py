@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from fkp.labels.formats.mtfl import read_mtfl
 
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import judge, predict
@@ -221,7 +220,7 @@ def end_to_end(data: Path, samples: Samples, model: Model) -> None:
 
 def mtfl(data: Path, samples: Samples, model: Model) -> None:
     """Manual five points on small pictures, of people that training did not see by name."""
-    table = read_mtfl(data / "mtfl5" / "training.txt", ReadOptions())
+    table = read_source(data / "mtfl5" / "training.txt", ReadOptions())
     names = table.images or []
     known = set(samples.group[samples.split == "train"].tolist())
     for part in ("lfw_5590", "net_7876"):

@@ -111,7 +111,7 @@ def test_numbered_columns_and_origin(tmp_path: Path) -> None:
 def test_point_columns() -> None:
     for header, names in {
         ("file", "a_x", "a_y", "b_x", "b_y", "c_x"): ("a", "b"),
-        ("x1", "y1", "x0", "y0"): ("p0", "p1"),
+        ("x1", "y1", "x0", "y0", "x2", "y2"): ("p0", "p1", "p2"),
         ("n", "x_0", "x_1", "y_0", "y_1"): ("p0", "p1"),
         ("", "0", "1", "2", "3"): ("p0", "p1"),
         ("nose.x", "nose.y"): ("nose",),
@@ -171,13 +171,13 @@ def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
     [
         (b"", "the file is empty"),
         (b"  \n", "the file is empty"),
-        (b"image,a_x,a_y,a_x\nq.png,1,2,3\n", "column a_x stands twice"),
+        (b"image,a_x,a_y,a_x\nq.png,1,2,3\n", "two columns are named a_x"),
         (b"image,a_x,a_y\nq\xe9.png,1,2\n", "row 2: expected UTF-8 text, got the byte 0xe9"),
         (b"image,a_x,a_y\n", "the table has no rows"),
         (b"image,a,b\nq.png,1,2\n", "expected point columns"),
         (b"image,a_x,a_y\nq.png,1\n", "row 2: expected 3 fields, got 2"),
         (b"image,a_x,a_y\nq.png,1,2\n", "file not found"),
-        (b"1,2,3\n4,5,6\n", "no picture column"),
+        (b"1,2,3\n4,5,6\n", "expected point columns"),
     ],
 )
 def test_a_useless_file_is_one_clear_line(tmp_path: Path, content: bytes, message: str) -> None:
@@ -357,14 +357,14 @@ def test_pictures_in_two_places_are_not_guessed(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text(path.read_text().replace("pictures/", ""))
     shutil.copytree(tmp_path / "pictures", tmp_path / "other")
-    with pytest.raises(LabelError, match="--images DIR says which"):
+    with pytest.raises(LabelError, match="set images=FOLDER"):
         run(path, val=0, test=0)
     samples = run(path, val=0, test=0, read=ReadOptions(images=tmp_path / "pictures")).samples
     assert len(samples) == 4
     (tmp_path / "other" / "Ann_a_0000.png").unlink()
     report = run(path, val=0, test=0)
     assert len(report.samples) == 4
-    assert report.notes == [f"{path}: pictures from {tmp_path / 'pictures'}"]
+    assert f"{path}: pictures from {tmp_path / 'pictures'}" in report.notes
 
 
 def test_fractions_of_pictures(tmp_path: Path) -> None:

@@ -10,7 +10,16 @@ from fkp.errors import LabelError, Setting, UndecidedError
 from fkp.files import replace_text
 from fkp.json_values import JsonError, JsonValue
 from fkp.labels.cells import FARTHEST, listed
-from fkp.labels.formats.base import CATEGORY, MISSING, FaceList, Format, NoLabelsError, Point
+from fkp.labels.columns import MOST_POINTS
+from fkp.labels.formats.base import (
+    CATEGORY,
+    MISSING,
+    FaceList,
+    Format,
+    NoLabelsError,
+    Point,
+    numbered_names,
+)
 from fkp.labels.formats.out import PictureFiles, picture_files, relative_to
 from fkp.labels.source import Source
 from fkp.labels.store import Samples
@@ -54,7 +63,8 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
         except (JsonError, LabelError) as error:
             faces.reject(number, error, "keypoints")
     notes = [f"{others} annotations of other categories were skipped"] if others else []
-    return faces.table(COCO.title, names, notes=notes)
+    _, numbered = numbered_names(names)
+    return faces.table(COCO.title, names, numbered=numbered, notes=notes)
 
 
 def _size(image: JsonValue) -> Point:
@@ -66,14 +76,29 @@ def _size(image: JsonValue) -> Point:
 
 
 def _kinds(data: JsonValue) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """For each category with keypoints its name and the names of its points."""
+    """For each category with keypoints its name and the names of its points.
+
+    Where no category names points, those of the annotations are numbered.
+    """
     kinds = {}
-    for category in data["categories"].items():
+    categories = data.get("categories")
+    titles: dict[str, str] = {}
+    for category in categories.items() if categories else ():
         points = category.get("keypoints")
         names = tuple(item.name() for item in points.items()) if points else ()
+        title = category.get("name")
+        key = category["id"].name()
+        titles[key] = title.name() if title else ""
         if names:
-            name = category.get("name")
-            kinds[category["id"].name()] = name.name() if name else "", names
+            kinds[key] = titles[key], names
+    if kinds:
+        return kinds
+    for annotation in data["annotations"].items():
+        points = annotation.get("keypoints")
+        count = len(points.data) // 3 if points and points.is_list() else 0
+        if count and count <= MOST_POINTS:
+            key = annotation["category_id"].name()
+            kinds.setdefault(key, (titles.get(key, key), tuple(map(str, range(count)))))
     return kinds
 
 
@@ -82,7 +107,7 @@ def _chosen(
 ) -> tuple[set[str], tuple[str, ...]]:
     """The ids of the categories to read, and their points."""
     if not kinds:
-        raise LabelError(f"{source}: no category has keypoints: boxes or outlines alone")
+        raise LabelError(f"{source}: no annotation has keypoints: boxes or outlines alone")
     if category is not None:
         fitting = {key for key, (name, _) in kinds.items() if category in (name, key)}
         if not fitting:

@@ -35,5 +35,10 @@ FORMATS: dict[str, Format] = {
 }  # fmt: skip
 """By name; the first that recognises a source reads it."""
 
+PLAIN = frozenset(
+    form.name for form in (RETINAFACE, CELEBA, WFLW, MTFL, LIST, OPENFACE, PATHS, COURSE)
+)
+"""Those of plain text, which no binary file, JSON or XML can be."""
+
 WRITERS: dict[str, Format] = {n: form for n, form in FORMATS.items() if form.write is not None}
 """Those in which labels can be written, by name."""

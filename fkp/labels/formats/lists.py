@@ -5,6 +5,7 @@ in which the points come as x1 y1 x2 y2 ... after a box, before one, or alone.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,9 @@ _EXTRA = 8
 """So many numbers at most are no points: a box, a count, attributes."""
 
 _BOX, _ATTRIBUTES = 4, 4
+
+_PROOF = 20
+"""Most of so many lines are a path and numbers in a list."""
 
 _LOOK = 200
 """So many lines decide how a list is read."""
@@ -74,9 +78,9 @@ def _split(line: str) -> tuple[str, list[str]] | None:
 
 
 def _recognise(source: Source) -> bool:
-    lines = source.first_lines[:3]
-    split = [_split(line) for line in lines]
-    return bool(split) and all(s is not None and len(s[1]) >= 4 for s in split)
+    lines = source.first_lines[:_PROOF]
+    fitting = [(s := _split(line)) is not None and len(s[1]) >= 4 for line in lines]
+    return bool(fitting) and fitting[0] and sum(fitting) > len(lines) / 2
 
 
 def _recognise_mtfl(source: Source) -> bool:
@@ -91,7 +95,7 @@ def _recognise_mtfl(source: Source) -> bool:
 def _numbers(lines: Sequence[str]) -> npt.NDArray[np.float64]:
     """The numbers of the lines that have as many as the first one: (N, C)."""
     split = [s for line in lines[:_LOOK] if (s := _split(line)) is not None]
-    count = len(split[0][1])
+    count = Counter(len(words) for _, words in split).most_common(1)[0][0]
     return np.array([floats(words) for _, words in split if len(words) == count])
 
 
