@@ -108,7 +108,8 @@ class JsonValue:
 
     def numbers_of(self, values: Sequence[Any], low: float, high: float) -> npt.NDArray[np.float64]:
         """`values`, which stand here, as numbers."""
-        wanted = "a number" if math.isinf(low + high) else f"a number from {low:g} to {high:g}"
+        limited = low > -LARGEST or high < LARGEST
+        wanted = f"a number from {low:g} to {high:g}" if limited else "a number"
         for value in values:
             if type(value) is not int and type(value) is not float:
                 raise JsonValue(value, self.place)._wrong(wanted)

@@ -59,7 +59,7 @@ class PointColumns:
         """Which columns were not taken; "" where there are no others with an x and a y."""
         if not self.others:
             return ""
-        (first, _), (last, _) = self.columns[0], self.columns[-1]
+        (first, _), (_, last) = self.columns[0], self.columns[-1]
         return (
             f"the points are taken from {len(self.columns)} pairs of columns, {header[first]} to "
             f"{header[last]}, not from {listed(self.others, 3)}"

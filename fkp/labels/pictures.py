@@ -23,6 +23,8 @@ MOST_FILES = 1_000_000
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-(.+)$")
 """Label Studio puts eight digits before the names of uploaded files."""
 
+_UPLOAD = re.compile(r"(^|/)upload/\d+/[^/]+$")
+
 _IMAGES = Setting("images", "FOLDER", "where the pictures are")
 
 Parts = tuple[str, ...]
@@ -201,28 +203,25 @@ class _Tails:
     def match(self, taken: set[str]) -> tuple[dict[str, str], dict[str, str]]:
         """Files for the wanted paths, from the root, and why some have none.
 
-        taken: files that other paths have already.
+        taken: files of the paths that are right as they are.
         """
         possible = {name: self._candidates(name) for name in self.wanted}
-        votes = Counter(
-            pair for found in possible.values() for pair in {prefixes for prefixes, _ in found}
-        )
+        votes = Counter(p for found in possible.values() for p in {c.prefixes for c in found})
         usual, most = votes.most_common(1)[0] if votes else (("", ""), 0)
+        moved = not taken and most > len(self.wanted) / 2
         chosen: dict[str, str] = {}
         problems: dict[str, str] = {}
         for name, found in possible.items():
-            sound = [
-                (prefixes, file)
-                for prefixes, file in found
-                # Both have more parts in front: another folder of that name, unless most are so.
-                if not (prefixes[0] and prefixes[1])
-                or (prefixes == usual and most > len(self.wanted) / 2)
-            ]
-            files = list(dict.fromkeys(file for _, file in sound))
+            # If both paths have more parts in front, these are two folders, perhaps of two persons:
+            # the same one only where nearly all paths moved so, with the folders below it.
+            files = {
+                c.file for c in found
+                if not all(c.prefixes) or (moved and c.same > 1 and c.prefixes == usual)
+            }  # fmt: skip
             if len(files) == 1:
-                chosen[name] = files[0]
+                chosen[name] = files.pop()
             elif files:
-                problems[name] = f"it may be {files[0]} or {files[1]}"
+                problems[name] = " or ".join(["it may be " + min(files), max(files)])
         owners = Counter(chosen.values())
         for name, file in list(chosen.items()):
             if owners[file] > 1 or file in taken:
@@ -230,10 +229,12 @@ class _Tails:
                 del chosen[name]
         return chosen, problems
 
-    def _candidates(self, name: str) -> list[tuple[tuple[str, str], str]]:
-        """Files with the longest common end: what is left of both in front, and the file."""
+    def _candidates(self, name: str) -> list["_Candidate"]:
+        """Files with the longest common end."""
         wanted = _split(name)
-        best: list[tuple[tuple[str, str], str]] = []
+        if _UPLOAD.search(name):
+            wanted = wanted[-1:]  # its folders are the server's
+        best: list[_Candidate] = []
         longest = 0
         for parts in dict.fromkeys(f for key in _keys(name) for f in self._files.get(key, [])):
             whole = (*self.root.parts, *parts)
@@ -245,8 +246,19 @@ class _Tails:
                 best, longest = [], same
             rest = "/".join(wanted[: len(wanted) - same])
             own = "/".join(parts[: max(0, len(parts) - same)])
-            best.append(((rest, own), "/".join(parts)))
+            best.append(_Candidate("/".join(parts), same, (rest, own)))
         return best
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A file that a path may mean: how many parts at their ends are the same, and what is left in
+    front of these, of the path and of the file.
+    """
+
+    file: str
+    same: int
+    prefixes: tuple[str, str]
 
 
 def _key(part: str) -> str:

@@ -170,7 +170,9 @@ def _check_axes(table: LabelTable, labels: FloatArray) -> None:
         float(np.median(check.misfit(points, table.scheme)))
         for points in (labels, labels[..., ::-1])
     )
-    if as_they_are > 0.7 and exchanged < 0.35:
+    _, down = check.directions(labels[..., ::-1], table.scheme)
+    upright = float((down[:, 1] > np.abs(down[:, 0])).mean())
+    if as_they_are > 0.7 and exchanged < 0.35 and upright > MOST:
         raise LabelError(
             f"{table.source}: x and y are exchanged: only the other way round the points lie as "
             "those of a face do; exchange them in the table"

@@ -109,8 +109,8 @@ class Source:
     @property
     def starts_as_xml(self) -> bool:
         """Whether the file begins as XML."""
-        start = _text_of(self.head).lstrip()
-        return start.startswith("<") and not start[:9].lower().startswith(("<!doctype", "<html"))
+        start = _text_of(self.head).lstrip()[:20].lower()
+        return start.startswith("<") and not start.startswith(("<!doctype html", "<html"))
 
     @cached_property
     def xml(self) -> ET.Element:

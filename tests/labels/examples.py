@@ -42,7 +42,8 @@ def five_points(four: Points) -> Points:
     """The points of MTFL (N, 5, 2) from those of the course (N, 4, 2)."""
     left, right, nose, mouth = four.transpose(1, 0, 2)
     wide = np.array([SIDE / 9, 0])
-    return np.asarray(np.stack([right, left, nose, mouth - wide, mouth + wide], 1))
+    five: Points = np.array([right, left, nose, mouth - wide, mouth + wide])
+    return five.transpose(1, 0, 2)
 
 
 def many_points(four: Points, scheme: Scheme) -> Points:

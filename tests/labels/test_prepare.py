@@ -13,9 +13,7 @@ import pytest
 from fkp.errors import DataError, FkpError, LabelError
 from fkp.keypoints import FKP4, IBUG68, MTFL5, Scheme
 from fkp.labels import check
-from fkp.labels.cache import prepared
 from fkp.labels.columns import find_points
-from fkp.labels.cut import Progress
 from fkp.labels.prepare import PrepareConfig, PrepareReport, prepare
 from fkp.labels.split import merge_groups, persons_from_names, split_groups
 from fkp.labels.store import read_samples
@@ -332,26 +330,6 @@ def test_own_flip_pairs_are_kept(tmp_path: Path) -> None:
     assert read_samples(tmp_path / "data.csv").scheme.flip_order == (1, 0, 2, 3)
 
 
-def test_the_cache_is_keyed_by_content(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: Progress
-) -> None:
-    monkeypatch.setenv("FKP_CACHE", str(tmp_path / "cache"))
-    write_course(tmp_path, 20)
-    first = prepared(tmp_path / "labels.csv", quiet)
-    assert first.is_relative_to(tmp_path / "cache")
-    written = first.stat().st_mtime_ns
-    assert prepared(tmp_path / "labels.csv", quiet) == first
-    assert first.stat().st_mtime_ns == written
-    np.save(tmp_path / "faces.npy", 255 - np.load(tmp_path / "faces.npy"))
-    assert prepared(tmp_path / "labels.csv", quiet) != first
-    assert prepared(first, quiet) == first
-    frame = pd.read_csv(tmp_path / "labels.csv", dtype=str)
-    frame.iloc[0, 0] = "abc"
-    frame.to_csv(tmp_path / "labels.csv", index=False)
-    with pytest.raises(LabelError, match=r"1 malformed rows, the first: .*abc"):
-        prepared(tmp_path / "labels.csv", quiet)
-
-
 def test_pictures_in_two_places_are_not_guessed(tmp_path: Path) -> None:
     write_pictures(tmp_path, 4)
     path = tmp_path / "labels.csv"
@@ -374,17 +352,6 @@ def test_fractions_of_pictures(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "labels.csv", index=False)
     samples = run(tmp_path / "labels.csv", crop="none", size=128, val=0, test=0).samples
     assert np.allclose(samples.points, points, atol=1e-3)
-
-
-def test_the_cache_sees_changed_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: Progress
-) -> None:
-    monkeypatch.setenv("FKP_CACHE", str(tmp_path / "cache"))
-    write_pictures(tmp_path, 40)
-    first = prepared(tmp_path / "labels.csv", quiet)
-    assert prepared(tmp_path / "labels.csv", quiet) == first
-    cv2.imwrite(str(tmp_path / "pictures" / "Ann_a_0000.png"), np.zeros((128, 128), np.uint8))
-    assert prepared(tmp_path / "labels.csv", quiet) != first
 
 
 def test_a_column_image_may_hold_names(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_via_faces_and_points_without_names(tmp_path: Path) -> None:
     assert table.points[:, 0, 0].tolist() == [1, 5, 7]
     files = {"a": {"filename": "a.png", "regions": [region(30), region(90)]}}
     assert read(write_json(tmp_path / "b.json", files)).scheme.names == ("p0", "p1")
-    three = {"project": {}, "metadata": {}, "view": {}, "file": {}}
+    three: dict[str, Any] = {"project": {}, "metadata": {}, "view": {}, "file": {}}
     with pytest.raises(LabelError, match="a project of VIA 3"):
         read(write_json(tmp_path / "c.json", three))
 
