@@ -50,7 +50,7 @@ def many_points(four: Points, scheme: Scheme) -> Points:
     """(N, K, 2) points of a larger scheme: about their anchors, or around the face."""
     angles = np.linspace(0, 2 * np.pi, len(scheme), endpoint=False)
     circle = np.stack([np.cos(angles), np.sin(angles)], -1)
-    points = four.mean(1)[:, None] + SIDE / 3 * circle
+    points: Points = np.asarray(four.mean(1)[:, None] + SIDE / 3 * circle)
     for group, place in zip(scheme.anchors, five_points(four).transpose(1, 0, 2), strict=True):
         around = circle[list(group)] - circle[list(group)].mean(0)
         points[:, list(group)] = place[:, None] + 4 * around

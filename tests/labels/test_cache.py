@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from fkp.errors import LabelError
-from fkp.labels import cache
 from fkp.labels.cache import prepared
 from fkp.labels.cut import Progress
+from fkp.labels.reading import read_source
+from fkp.labels.table import LabelTable, ReadOptions
 from tests.helpers import write_course, write_pictures
 from tests.labels.examples import EXAMPLES
 
@@ -52,11 +53,10 @@ def test_a_table_is_read_once_and_then_not_again(
     write_pictures(tmp_path, 40)
     read: list[Path] = []
 
-    def counted(path: Path, *others: object) -> object:
+    def counted(path: Path, options: ReadOptions, form: str | None = None) -> LabelTable:
         read.append(path)
-        return original(path, *others)  # type: ignore[arg-type]
+        return read_source(path, options, form)
 
-    original = cache.read_source
     for module in ("cache", "prepare"):
         monkeypatch.setattr(f"fkp.labels.{module}.read_source", counted)
     prepared(tmp_path / "labels.csv", quiet)
