@@ -1,10 +1,10 @@
 """DeepLabCut's tables."""
 
 import pickle
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -14,10 +14,9 @@ from fkp.labels.reading import read_source
 from fkp.labels.table import ReadOptions
 from tests.helpers import write_pictures
 from tests.labels.examples import picture_names, write_csv
+from tests.labels.hdf5 import write_fixed, write_table
 
 NAMES = picture_names()
-
-Names = Sequence[tuple[str, ...]]
 
 
 @pytest.mark.parametrize("split_path", [False, True])
@@ -89,37 +88,10 @@ def test_rows_that_are_frames_need_their_clip(tmp_path: Path) -> None:
     assert np.isnan(table.points[0, 1]).all()
 
 
-def write_fixed(file: Any, columns: Names, index: Names) -> None:
-    """A data frame in pandas' `fixed` layout."""
-    group = file.create_group("df_with_missing")
-    group.attrs.update({"pandas_type": b"frame", "nblocks": 1})
-    for name, labels in (("axis0", columns), ("axis1", index), ("block0_items", columns)):
-        group.attrs[f"{name}_nlevels"] = len(labels[0])
-        for level, texts in enumerate(zip(*labels, strict=True)):
-            known = sorted(set(texts))
-            group[f"{name}_level{level}"] = np.array(known, "S40")
-            group[f"{name}_label{level}"] = np.array([known.index(t) for t in texts], np.int8)
-    values = np.arange(1.0, 1 + len(columns) * len(index))
-    group["block0_values"] = values.reshape(len(index), len(columns))
-
-
-def write_table(file: Any, columns: Names, index: list[str], names: bytes) -> None:
-    """A data frame in pandas' `table` layout; names: the pickled names of the columns."""
-    rows = np.zeros(len(index), [("index", "S40"), ("values_block_0", "f8", (len(columns),))])
-    rows["index"] = np.array(index, "S40")
-    rows["values_block_0"] = np.arange(1.0, 1 + rows["values_block_0"].size).reshape(len(index), -1)
-    group = file.create_group("df_with_missing")
-    group.attrs["pandas_type"] = b"frame_table"
-    group.attrs["non_index_axes"] = np.bytes_(pickle.dumps([(1, columns)], protocol=0))
-    group["table"] = rows
-    group["table"].attrs["values_block_0_kind"] = np.bytes_(names)
-
-
 COLUMNS = [("me", part, axis) for part in ("lefteye", "righteye") for axis in "xy"]
 
 
 def test_hdf5_in_both_layouts(tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "fixed.h5", "w") as file:
         index = [("labeled-data", "vid", f"{name}.png") for name in "ab"]
         write_fixed(file, COLUMNS, index)
@@ -138,7 +110,6 @@ class Evil:
 
 
 def test_hdf5_runs_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "evil.h5", "w") as file:
         write_table(file, COLUMNS, ["a.png"], pickle.dumps([Evil()], protocol=0))
     with pytest.raises(LabelError, match="names of columns that cannot be read"):
@@ -149,7 +120,6 @@ def test_hdf5_runs_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 def test_hdf5_as_deeplabcut_writes_it(tmp_path: Path) -> None:
     """By pandas and PyTables, as DeepLabCut calls them."""
     pytest.importorskip("tables")
-    pytest.importorskip("h5py")
     import pandas as pd
 
     columns = pd.MultiIndex.from_tuples(COLUMNS, names=["scorer", "bodyparts", "coords"])
@@ -163,7 +133,6 @@ def test_hdf5_as_deeplabcut_writes_it(tmp_path: Path) -> None:
 
 
 def test_a_damaged_hdf5_file_is_one_sentence(tmp_path: Path) -> None:
-    pytest.importorskip("h5py")
     (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200))
     with pytest.raises(LabelError, match="an HDF5 file that cannot be read") as caught:
         read_source(tmp_path / "a.h5", ReadOptions())

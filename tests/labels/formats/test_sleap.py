@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 
@@ -14,40 +14,7 @@ from fkp.labels.reading import read_source
 from fkp.labels.table import ReadOptions
 from tests.helpers import SAMPLES, write_pictures
 from tests.labels.examples import picture_names
-
-h5py = pytest.importorskip("h5py")
-
-NODES = ["left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip"]
-
-
-def write_project(path: Path, points: np.ndarray, videos: list[Any], version: float) -> None:
-    """One instance for each of N frames; the last is predicted. videos: JSON of each."""
-    n, k = points.shape[:2]
-    metadata = {
-        "nodes": [{"name": name} for name in NODES],
-        "skeletons": [{"nodes": [{"id": i} for i in range(k)], "links": []}],
-    }
-    frames = np.zeros(n, [("frame_id", "u8"), ("video", "u4"), ("frame_idx", "u8")])
-    instances = np.zeros(
-        n,
-        [
-            *[(name, "i8") for name in ("instance_id", "instance_type", "frame_id", "skeleton")],
-            *[(name, "i8") for name in ("point_id_start", "point_id_end")],
-        ],
-    )
-    frames["frame_id"] = frames["frame_idx"] = instances["frame_id"] = np.arange(n)
-    instances["instance_type"][-1] = 1
-    instances["point_id_start"] = np.arange(n) * k
-    instances["point_id_end"] = np.arange(n) * k + k
-    flat = np.zeros(n * k, [("x", "f8"), ("y", "f8"), ("visible", "?")])
-    flat["x"], flat["y"] = points.reshape(-1, 2).T
-    flat["visible"] = True
-    flat["visible"][1] = False
-    with h5py.File(path, "a") as file:
-        group = file.create_group("metadata")
-        group.attrs["format_id"], group.attrs["json"] = version, np.bytes_(json.dumps(metadata))
-        file["videos_json"] = [json.dumps(video).encode() for video in videos]
-        file["frames"], file["instances"], file["points"] = frames, instances, flat
+from tests.labels.hdf5 import NODES, write_project
 
 
 def test_a_project_about_pictures(tmp_path: Path) -> None:
