@@ -115,7 +115,8 @@ def _roots(table: LabelTable, options: ReadOptions) -> list[Path]:
         return [given if given.is_dir() else given.parent]
     here = table.folder.resolve()
     inside = sorted(p for p in here.iterdir() if p.is_dir() and not p.name.startswith("."))
-    places = _annotated_from(here) or (here, *inside, Path.cwd(), *here.parents)
+    ran_in = _annotated_from(here) or _annotated_from(here.parent)
+    places = ran_in or (here, *inside, Path.cwd(), *here.parents)
     return list(dict.fromkeys(place.resolve() for place in places))
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fkp.errors import LabelError
+from fkp.errors import LabelError, Setting
 from fkp.labels.arrays import load_array
 from fkp.labels.cells import listed
-from fkp.labels.columns import find_points
+from fkp.labels.columns import PointColumns, find_points
 from fkp.labels.formats.base import COLUMNS, Format
 from fkp.labels.formats.points import other_columns, persons_column, read_points
 from fkp.labels.source import Source
@@ -16,6 +16,7 @@ from fkp.labels.store import is_prepared
 from fkp.labels.table import LabelTable, ReadOptions
 
 ARRAYS = (".npy", ".npz")
+_FRAMES = ("frame", "frame_idx", "frame_number", "frame_id", "frame_index")
 
 
 def _recognise(source: Source) -> bool:
@@ -33,6 +34,9 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
             f"got {listed(cells.header)}"
         )
     path = find_array(source.path, options)
+    frame = cells.index(*_FRAMES)
+    if path is None and frame is not None:
+        return _read_frames(source, found, frame, options)
     if path is None:
         raise LabelError(
             f"{source}: no picture column, and no single array of pictures beside it; "
@@ -53,6 +57,31 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
         notes=[f"pictures from {path}", *notes, *([note] if note else [])],
         other=other_columns(cells, columns),
         form=COURSE.title,
+    )  # fmt: skip
+
+
+def _read_frames(
+    source: Source, found: PointColumns, frame: int, options: ReadOptions
+) -> LabelTable:
+    """Rows that are about frames of a clip, which `images` must name."""
+    clip = options.images
+    if clip is None or not clip.is_file():
+        raise LabelError(
+            f"{source}: its rows are frames of a clip, and the clip is not named",
+            Setting("images", "CLIP.mp4", "the clip"),
+        )
+    scheme, columns = found.scheme(options, str(source))
+    points, keep = read_points(source.cells, columns)
+    cells = source.cells.take(keep)
+    frames = cells.numbers([frame], cells.rejected.append)[:, 0]
+    return LabelTable(
+        str(source), scheme, points, cells.rows,
+        images=[str(clip)] * len(cells),
+        frames=np.nan_to_num(frames, nan=-1).astype(np.int64),
+        persons=persons_column(cells),
+        rejected=cells.rejected,
+        other=other_columns(cells, columns),
+        form="table of a clip's frames",
     )  # fmt: skip
 
 

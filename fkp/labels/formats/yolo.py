@@ -117,7 +117,7 @@ def _facts(path: Path) -> _Facts:
         return _Facts(
             count,
             each,
-            tuple(_point_names(data.get("kpt_names"))),
+            tuple(_point_names(data.get("kpt_names") or data.get("node_names"))),
             tuple(int(v) for v in flip.numbers(0, MOST_POINTS)) if flip else (),
             _classes(data.get("names")),
             origin.number(0, 1) if origin else 0.0,
@@ -182,14 +182,19 @@ def _points(numbers: list[float], facts: _Facts) -> list[Point]:
 
 
 def _picture(path: Path, root: Path) -> str:
-    """The picture of a label file, without its suffix, from the root of the data set."""
-    parts = list(path.relative_to(root).with_suffix("").parts)
+    """The picture of a label file, without its suffix, from the root of the data set: in `images`
+    where the file is in `labels`; where there is no such folder, by the path below it.
+    """
+    parts = path.relative_to(root).with_suffix("").parts
     if "labels" in parts[:-1]:
-        last = len(parts) - 2 - parts[-2::-1].index("labels")
-        parts[last] = "images"
+        at = parts.index("labels")
+        inside = (*parts[:at], "images")
     elif root.name == "labels":
-        parts = ["..", "images", *parts]
-    return "/".join(parts)
+        at, inside = -1, ("..", "images")
+    else:
+        return "/".join(parts)
+    below = parts[at + 1 :]
+    return "/".join((*inside, *below) if root.joinpath(*inside).is_dir() else below)
 
 
 YOLO = Format(

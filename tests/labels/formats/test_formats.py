@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from fkp.errors import LabelError
+from fkp.keypoints import FKP4
 from fkp.labels.formats.known import FORMATS
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.reading import read_source, recognised
 from fkp.labels.source import Source
 from fkp.labels.table import ReadOptions
-from tests.helpers import fkp
-from tests.labels.examples import EXAMPLES, OWN, Example
+from tests.helpers import SAMPLES, fkp
+from tests.labels.examples import EXAMPLES, OWN, Example, write_csv
 
 
 @pytest.fixture(params=[*EXAMPLES, *(f"own {name}" for name in OWN)])
@@ -84,3 +85,41 @@ def test_the_folder_of_a_run_is_read_by_its_table(tmp_path: Path) -> None:
     table = read_source(tmp_path, ReadOptions())
     assert table.source == str(made.path)
     assert len(table.rows) == len(made.points)
+
+
+def test_rows_about_frames_need_their_clip(tmp_path: Path) -> None:
+    """As SLEAP's CSVs, and others without a column for the clip."""
+    path = tmp_path / "tracks.csv"
+    path.write_text(
+        "track,frame_idx,left.x,left.y,right.x,right.y\n,2,60,30,20,31\n,5,61,30,21,31\n"
+    )
+    with pytest.raises(LabelError, match="the clip is not named"):
+        read_source(path, ReadOptions())
+    table = read_source(path, ReadOptions(images=SAMPLES / "clip.mp4"))
+    assert table.frames is not None
+    assert table.frames.tolist() == [2, 5]
+    config = PrepareConfig(
+        (path,), tmp_path / "d.csv", val=0, test=0, read=ReadOptions(images=SAMPLES / "clip.mp4")
+    )
+    samples = prepare(config, lambda done, total: None).samples
+    assert [Path(p).name for p in samples.paths()] == ["clip_000002.png", "clip_000005.png"]
+
+
+def test_the_table_of_a_clip_becomes_its_frames(tmp_path: Path) -> None:
+    header = ["image", "frame", "timestamp", "face", "status", "score", *FKP4.columns]
+    points = [300, 100, 250, 101, 275, 130, 276, 150]
+    rows = [
+        ["clip.mp4", 3, 0.1, 0, "ok", 0.9, *points],
+        ["clip.mp4", 3, 0.1, 1, "ok", 0.9, *(v + 9 for v in points)],
+        ["clip.mp4", 4, 0.2, 0, "filled", "", *points],
+        ["clip.mp4", 9999, 0.2, 0, "ok", 0.9, *points],
+    ]
+    path = write_csv(tmp_path / "keypoints.csv", [header, *rows])
+    config = PrepareConfig(
+        (path,), tmp_path / "d.csv", val=0, test=0, read=ReadOptions(images=SAMPLES)
+    )
+    report = prepare(config, lambda done, total: None)
+    assert [Path(p).name for p in report.samples.paths()] == ["clip_000003.png"] * 2
+    reasons = " ".join(rejected.reason for rejected in report.rejected)
+    assert "no face: filled" in reasons
+    assert "it has no frame 9999" in reasons

@@ -264,6 +264,7 @@ def test_xml_that_is_none_or_too_clever(tmp_path: Path) -> None:
 
 
 def test_yolo_without_names_and_with_faults(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
     (tmp_path / "labels" / "train").mkdir(parents=True)
     (tmp_path / "data.yaml").write_text("kpt_shape: [3, 2]\nflip_idx: [1, 0, 2]\nnames: [x, cat]\n")
     (tmp_path / "labels" / "train" / "a.txt").write_text(
@@ -276,6 +277,8 @@ def test_yolo_without_names_and_with_faults(tmp_path: Path) -> None:
     assert [r.reason for r in table.rejected] == ["labels/train/a.txt: expected 6 numbers, got 1"]
     assert len(read(tmp_path, category="cat").rows) == 1
     assert len(read(tmp_path / "data.yaml").rows) == 2
+    os.rmdir(tmp_path / "images")  # pictures elsewhere, as after fkp annotate
+    assert read(tmp_path).images == ["train/a"] * 2
     os.remove(tmp_path / "data.yaml")
     assert len(read(tmp_path).scheme) == 3
     (tmp_path / "labels" / "train" / "a.txt").write_text("0 .5 .5 .2 .2\n")
