@@ -17,7 +17,6 @@ from fkp.annotate.outcome import Result
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.journal import Journal
 from fkp.annotate.output.results import (
-    OVERLAY,
     PARTS,
     RAW,
     RUN,
@@ -32,14 +31,12 @@ from fkp.annotate.output.results import (
 from fkp.annotate.output.rows import Record
 from fkp.annotate.pipeline import Summary, annotate
 from fkp.annotate.video.film import Film
+from fkp.annotate.video.finish import finish_clip
 from fkp.annotate.video.live import Live
-from fkp.annotate.video.page import write_page
 from fkp.annotate.video.run import ClipEngine
 from fkp.annotate.video.series import draw_series
 from fkp.annotate.video.state import State
 from fkp.cli import console
-from fkp.vision.recording import with_sound
-from fkp.vision.video import is_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class ClipFolder:
             started, when = time.perf_counter(), datetime.now(UTC)
             try:
                 journal, summary = self._annotate(draws, raw)
-                self._finish(draws, series)
+                summary.notes.update(self._finish(draws, series))
             except (KeyboardInterrupt, OSError):
                 console.warn(f"stopped; --resume goes on, what there is so far is in {self.out}/")
                 raise
@@ -111,21 +108,14 @@ class ClipFolder:
             )  # fmt: skip
             return journal, annotate(Inputs((self.path,), 0, ""), engine, bar, table, journal)
 
-    def _finish(self, draws: bool, series: Path | None) -> None:
-        """What is made of the finished tables."""
+    def _finish(self, draws: bool, series: Path | None) -> list[str]:
+        """What is made of the finished tables; notes on it."""
         film = self._film(draws)
-        overlay = None
-        if film is not None and film.parts():  # no part where no frame could be decoded
-            overlay = OVERLAY
-            part = self.out / f"{OVERLAY}.part"
-            excerpt = self.engine.excerpt
-            sound = None if is_stream(self.path) else self.path
-            with_sound(film.parts(), sound, part, excerpt.start, excerpt.end)
-            os.replace(part, self.out / OVERLAY)
-        write_page(self.out / PAGE, overlay, self._records())
+        notes = finish_clip(self.path, film, self.out, self._records)
         if series is not None:
             draw_series(series, self.output.scheme, self._records())
         self.output.finish(self.out, os.path.dirname(os.path.abspath(self.path)), 1)
+        return notes
 
     def _records(self) -> Iterator[Record]:
         return self.output.table.read(self.table)

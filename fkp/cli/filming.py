@@ -29,7 +29,7 @@ from fkp.cli.options import FaceRequest
 from fkp.errors import FkpError
 from fkp.keypoints import Scheme
 from fkp.learn.networks.devices import single_thread
-from fkp.vision.video import is_live, is_stream
+from fkp.vision.sources import Opening, is_live, is_stream
 
 PICTURES_ONLY = ("coco", "yolo", "kaggle")
 """Schemas whose entries are picture files."""
@@ -49,6 +49,9 @@ class Request(FaceRequest):
     fill: int
     raw: bool
     series: Path | None
+    stream_number: int | None
+    deinterlace: str
+    fps: float | None
     live: bool
     view: bool
 
@@ -61,6 +64,11 @@ class Request(FaceRequest):
     def stream(self) -> bool:
         """Whether the one input is a camera, an address or stdin."""
         return any(is_stream(name) for name in self.inputs)
+
+    @property
+    def opening(self) -> Opening:
+        """How clips are read."""
+        return Opening(self.stream_number, self.deinterlace, self.fps)
 
     @property
     def drops(self) -> bool:
@@ -120,6 +128,9 @@ class Request(FaceRequest):
             "--smooth": self.smooth,
             "--fill": self.fill,
             "--raw": self.raw,
+            "--stream": self.stream_number,
+            "--deinterlace": self.deinterlace,
+            "--fps": self.fps,
         }
 
 
@@ -137,7 +148,9 @@ def run(request: Request) -> int:
     single_thread()  # decoding, drawing and encoding have the other processors
     config = request.config(output.scheme)
     excerpt = Excerpt(request.every, request.start, request.end, request.max_frames or 0)
-    engine = ClipEngine(network, detector, config, excerpt, request.smooth, request.fill)
+    engine = ClipEngine(
+        network, detector, config, excerpt, request.opening, request.smooth, request.fill
+    )
     with ExitStack() as stack:
         engine = _set_up(request, engine, stack)
         if request.to_stdout:

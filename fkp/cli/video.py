@@ -10,6 +10,7 @@ import click
 from fkp.cli import console
 from fkp.cli.filming import Request, run
 from fkp.cli.options import drawing_options, face_options, result_options
+from fkp.vision.interlaced import DEINTERLACE
 
 
 def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float:
@@ -63,6 +64,26 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: str | No
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="plot.png",
     help="Draw each point's path over time, and the confidence; with --confidence that of each.",
+)
+@click.option(
+    "--stream",
+    "stream_number",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Of several video streams in a file the one with this number; otherwise the largest.",
+)
+@click.option(
+    "--deinterlace",
+    type=click.Choice(DEINTERLACE),
+    default="auto",
+    show_default=True,
+    help="auto: frames that say that they are interlaced; on: all; off: none.",
+)
+@click.option(
+    "--fps",
+    type=click.FloatRange(0, min_open=True),
+    metavar="RATE",
+    help="Take folders and patterns (a_%04d.png, 'a/*.png') of pictures for clips of this rate.",
 )
 @click.option(
     "--live",

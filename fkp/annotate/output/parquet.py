@@ -36,6 +36,7 @@ def write_parquet(
     confidence = [f"{name}_confidence" for name in scheme.names] if each else []
     schema = pa.schema(
         [("image", text), ("frame", pa.int64()), ("timestamp", pa.float64())]
+        + [("time", pa.float64())]
         + [("face", pa.int32()), ("status", text), ("score", number)]
         + [(f"box_{side}", number) for side in "xywh"]
         + [(name, number) for name in (*scheme.columns, *confidence, "confidence")]
@@ -62,7 +63,9 @@ def _rows(record: Record, each: bool, measured: bool) -> Iterator[dict[str, Any]
         "status": result.status,
     }
     if result.moment is not None:
-        row |= {"frame": result.moment.frame, "timestamp": result.moment.time}
+        moment = result.moment
+        row |= {"frame": moment.frame, "time": moment.time}
+        row["timestamp"] = moment.timestamp if np.isfinite(moment.timestamp) else None
     if not isinstance(result, Annotated):
         yield {**row, "reason": result.reason}
         return

@@ -16,7 +16,8 @@ from fkp.keypoints import Faces, FloatArray, Scheme
 from fkp.vision.measures import MEASURES, measure
 
 _COLUMNS = (
-    "image", "frame", "timestamp", "face", "status", "score", "box_x", "box_y", "box_w", "box_h",
+    "image", "frame", "timestamp", "time", "face", "status", "score",
+    "box_x", "box_y", "box_w", "box_h",
 )  # fmt: skip
 
 SCORE, BOX, POINT, TIME = 4, 2, 3, 6
@@ -80,7 +81,7 @@ class CsvRows:
 
     def of(self, image: str, result: Result) -> str:
         """Lines with empty cells where nothing is known."""
-        empty = [""] * (len(self.columns) - len(self._last) - 5)
+        empty = [""] * (len(self.columns) - len(self._last) - 6)
         none = [""] * (len(self._last) - 3)
         first = [image, *moment_cells(result)]
         if isinstance(result, Failure):
@@ -110,18 +111,20 @@ class CsvRows:
             reader = csv.reader(file)
             next(reader)
             first = (row for row in reader if row)
-            for rows in _by_input(first, lambda row: row[3], lambda row: row[1]):
+            for rows in _by_input(first, lambda row: row[4], lambda row: row[1]):
                 yield rows[0][0], self._result(rows)
 
     def _result(self, rows: list[list[str]]) -> Result:
-        status, last = rows[0][4], rows[0][-len(self._last) :]
-        moment = Moment(int(rows[0][1]), float(rows[0][2])) if rows[0][1] else None
+        status, last = rows[0][5], rows[0][-len(self._last) :]
+        moment = None
+        if rows[0][1]:
+            moment = Moment(int(rows[0][1]), float(rows[0][3]), float(rows[0][2] or "nan"))
         if status == "unreadable":
             return Failure(last[-1], moment)
         faces = Faces.empty(self.scheme)
         if status in FOUND:
             k = len(self.scheme)
-            own = [row[5 : -len(self._last)] for row in rows]
+            own = [row[6 : -len(self._last)] for row in rows]
             numbers = np.array([[float(v or "nan") for v in row] for row in own], np.float32)
             sure = numbers[:, 5 + 2 * k : -1] if self.each else np.repeat(numbers[:, -1:], k, 1)
             points = numbers[:, 5 : 5 + 2 * k].reshape(-1, k, 2)
@@ -129,8 +132,8 @@ class CsvRows:
         size = int(last[0]), int(last[1])
         if moment is None or len(faces) == 0:
             return Annotated(faces, *size, last[-1], moment)
-        who = tuple(int(row[3]) for row in rows)
-        filled = tuple(row[4] == "filled" for row in rows)
+        who = tuple(int(row[4]) for row in rows)
+        filled = tuple(row[5] == "filled" for row in rows)
         return Annotated(faces, *size, last[-1], moment, who, filled)
 
 
@@ -186,7 +189,8 @@ class JsonRows:
         moment = result.moment
         row: dict[str, object] = {"image": image}
         row["frame"] = moment and moment.frame
-        row["timestamp"] = moment and round(moment.time, TIME)
+        row["timestamp"] = moment and number(np.float64(moment.timestamp), TIME)
+        row["time"] = moment and round(moment.time, TIME)
         if isinstance(result, Annotated) and i is not None:
             row |= {"face": result.number(i), "status": result.status_of(i)}
         else:
@@ -204,7 +208,9 @@ class JsonRows:
         first = rows[0]
         moment = None
         if first["frame"] is not None:
-            moment = Moment(int(str(first["frame"])), float(str(first["timestamp"])))
+            own = first["timestamp"]
+            stamp = float("nan") if own is None else float(str(own))
+            moment = Moment(int(str(first["frame"])), float(str(first["time"])), stamp)
         if first["status"] == "unreadable":
             return Failure(str(first["reason"]), moment)
         width, height = (int(v) for v in np.array(first["size"], int))
@@ -265,9 +271,12 @@ def _by_input(
 
 
 def moment_cells(result: Result) -> list[str]:
-    """Frame and timestamp of a frame of a clip; nothing for a picture."""
+    """Frame, timestamp and time of a frame of a clip; nothing for a picture."""
     moment = result.moment
-    return ["", ""] if moment is None else [str(moment.frame), f"{moment.time:.{TIME}f}"]
+    if moment is None:
+        return ["", "", ""]
+    stamp = cell(np.float64(moment.timestamp), TIME)
+    return [str(moment.frame), stamp, f"{moment.time:.{TIME}f}"]
 
 
 def csv_line(cells: list[str]) -> str:
