@@ -291,7 +291,7 @@ def _flash(
     def over(picture: Picture, at: int) -> Picture:
         strong = light.get(at, 0.0)
         lit = picture * (1 + strong * (gain - 1)) + strong * lift
-        return np.clip(lit, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(lit, 0, 255), np.uint8)
 
     walks = _tiles([[0, 1] for _ in range(75)], sprites, rng)
     return render(path, backgrounds, walks, fixed=int(rng.integers(1000)), over=over)

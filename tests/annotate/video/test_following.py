@@ -177,12 +177,13 @@ def test_cuts_are_seen_and_pans_are_not() -> None:
     rng = np.random.default_rng(0)
     wide = cv2.resize(rng.integers(0, 255, (12, 60)).astype(np.uint8), (1800, 360))
     other = cv2.resize(rng.integers(0, 255, (12, 20)).astype(np.uint8), (640, 360))
-    views = [np.asarray(wide[:, 12 * i : 12 * i + 640]) for i in range(30)]
+    views = [np.asarray(wide[:, 12 * i : 12 * i + 640], np.uint8) for i in range(30)]
     assert scenes(views) == [0]  # a fast turn of the camera
     still, bright = [views[-1]] * 12, np.asarray(other, np.uint8)
     assert scenes([*still, *[bright] * 12]) == [0, 12]
     assert scenes([*still, *[bright] * 3, *still]) == [0]  # not after a flash
-    assert scenes([*still, bright, *[np.asarray(wide[:, 900:1540])] * 12]) == [0, 12, 13]
+    third = np.asarray(wide[:, 900:1540], np.uint8)
+    assert scenes([*still, *[bright] * 4, *[third] * 12]) == [0, 12, 16]
     card = [view.copy() for view in still]
     for i, view in enumerate(card[3:]):
         view[100:, 150 * i : 150 * i + 300] = 255
