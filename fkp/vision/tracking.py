@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from fkp.vision.crop import CropTransform
-from fkp.vision.looks import Look, alike, unit
+from fkp.vision.likeness import Look, alike, unit
 
 Place = npt.NDArray[np.complex128]
 """(2,): where the crop of a face is in the picture: its centre, and its side as a vector to the

@@ -15,7 +15,7 @@ from fkp.annotate.video.reading import Shot, Stretch
 from fkp.errors import DataError
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
-from fkp.vision.looks import look_of
+from fkp.vision.likeness import look_of
 from fkp.vision.tracking import KNOWN, Place, Spot, Track, place_of, transform_at
 
 AWRY, ASTRAY = 0.07, 0.2

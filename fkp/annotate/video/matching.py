@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fkp.annotate.video.reading import Shot
 from fkp.keypoints import Prediction
-from fkp.vision.looks import Look, alike, look_of
+from fkp.vision.likeness import Look, alike, look_of
 from fkp.vision.tracking import CLEAR, DOUBT, HIDDEN, NEW, Place, Spot, Track, assign, transform_at
 
 BRIDGE = 0.5

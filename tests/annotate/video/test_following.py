@@ -15,7 +15,7 @@ from fkp.annotate.video.run import ClipEngine
 from fkp.cli.models import find_detector, load_named
 from fkp.learn.networks.devices import single_thread
 from fkp.vision.cuts import Cuts
-from fkp.vision.looks import LENGTH, Look, alike, look_of, unit
+from fkp.vision.likeness import LENGTH, Look, alike, look_of, unit
 from fkp.vision.tracking import (
     KNOWN,
     Assigned,
