@@ -20,6 +20,9 @@ PATIENCE = 10.0
 LEAP = 10.0
 """Seconds by which the times of a recording that may be joined leap where its clock is set anew."""
 
+FASTEST = 10_000
+"""Frames a second that a file may say at most; more is a mistake."""
+
 WIDEST = 8
 """Pixels that are more times as wide as high, or the other way, are taken for a mistake."""
 
@@ -42,7 +45,7 @@ class Container:
         self._deinterlacer = Deinterlacer(opening.deinterlace)
         base = self._stream.time_base
         self.time_base = Fraction(base) if base else Fraction(1, 1000)
-        rate = self._stream.average_rate
+        rate = self._rate = self._frames_a_second()
         self.step = max(1, round(1 / (rate * self.time_base))) if rate else 1
         self.first = self._stream.start_time or 0
         joined = bool(self._container.format.flags & av.format.Flags.ts_discont.value)
@@ -57,13 +60,15 @@ class Container:
         """Frames, by what the file says of itself."""
         if self._stream.frames:
             return int(self._stream.frames)
-        rate, length = self._stream.average_rate, self._container.duration
-        return int(length / av.time_base * rate) if rate and length else 0
+        length = self._length
+        return int(length * self._rate) if self._rate and length else 0
 
     def read(self) -> Iterator[tuple[int | None, Decoded | None, str]]:
         """The frames as they are shown."""
         context = self._stream.codec_context
+        count, end = 0, 0
         for pts, frame, problem in self._deinterlacer.passed(self._decoded()):
+            count, end = count + 1, max(end, pts or 0)
             if frame is None:
                 yield pts, None, problem
                 continue
@@ -75,6 +80,7 @@ class Container:
             yield pts, Decoded(frame, turn, self._pixel(), transfer), ""
         if self._deinterlacer.done:
             self._note(f"{self._deinterlacer.done} frames were deinterlaced")
+        self._note_missing(count, end)
 
     def close(self) -> None:
         """Close the file."""
@@ -99,6 +105,34 @@ class Container:
             if stream.index == wanted:
                 return stream
         raise NoPicturesError(f"no video stream {wanted} (--stream); there are {listed}")
+
+    def _frames_a_second(self) -> Fraction | None:
+        """As far as the file says it, and plausibly."""
+        rates = (self._stream.average_rate, self._stream.guessed_rate)
+        return next((rate for rate in rates if rate and rate <= FASTEST), None)
+
+    @property
+    def _length(self) -> float:
+        """Seconds that the file should last, from its first picture on; 0: not known."""
+        length = self._container.duration
+        if not length:
+            return 0.0
+        begun = float((self._stream.start_time or 0) * self.time_base)
+        # Matroska counts from 0, whenever the first picture is.
+        late = begun if "matroska" in self._container.format.name else 0.0
+        return max(0.0, float(length / av.time_base) - late)
+
+    def _note_missing(self, count: int, end: int) -> None:
+        """Say where pictures are missing: count of them were read, the last one at `end` ticks."""
+        said = int(self._stream.frames)
+        if said and abs(said - count) > max(2, 0.02 * said):
+            self._note(f"the file says {said} frames, there are {count}")
+        elif not said and self._length:
+            lasted = float((end + self.step - self.first) * self.time_base)
+            if self._length - lasted > max(0.5, 0.02 * self._length):
+                self._note(
+                    f"should last {self._length:.2f} s, but its pictures end after {lasted:.2f} s"
+                )
 
     def _bits_a_second(self, path: str) -> int:
         if self._stream.bit_rate:

@@ -177,6 +177,8 @@ class Decoded:
         bits = form.components[0].bits
         named = form.name.startswith(("yuv", "gray", "nv12", "nv21", "p0"))
         packed = form.name.startswith("yuyv") or form.name.endswith(("be", "msble"))
+        if form.name.startswith("gray") and bits > 8:  # FFmpeg's versions differ on its range
+            return None
         wide = 1 if bits == 8 else 2
         if not named or packed or plane.line_size < wide * self.frame.width or bits > 16:
             return None

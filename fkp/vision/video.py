@@ -115,9 +115,6 @@ class Clip:
             index += 1
         if index == 0:
             raise NoPicturesError("no frame in it")
-        expected = self.expected
-        if expected and abs(expected - index) > max(2, 0.02 * expected):
-            self.reader.notes.append(f"the file says {expected} frames, there are {index}")
 
     def __enter__(self) -> Self:
         return self
