@@ -162,7 +162,7 @@ class Decoded:
         if space is None:  # not said: as players take it
             hd = self.frame.width >= 1280 or self.frame.height > 576
             space = _BT709 if hd else _BT601
-        # PyAV 14 ignores the one where it is the same as the other, which RGB does not need.
+        # PyAV before 17 ignores the one where it is the same as the other, which RGB does not need.
         other = _BT601 if space != _BT601 else _BT709
         try:
             whole = self.frame.reformat(format=form, src_colorspace=space, dst_colorspace=other)

@@ -169,8 +169,8 @@ class _Track:
             except (StopIteration, av.error.FFmpegError):
                 return
 
-    def _inside(self, time: float) -> bool:
-        return self.sound.start - BEFORE <= time <= self.sound.end
+    def _inside(self, time: float, length: float) -> bool:
+        return self.sound.start - BEFORE <= time + length and time <= self.sound.end
 
 
 class _Copied(_Track):
@@ -188,7 +188,7 @@ class _Copied(_Track):
         for packet in self._demuxed():
             if packet.dts is None or packet.pts is None:
                 continue
-            if self._inside(float(packet.pts * base)):
+            if self._inside(float(packet.pts * base), float((packet.duration or 0) * base)):
                 packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
                 packet.stream = self._target
                 yield float(packet.dts * base), self._target.index, packet
@@ -234,6 +234,7 @@ class _Encoded(_Track):
                 self.damaged += 1
                 continue
             for frame in frames:
-                if frame.time is not None and self._inside(frame.time):
+                length = frame.samples / frame.sample_rate
+                if frame.time is not None and self._inside(frame.time, length):
                     yield frame
         yield None

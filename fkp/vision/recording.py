@@ -161,7 +161,7 @@ class Recording:
             if any(after for _, after in more):
                 image = np.pad(image, more, mode="edge")
         whole = av.VideoFrame.from_ndarray(image, format="bgr24")
-        # PyAV 14 ignores one colour space where it is the same as the other.
+        # PyAV before 17 ignores one colour space where it is the same as the other.
         other = _BT601 if self._space == _BT709 else _BT709
         try:
             width, height = self._stored

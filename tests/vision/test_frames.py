@@ -223,8 +223,8 @@ def test_luma_is_that_of_the_picture(tmp_path: Path) -> None:
     """However pixels are stored, gray is what gray of the colours would be."""
     y, x = np.mgrid[:48, :64]
     picture = np.stack([3 * x, 4 * y, 2 * x + y], axis=-1).astype(np.uint8)
-    for pixels in ("yuv420p", "yuv444p", "yuv422p10le", "yuv420p12le", "gray", "gray10le",
-                   "gray16le", "bgr0", "gbrp10le", "yuva420p"):  # fmt: skip
+    for pixels in ("yuv420p", "yuv444p", "yuv422p10le", "yuv420p12le", "gray",
+                   "bgr0", "gbrp10le", "yuva420p"):  # fmt: skip
         path = film(tmp_path / f"{pixels}.mkv", [picture], "ffv1", pixels)
         (frame,) = frames(path)
         apart = np.abs(frame.gray().astype(int) - to_gray(frame.bgr()))
