@@ -43,9 +43,10 @@ STRANGER = 0.3
 """Faces that are less alike are of two persons: 97 % of such pairs are, and 11 % of pairs from one
 clip that may be seconds apart (YouTube Faces)."""
 
-KNOWN, JUMP = 0.6, 0.3
-"""A face that is more alike than KNOWN is of that person wherever it is (no two persons in 100,000
-are); where a face in the right place is alike, too, that counts as much as JUMP more."""
+KNOWN, JUMP = 0.45, 0.3
+"""A face that is more alike than KNOWN is of that person wherever it is: one pair of two persons in
+1000 is. Where there is a face in the right place that is as alike, that is it, as if the other one
+were less alike by JUMP."""
 
 UNKNOWN = 0.5
 """How alike faces count as of which one has not been whole in the picture."""

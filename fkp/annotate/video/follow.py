@@ -16,12 +16,23 @@ from fkp.errors import DataError
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
 from fkp.vision.likeness import look_of
-from fkp.vision.tracking import KNOWN, Place, Spot, Track, place_of, transform_at
+from fkp.vision.tracking import (
+    CLEAR,
+    STRANGER,
+    Place,
+    Spot,
+    Track,
+    place_of,
+    transform_at,
+)
 
 AWRY, ASTRAY = 0.07, 0.2
 """By how much of a crop's side a face may lie beside where it should be, or by how much its size
 may differ: beyond the first the crop is cut again, around the points; beyond the second still, it
 is not the face that was looked for."""
+
+MARGIN = 0.3
+"""By how much a face must be more alike to somebody else to be that one's."""
 
 SAME = 0.3
 """Two faces whose points are, in the mean, nearer than this share of the box are one."""
@@ -221,8 +232,10 @@ class Follower:
         own = guess.track.likeness(look)
         if own >= GRADUAL:
             return True
+        if own < STRANGER and guess.sure >= CLEAR * guess.track.best:
+            return False
         others = max(t.likeness(look) for t in self.tracks if t is not guess.track)
-        return others < max(KNOWN, own)
+        return others < max(STRANGER, own + MARGIN)
 
     def _sure(self, sighting: Sighting) -> bool:
         return not sighting.total < self.config.min_score
