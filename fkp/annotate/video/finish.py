@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fkp.annotate.output.folder import OVERLAY
 from fkp.annotate.output.gallery import PAGE
-from fkp.annotate.output.results import OVERLAY
 from fkp.annotate.output.rows import Record
 from fkp.annotate.video.film import Film
 from fkp.annotate.video.page import write_page
@@ -20,17 +20,20 @@ SAME = 0.002
 """Seconds that two clocks may differ and still go alike."""
 
 
-def finish_clip(clip: str, film: Film | None, folder: Path, records: Records) -> list[str]:
+def finish_clip(
+    clip: str, film: Film | None, to_end: bool, folder: Path, records: Records
+) -> list[str]:
     """Write `overlay.mp4`, if there is something to see, and `index.html`; notes on both.
 
-    records: reads the finished table. What cannot be made is a note and does not end the run;
-    OSError is raised where the folder cannot be written.
+    to_end: whether all frames up to the clip's end were wanted. records: reads the finished table.
+    What cannot be made is a note and does not end the run; OSError is raised where the folder
+    cannot be written.
     """
     notes: list[str] = []
     overlay = None
     if film is not None and film.parts():  # none where no frame could be decoded
         try:
-            notes += _overlay(clip, film, folder, records)
+            notes += _overlay(clip, film, to_end, folder, records)
             overlay = OVERLAY
         except OSError:
             raise
@@ -45,11 +48,13 @@ def finish_clip(clip: str, film: Film | None, folder: Path, records: Records) ->
     return notes
 
 
-def _overlay(clip: str, film: Film, folder: Path, records: Records) -> list[str]:
+def _overlay(
+    clip: str, film: Film, to_end: bool, folder: Path, records: Records
+) -> list[str]:  # fmt: skip
     """Join the parts; what there is to say of the sound."""
     sound, notes = None, []
     if not is_stream(clip) and not is_sequence(clip) and has_sound(clip):
-        sound, reason = _sound(clip, records())
+        sound, reason = _sound(clip, records(), to_end)
         notes += [f"{OVERLAY} is without sound: {reason}"] if reason else []
     part = folder / f"{OVERLAY}.part"
     notes += join(film.parts(), part, sound)
@@ -57,7 +62,7 @@ def _overlay(clip: str, film: Film, folder: Path, records: Records) -> list[str]
     return notes
 
 
-def _sound(clip: str, records: Iterator[Record]) -> tuple[Sound | None, str]:
+def _sound(clip: str, records: Iterator[Record], to_end: bool) -> tuple[Sound | None, str]:
     """Which sound goes with the frames of a table, or why there is none."""
     moments = [result.moment for _, result in records if result.moment is not None]
     stamps, times = (
@@ -66,4 +71,4 @@ def _sound(clip: str, records: Iterator[Record]) -> tuple[Sound | None, str]:
     if np.ptp(stamps - times) > SAME:
         return None, "the times of the clip go back, repeat or leap"
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    return Sound(clip, float(stamps[0]), float(stamps[-1]) + step), ""
+    return Sound(clip, float(stamps[0]), np.inf if to_end else float(stamps[-1]) + step), ""

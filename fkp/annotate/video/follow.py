@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import TOLERANCE, KeypointNetwork, judge, least, located
+from fkp.annotate.faces import TOLERANCE, KeypointNetwork, face_scores, least, located
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.annotate.video.matching import BRIDGE, GRADUAL, Knot, Matching, Sighting
 from fkp.annotate.video.reading import Shot, Stretch
@@ -136,7 +136,7 @@ class Follower:
             crops[i] = shots[sighting.at].crop(transform_at(sighting.place, size))
         scores = np.array([s.score for s in sightings], np.float32)
         said = self.network.predict(crops, self.config.batch, least(scores, self.config.min_score))
-        totals = judge(scores, said.face)
+        totals = face_scores(scores, said.face)
         for i, sighting in enumerate(sightings):
             one = slice(i, i + 1)
             sighting.said = said.take(one)

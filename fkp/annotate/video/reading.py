@@ -84,6 +84,11 @@ class Excerpt:
     end: float = np.inf
     most: int = 0  # frames; 0: all
 
+    @property
+    def to_end(self) -> bool:
+        """Whether it goes on to the end of the clip."""
+        return not np.isfinite(self.end) and self.most == 0
+
     def missed(self) -> str:
         """Why there is nothing, where no frame of a clip was wanted."""
         bounds = [f"from {self.start:g} s on"] if self.start > 0 else []

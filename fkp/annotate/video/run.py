@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -42,25 +41,13 @@ PART = 240
 """Frames after which a run can go on, if it is stopped, at least."""
 
 
-class RawTable(Protocol):
-    """Takes the results as the network has them, before they are steadied."""
-
-    def write(self, result: Result) -> None:
-        """The rows of a frame."""
-        ...
-
-    def flush(self) -> int:
-        """Bring them to the disk; how many bytes there are."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class ClipEngine:
     """Annotates one clip.
 
     opening: how the clip is read. smooth, fill: as in `Steady`. film: None draws nothing. states:
-    the folder for what it takes to resume, None for none; past: where to resume. live: None takes
-    every frame.
+    the folder for what is needed to resume, None for none. live: None takes every frame. source:
+    what is opened, where rows call the clip something else.
     """
 
     network: KeypointNetwork
@@ -71,10 +58,9 @@ class ClipEngine:
     smooth: float = 0.5
     fill: int = 0
     film: Film | None = None
-    raw: RawTable | None = None
     states: Path | None = None
-    past: State | None = None
     live: Live | None = None
+    source: str | None = None
 
     def run(
         self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
@@ -91,24 +77,24 @@ class ClipEngine:
 
     def _run(self, path: str, done: int, progress: Callable[[int, int], None]) -> Generator[Chunk]:
         watch = Watch()
-        follower, steady, followed = self._begin()
+        follower, steady, followed = self._begin(done)
         waiting: deque[Slide] = deque()
         last = done
         with ExitStack() as stack:
-            clip = stack.enter_context(Clip(path, self.opening))
-            reading = self._reading()
+            clip = stack.enter_context(Clip(self.source or path, self.opening))
+            reading = self._reading(done, followed)
             source = self._source(stack, clip, reading)
             drawing = stack.enter_context(self._drawing(clip, done))
             total = self._expected(clip)
-            if self.past is not None:
+            if done:
                 waiting.extend(_slides(next(source)))
             for stretch in source:
                 watch.lap("waiting")
+                found: Sequence[Result] = ()
                 if stretch is None:
                     results = steady.flush()
                 else:
                     found = follower.follow(stretch)
-                    self._note(found)
                     results = steady.push(found)
                     waiting.extend(_slides(stretch))
                     followed += len(stretch.shots)
@@ -123,12 +109,15 @@ class ClipEngine:
                 mark = self.states is not None and stretch is not None and done - last >= PART
                 if mark:
                     drawing.part(done)
-                    self._save(done, followed, follower, steady)
+                    assert self.states is not None
+                    state = State(followed, follower.tracks, follower.count, steady)
+                    state.save(self.states, done)
                     last = done
                 watch.lap("drawing")
                 seconds = dict(watch.seconds)
                 watch.seconds.clear()
-                yield Chunk([path] * len(results), results, seconds, resumable=mark)
+                names = [path] * len(results)
+                yield Chunk(names, results, seconds, resumable=mark, raw=found)
             notes = [*clip.notes, *reading.notes, *drawing.finish()]
             watch.lap("drawing")
             seconds = reading.watch.seconds
@@ -137,20 +126,20 @@ class ClipEngine:
             if not done:
                 raise NoPicturesError(self.excerpt.missed())
 
-    def _begin(self) -> tuple[Follower, Steady, int]:
+    def _begin(self, done: int) -> tuple[Follower, Steady, int]:
         """Follower, smoother, and the number of frames that they have seen."""
-        past = self.past
-        if past is not None:
+        if done and self.states is not None:
+            scheme = self.config.scheme or self.network.scheme
+            past = State.load(self.states, done, scheme)
             follower = Follower(self.network, self.config, past.tracks, past.count)
             return follower, past.steady, past.followed
         lookahead = LOOKAHEAD if self.live is None else 0
         return Follower(self.network, self.config), Steady(self.smooth, self.fill, lookahead), 0
 
-    def _reading(self) -> Reading:
+    def _reading(self, done: int, followed: int) -> Reading:
         detector = self.detector or _Whole(self.network)
         if self.live is not None:
             return Reading(detector, self.excerpt, Watch(), detect_every=1, early=True)
-        done, followed = (self.past.done, self.past.followed) if self.past else (0, 0)
         return Reading(detector, self.excerpt, Watch(), DETECT_EVERY, done, followed)
 
     def _source(self, stack: ExitStack, clip: Clip, reading: Reading) -> Iterator[Stretch | None]:
@@ -160,33 +149,22 @@ class ClipEngine:
             frames = stack.enter_context(self.live.newest(clip.frames()))
             return _and_end(Stretch([shot]) for shot in reading.shots(frames))
         wanted = reading.shots(clip.frames())
-        before = reading.followed - reading.done
-        return _and_end(iter(stack.enter_context(Ahead(self._stretches(wanted, before)))))
+        begun = reading.followed - reading.done if reading.done else None
+        return _and_end(iter(stack.enter_context(Ahead(self._stretches(wanted, begun)))))
 
     def _leave(self, clip: Clip) -> None:
         clip.kept_open = self.live is not None and self.live.stuck
 
-    def _stretches(self, wanted: Iterator[Shot], before: int) -> Iterator[Stretch]:
-        """First those frames, if any, whose results wait; then those to work on."""
-        if self.past is not None:
-            yield Stretch(list(islice(wanted, before)))
+    def _stretches(self, wanted: Iterator[Shot], begun: int | None) -> Iterator[Stretch]:
+        """First, where the run is resumed, the frames whose results wait; then those to work on."""
+        if begun is not None:
+            yield Stretch(list(islice(wanted, begun)))
         yield from stretches(wanted)
 
     def _drawing(self, clip: Clip, number: int) -> Drawing:
         if self.film is None:
             return Undrawn()
         return Drawn(self.film, clip.time_base, clip.reader.bit_rate, number)
-
-    def _note(self, found: Sequence[Result]) -> None:
-        if self.raw is not None:
-            for result in found:
-                self.raw.write(result)
-
-    def _save(self, done: int, followed: int, follower: Follower, steady: Steady) -> None:
-        assert self.states is not None
-        raw = 0 if self.raw is None else self.raw.flush()
-        state = State(done, followed, follower.tracks, follower.count, steady, raw)
-        state.save(self.states)
 
     def _expected(self, clip: Clip) -> int:
         total = -(-clip.expected // self.excerpt.every)
