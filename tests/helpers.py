@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.keypoints import FKP4, KAGGLE15, Scheme
-from fkp.vision.video import Clip, Frame
+from fkp.vision.frames import Frame
+from fkp.vision.video import Clip
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fkp.errors import DataError
 from fkp.vision.images import is_image_name
-from fkp.vision.video import is_video_name
+from fkp.vision.sources import is_video_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from fkp.annotate.inputs import CLIPS, Inputs, find_inputs
+from fkp.annotate.inputs import Inputs, find_inputs
 from fkp.annotate.inputs import shard as take_shard
+from fkp.annotate.outcome import Failure
 from fkp.annotate.output.folder import CROPS, OVERLAYS
 from fkp.annotate.output.results import Output, wanted_scheme
 from fkp.annotate.output.sinks import TableStream
@@ -18,8 +19,9 @@ from fkp.annotate.photo.cluster import Cluster
 from fkp.annotate.photo.drawing import DrawConfig
 from fkp.annotate.photo.local import Local
 from fkp.annotate.photo.work import PhotoWork
-from fkp.annotate.pipeline import Engine, Progress
+from fkp.annotate.pipeline import Engine, Progress, Summary
 from fkp.annotate.run import Report, Say, to_folder, to_stream
+from fkp.annotate.video.inputs import absent, find_clips, skipped_endings
 from fkp.annotate.video.live import Live
 from fkp.annotate.video.view import View
 from fkp.annotate.video.work import ClipConfig, ClipWork, check_schemas, clip_folders
@@ -29,7 +31,7 @@ from fkp.keypoints import Scheme
 from fkp.learn.networks.checkpoint import BUNDLED, find_model
 from fkp.learn.networks.devices import single_thread
 from fkp.vision.images import Image
-from fkp.vision.video import is_live, is_stream
+from fkp.vision.sources import is_live, is_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,13 @@ class Clips:
         """The clips."""
         if self.stream:
             return Inputs(tuple(self.given), 0, str(Path.cwd()))
-        return find_inputs(self.given, place.folder, CLIPS)
+        fps = self.config.opening.fps
+        found = find_clips(self.given, place.folder, fps)
+        if found.passed_over:
+            endings = skipped_endings(self.given, place.folder, fps)
+            listed = ", ".join(f"{ending} {count}" for ending, count in endings.most_common())
+            place.say(f"skipped {found.passed_over} files that are not clips by name: {listed}")
+        return found
 
 
 def annotate_clips(
@@ -217,7 +225,10 @@ def annotate_clips(
                 path, folder, network.model, network.detector, config, clips.config, output,
                 source, live, show,
             )  # fmt: skip
-            if folder is not None:
+            missing = absent(path)
+            if folder is not None and missing is not None:
+                report = _missed(work, missing)
+            elif folder is not None:
                 report = place.make(work, folder)
             else:
                 assert table is not None
@@ -226,6 +237,13 @@ def annotate_clips(
             if clips.on_finish is not None:
                 clips.on_finish(report)
     return reports
+
+
+def _missed(work: ClipWork, reason: str) -> Report:
+    """The report of a clip that is not there, which gets no folder."""
+    summary = Summary()
+    summary.count(work.name, Failure(reason))
+    return Report(work.name, 1, summary, 0.0)
 
 
 @contextmanager

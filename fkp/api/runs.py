@@ -11,7 +11,7 @@ from fkp.annotate.output.merge import Merged
 from fkp.annotate.pipeline import Progress
 from fkp.annotate.run import Report, Say
 from fkp.annotate.video.work import ClipConfig
-from fkp.api.choices import Also, Backend, Blur, TableFormat
+from fkp.api.choices import Also, Backend, Blur, Deinterlace, TableFormat
 from fkp.api.making import Clips, Photos, Place, Wanted, annotate_clips, annotate_photos
 from fkp.api.network import Paths, excerpt_of, listed, load, silent, unheard
 from fkp.keypoints import Scheme
@@ -19,6 +19,7 @@ from fkp.learn.networks.checkpoint import BUNDLED
 from fkp.vision.detect import FaceDetector
 from fkp.vision.detectors import DetectorName
 from fkp.vision.images import MAX_PIXELS
+from fkp.vision.sources import Opening
 
 
 def annotate(
@@ -74,7 +75,8 @@ def video(
     overlays: bool = True, overlay_size: int | None = None, blur: Blur | None = None,
     every: int = 1, start: float | None = None, end: float | None = None,
     max_frames: int | None = None, smooth: float = 0.5, fill: int = 0, raw: bool = False,
-    series: str | Path | None = None, live: bool = False, view: bool = False, paths: bool = True,
+    series: str | Path | None = None, stream: int | None = None, deinterlace: Deinterlace = "auto",
+    fps: float | None = None, live: bool = False, view: bool = False, paths: bool = True,
     overwrite: bool = False, resume: bool = False, stop: threading.Event | None = None,
     progress: Progress | None = None, say: Say | None = None,
     on_finish: Callable[[Report], None] | None = None,
@@ -86,12 +88,16 @@ def video(
     clip, or for a folder per clip, None for `results/NAME`; or an open stream of bytes, which gets
     the rows alone. What is not said here is as in `annotate`; overlay_size: None for the clip's.
 
-    every: only frames whose number is a multiple of this. start, end: seconds by the clip's own
-    clock, None for the whole. smooth: jitter smoothing, 0 (off) to 1. fill: gaps of a face up to so
+    every: only frames whose number is a multiple of this. start, end: seconds since the first
+    frame, None for the whole. smooth: jitter smoothing, 0 (off) to 1. fill: gaps of a face up to so
     many frames are filled; raw: also `raw.csv`, the points before smoothing. series: draw the
-    points over time into this file. live: drop frames to keep up, as cameras and RTSP always do;
-    view: show the pictures on a page that only this machine can open. stop: an event that ends a
-    live run as the end of its stream would. on_finish: is called with each report at once.
+    points over time into this file. stream: the number of the video stream in a file, None for the
+    largest. deinterlace: `auto` for frames that are marked as interlaced, `on` for all, or `off`.
+    fps: the frame rate of folders and patterns of pictures that are the frames of clips.
+
+    live: drop frames to keep up, as cameras and RTSP always do; view: show the pictures on a page
+    that only this machine can open. stop: an event that ends a live run as the end of its stream
+    would. on_finish: is called with each report at once.
     """
     network = load(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
@@ -99,8 +105,8 @@ def video(
     )  # fmt: skip
     wanted = Wanted(scheme, format, also, confidence, measures, overlays, overlay_size, blur, paths)
     config = ClipConfig(
-        excerpt_of(every, start, end, max_frames), smooth, fill, overlays, overlay_size, blur, raw,
-        None if series is None else Path(series),
+        excerpt_of(every, start, end, max_frames), Opening(stream, deinterlace, fps), smooth, fill,
+        overlays, overlay_size, blur, raw, None if series is None else Path(series),
     )  # fmt: skip
     clips = Clips(listed(inputs), config, live, view, stop, on_finish)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)

@@ -111,7 +111,7 @@ def _video(path: Path) -> None:
         raise ImageError(f"{path}: {error}") from error
     seconds = facts.last - facts.first
     rate = (facts.frames - 1) / seconds if seconds > 0 else 0.0
-    turned = ", turned upright" if facts.rotated else ""
+    turned = ", turned upright" if facts.turned else ""
     console.say(f"{path.name}: a video, {facts.width} x {facts.height}{turned}, {facts.codec}")
     console.say(
         f"{facts.frames} frames from {facts.first:.3f} to {facts.last:.3f} s: "

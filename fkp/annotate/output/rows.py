@@ -104,6 +104,7 @@ class Columns:
             Column("image", "text"),
             Column("frame", "whole", wide=True),
             Column("timestamp", "number", TIME, wide=True),
+            Column("time", "number", TIME, wide=True),
             Column("face", "whole"),
             Column("status", "text"),
             *self.of_face(),
@@ -129,6 +130,7 @@ class Columns:
         return [
             row.image,
             None if moment is None else moment.frame,
+            None if moment is None or moment.timestamp != moment.timestamp else moment.timestamp,
             None if moment is None else moment.time,
             None if face is None else face.number,
             row.status,
@@ -149,11 +151,13 @@ class Columns:
     def read(self, cells: Sequence[str]) -> Row:
         """The row whose cells stand in a text table."""
         after = 3 + (len(MEASURES) if self.measured else 0)
-        image, frame, time, number, status = cells[:5]
+        image, frame, timestamp, time, number, status = cells[:6]
         last = cells[-after:]
-        moment = Moment(int(frame), float(time)) if frame else None
+        moment = None
+        if frame:
+            moment = Moment(int(frame), float(time), float(timestamp or "nan"))
         size = (int(last[0]), int(last[1])) if last[0] else None
-        face = self._face(cells[5:-after], int(number)) if number else None
+        face = self._face(cells[6:-after], int(number)) if number else None
         return Row(image, status, moment, face, size, None, last[-1])
 
     def _face(self, cells: Sequence[str], number: int) -> Face:

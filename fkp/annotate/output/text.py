@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -114,7 +115,8 @@ class JsonRows:
         values: dict[str, object] = {
             "image": row.image,
             "frame": moment and moment.frame,
-            "timestamp": moment and round(moment.time, TIME),
+            "timestamp": moment and _rounded(np.float64(moment.timestamp), TIME),
+            "time": moment and round(moment.time, TIME),
             "face": face and face.number,
             "status": row.status,
         }
@@ -150,7 +152,9 @@ class JsonRows:
     def _row(self, values: dict[str, Any]) -> Row:
         moment = None
         if values["frame"] is not None:
-            moment = Moment(int(values["frame"]), float(values["timestamp"]))
+            stamp = values["timestamp"]
+            own = math.nan if stamp is None else float(stamp)
+            moment = Moment(int(values["frame"]), float(values["time"]), own)
         size, face = values.get("size"), None
         if values["face"] is not None:
             each = [values["confidence"]] * len(self.columns.scheme)
