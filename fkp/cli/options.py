@@ -16,6 +16,7 @@ from fkp.cli.models import DETECTORS, find_detector
 from fkp.keypoints import SCHEMES, Scheme
 from fkp.learn.networks.checkpoint import BUNDLED, find_model
 from fkp.vision.detect import WEIGHTS, FaceDetector
+from fkp.vision.head import Camera
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -36,6 +37,8 @@ class FaceRequest:
     max_faces: int | None
     confidence: bool
     measures: bool
+    focal: float | None
+    fov: float | None
     batch: int
     device: str
     no_overlays: bool
@@ -54,7 +57,12 @@ class FaceRequest:
         """
         scheme = wanted_scheme(self.schema, self.scheme, own)
         own.convert(np.zeros((len(own), 2)), scheme)
-        return Output(scheme, self.form, self.schema, self.confidence, gallery, self.measures)
+        if self.focal is not None and self.fov is not None:
+            raise click.UsageError("--focal and --fov cannot be combined")
+        if (self.focal or self.fov) and not self.measures:
+            raise click.UsageError("--focal and --fov need --measures")
+        measured = Camera(self.focal, self.fov) if self.measures else None
+        return Output(scheme, self.form, self.schema, self.confidence, gallery, measured)
 
     def config(self, scheme: Scheme, **more: Any) -> AnnotateConfig:
         """How to annotate."""
@@ -83,6 +91,8 @@ class FaceRequest:
             "--max-faces": self.max_faces,
             "--confidence": self.confidence,
             "--measures": self.measures,
+            "--focal": self.focal,
+            "--fov": self.fov,
             "--batch": self.batch,
             "--device": self.device,
             "--no-overlays": self.no_overlays,
@@ -176,7 +186,19 @@ def result_options(command: Command) -> Command:
         click.option(
             "--measures",
             is_flag=True,
-            help="Columns for how far eyes and mouth are open, and yaw, pitch and roll.",
+            help="Columns for how far eyes and mouth are open, and how the head stands.",
+        ),
+        click.option(
+            "--focal",
+            type=click.FloatRange(0, min_open=True),
+            metavar="PIXELS",
+            help="Focal length of the camera for --measures; default: the picture's longer side.",
+        ),
+        click.option(
+            "--fov",
+            type=click.FloatRange(0, 180, min_open=True, max_open=True),
+            metavar="DEGREES",
+            help="Instead of --focal: angle of view along the longer side; default: 53.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run."),
         click.option("--resume", is_flag=True, help="Go on with a run that was stopped."),

@@ -21,6 +21,7 @@ from fkp.annotate.output.results import (
 from fkp.annotate.output.rows import Rows
 from fkp.errors import FkpError, parse_json
 from fkp.keypoints import Scheme
+from fkp.vision.head import Camera
 
 SHARD = "shard"
 """The key of a run's identity that tells which part it is: `I/N`."""
@@ -85,13 +86,14 @@ def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
 
 def _output(identity: dict[str, Any]) -> Output:
     """What the shards wrote, to be written of all."""
+    camera = Camera(identity["--focal"], identity["--fov"])
     return Output(
         Scheme.from_names(identity["points"]),
         identity["--format"],
         identity["--schema"],
         identity["--confidence"],
         gallery=not identity["--no-overlays"],
-        measured=identity["--measures"],
+        measured=camera if identity["--measures"] else None,
     )
 
 

@@ -13,6 +13,7 @@ from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.rows import Record
 from fkp.errors import FkpError
 from fkp.keypoints import Scheme
+from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES, measure
 
 GROUP = 20_000
@@ -26,7 +27,7 @@ def check_parquet() -> None:
 
 
 def write_parquet(
-    path: Path, scheme: Scheme, each: bool, measured: bool, records: Iterable[Record]
+    path: Path, scheme: Scheme, each: bool, measured: Camera | None, records: Iterable[Record]
 ) -> None:
     """Write the columns of `CsvRows`, typed; names that are no UTF-8 have `\\xff` escapes."""
     import pyarrow as pa
@@ -40,7 +41,7 @@ def write_parquet(
         + [(f"box_{side}", number) for side in "xywh"]
         + [(name, number) for name in (*scheme.columns, *confidence, "confidence")]
         + [("image_width", pa.int32()), ("image_height", pa.int32())]
-        + [(name, number) for name in (MEASURES if measured else ())]
+        + [(name, number) for name in (() if measured is None else MEASURES)]
         + [("reason", text)]
     )
     waiting = iter(records)
@@ -55,7 +56,7 @@ def write_parquet(
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
 
-def _rows(record: Record, each: bool, measured: bool) -> Iterator[dict[str, Any]]:
+def _rows(record: Record, each: bool, measured: Camera | None) -> Iterator[dict[str, Any]]:
     name, result = record
     row: dict[str, Any] = {
         "image": os.fsencode(name).decode("utf-8", "backslashreplace"),
@@ -71,7 +72,9 @@ def _rows(record: Record, each: bool, measured: bool) -> Iterator[dict[str, Any]
     faces = result.faces
     if len(faces) == 0:
         yield row
-    values = measure(faces.points, result.width, result.height) if measured else None
+    values = None
+    if measured is not None:
+        values = measure(faces.points, result.width, result.height, measured)
     for i in range(len(faces)):
         cells = dict(zip(faces.scheme.columns, faces.points[i].reshape(-1), strict=True))
         cells |= {f"box_{side}": v for side, v in zip("xywh", faces.boxes[i], strict=True)}

@@ -22,6 +22,7 @@ from fkp.annotate.output.rows import Table as TableRows
 from fkp.annotate.output.schemas import OWN_SCHEME, ROW_SCHEMAS
 from fkp.errors import FkpError, parse_json
 from fkp.keypoints import IBUG68, SCHEMES, Scheme
+from fkp.vision.head import Camera
 
 FORMATS = (*TABLES, "parquet")
 SCHEMAS = ("fkp", *ROW_SCHEMAS, "coco", "yolo")
@@ -48,7 +49,7 @@ class Output:
 
     scheme: their points. form: of the main table, one of FORMATS. schema: what else, one of
     SCHEMAS. each: a confidence for each point. gallery: whether there are pictures to look at.
-    measured: openings of eyes and mouth, and the head's pose, of each face.
+    measured: the measures of each face, as this camera shows it; None for none.
     """
 
     scheme: Scheme
@@ -56,13 +57,13 @@ class Output:
     schema: str = "fkp"
     each: bool = False
     gallery: bool = True
-    measured: bool = False
+    measured: Camera | None = None
 
     def __post_init__(self) -> None:
         """Raise FkpError for what does not go together, before any work."""
         if self.form == "parquet":
             check_parquet()
-        if self.measured and self.scheme.names != IBUG68.names:
+        if self.measured is not None and self.scheme.names != IBUG68.names:
             raise FkpError(
                 "--measures needs the 68 points, which the bundled network has; not these "
                 f"{len(self.scheme)} of {self.scheme.name}"

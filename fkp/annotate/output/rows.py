@@ -13,6 +13,7 @@ import numpy as np
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.errors import parse_json
 from fkp.keypoints import Faces, FloatArray, Scheme
+from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES, measure
 
 _COLUMNS = (
@@ -47,11 +48,12 @@ class Rows(Protocol):
 class Table(Rows, Protocol):
     """Rows that tell all, and can be read again.
 
-    each: with a confidence for each point; measured: with what `measures` has of each face.
+    each: with a confidence for each point; measured: with the measures of each face, as this camera
+    shows it.
     """
 
     each: bool
-    measured: bool
+    measured: Camera | None
 
     def read(self, path: Path) -> Iterator[Record]:
         """The inputs of a file of these rows, in order."""
@@ -68,7 +70,7 @@ class CsvRows:
 
     suffix = "csv"
 
-    def __init__(self, scheme: Scheme, each: bool = False, measured: bool = False) -> None:
+    def __init__(self, scheme: Scheme, each: bool = False, measured: Camera | None = None) -> None:
         self.scheme, self.each, self.measured = scheme, each, measured
         confidence = [f"{name}_confidence" for name in scheme.names] if each else []
         self._last = ("image_width", "image_height", *_measures(measured), "reason")
@@ -89,10 +91,10 @@ class CsvRows:
         if len(result.faces) == 0:
             return csv_line([*first, "", result.status, *empty, *size, *none, result.note])
         lines = []
-        measured = [cells(values, POINT) for values in _measured(result)] if self.measured else []
+        measured = [cells(values, POINT) for values in _measured(result, self.measured)]
         for i in range(len(result.faces)):
             who = [str(result.number(i)), result.status_of(i)]
-            more = measured[i] if measured else []
+            more = measured[i]
             face = self._face(result.faces, i)
             lines.append(csv_line([*first, *who, *face, *size, *more, result.note]))
         return "".join(lines)
@@ -143,7 +145,7 @@ class JsonRows:
 
     suffix = "jsonl"
 
-    def __init__(self, scheme: Scheme, each: bool = False, measured: bool = False) -> None:
+    def __init__(self, scheme: Scheme, each: bool = False, measured: Camera | None = None) -> None:
         self.scheme, self.each, self.measured = scheme, each, measured
 
     def header(self) -> str:
@@ -160,8 +162,8 @@ class JsonRows:
         if len(result.faces) == 0:
             return self._line(image, result, None, about)
         faces = [self._face(result.faces, i) for i in range(len(result.faces))]
-        if self.measured:
-            for face, values in zip(faces, _measured(result), strict=True):
+        if self.measured is not None:
+            for face, values in zip(faces, _measured(result, self.measured), strict=True):
                 named = zip(MEASURES, values, strict=True)
                 face["measures"] = {name: number(v, POINT) for name, v in named}
         lines = [self._line(image, result, i, {**face, **about}) for i, face in enumerate(faces)]
@@ -230,16 +232,22 @@ class JsonRows:
         return Annotated(faces, width, height, note, moment, numbers, filled)
 
 
-TABLES: dict[str, Callable[[Scheme, bool, bool], Table]] = {"csv": CsvRows, "jsonl": JsonRows}
+TABLES: dict[str, Callable[[Scheme, bool, Camera | None], Table]] = {
+    "csv": CsvRows,
+    "jsonl": JsonRows,
+}
 """The forms of the main table that are written row by row."""
 
 
-def _measures(measured: bool) -> tuple[str, ...]:
-    return MEASURES if measured else ()
+def _measures(camera: Camera | None) -> tuple[str, ...]:
+    return () if camera is None else MEASURES
 
 
-def _measured(result: Annotated) -> FloatArray:
-    return measure(result.faces.points, result.width, result.height)
+def _measured(result: Annotated, camera: Camera | None) -> FloatArray:
+    """(F, M): the measures of each face; none without a camera."""
+    if camera is None:
+        return np.empty((len(result.faces), 0))
+    return measure(result.faces.points, result.width, result.height, camera)
 
 
 def _by_input(

@@ -63,7 +63,7 @@ def finished(out: Path, output: Output, given: list[Record]) -> Path:
 @pytest.mark.parametrize("form", TABLES)
 @pytest.mark.parametrize("each", [False, True])
 def test_rows_can_be_read_again(tmp_path: Path, form: str, each: bool) -> None:
-    rows = TABLES[form](IBUG68, each, False)
+    rows = TABLES[form](IBUG68, each, None)
     given = records()
     path = tmp_path / "rows"
     with TableFile(path, rows) as table:
@@ -223,7 +223,7 @@ def test_parquet(tmp_path: Path) -> None:
     assert path == tmp_path / "keypoints.parquet"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["keypoints.parquet"]
     table = pd.read_parquet(path)
-    assert list(table.columns) == TABLES["csv"](IBUG68, False, False).columns  # type: ignore[attr-defined]
+    assert list(table.columns) == TABLES["csv"](IBUG68, False, None).columns  # type: ignore[attr-defined]
     assert table["image"].tolist()[3] == "\\xff.jpg"
     assert table["status"].tolist()[2:6] == ["no_face", "ok", "unreadable", "ok"]
     assert table["p1_x"].dtype == np.float32
