@@ -17,6 +17,7 @@ from fkp.annotate.outcome import Result
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.journal import Journal
 from fkp.annotate.output.results import (
+    BLINKS,
     OVERLAY,
     PARTS,
     RAW,
@@ -31,6 +32,7 @@ from fkp.annotate.output.results import (
 )
 from fkp.annotate.output.rows import Record
 from fkp.annotate.pipeline import Summary, annotate
+from fkp.annotate.video.blinks import write_blinks
 from fkp.annotate.video.film import Film
 from fkp.annotate.video.live import Live
 from fkp.annotate.video.page import write_page
@@ -123,6 +125,8 @@ class ClipFolder:
             with_sound(film.parts(), sound, part, excerpt.start, excerpt.end)
             os.replace(part, self.out / OVERLAY)
         write_page(self.out / PAGE, overlay, self._records())
+        if self.output.measured is not None:
+            write_blinks(self.out / BLINKS, self._records())
         if series is not None:
             draw_series(series, self.output.scheme, self._records())
         self.output.finish(self.out, os.path.dirname(os.path.abspath(self.path)), 1)

@@ -29,16 +29,15 @@ SCHEMAS = ("fkp", *ROW_SCHEMAS, "coco", "yolo")
 
 OVERLAYS, CROPS, YOLO = "overlays", "crops", "yolo"
 RUN, LOCK = "run.json", ".lock"
-OVERLAY, RAW = "overlay.mp4", "raw.csv"
-"""Of a clip: the video with the points drawn, and the points as they were before they were
-smoothed."""
+OVERLAY, RAW, BLINKS = "overlay.mp4", "raw.csv", "blinks.csv"
+"""Of a clip: the video with the points drawn, the points before smoothing, and when eyes were shut."""
 PARTS = ".parts"
 """Of a clip: what it takes to go on with an unfinished run."""
 FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS)
 FILES = (
     *(f"keypoints.{form}" for form in FORMATS),
     *(f"{name}.csv" for name in ROW_SCHEMAS),
-    "coco.json", PAGE, RUN, JOURNAL, OVERLAY, RAW,
+    "coco.json", PAGE, RUN, JOURNAL, OVERLAY, RAW, BLINKS,
 )  # fmt: skip
 """All that a run may leave in its folder, beside the folders."""
 
