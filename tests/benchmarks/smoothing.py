@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.smoothing [--rate 30] [--smooth 0.5]
 
-A face of 68 points whose lips, lids or whole head move as a sine wave of known amplitude, with white
-noise of standard deviation 1 on each coordinate; each figure is the amplitude after smoothing over
-that before. The last lines tell how far noise on a still face falls, and what is left of blinks.
+A face of 68 points whose lips, lids or whole head move as a sine wave of known amplitude, with
+white noise of standard deviation 1 on each coordinate; each figure is the amplitude after smoothing
+over that before. The last lines tell how far the noise of a still face falls, and what is left of
+blinks.
 """
 
 import argparse

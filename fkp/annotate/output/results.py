@@ -30,7 +30,7 @@ SCHEMAS = ("fkp", *ROW_SCHEMAS, "coco", "yolo")
 OVERLAYS, CROPS, YOLO = "overlays", "crops", "yolo"
 RUN, LOCK = "run.json", ".lock"
 OVERLAY, RAW, BLINKS = "overlay.mp4", "raw.csv", "blinks.csv"
-"""Of a clip: the video with the points drawn, the points before smoothing, and when eyes were shut."""
+"""Of a clip: the video with the points drawn, the points before smoothing, when eyes were shut."""
 PARTS = ".parts"
 """Of a clip: what it takes to go on with an unfinished run."""
 FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS)

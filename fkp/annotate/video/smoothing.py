@@ -41,7 +41,7 @@ TOLERANCE = 1.3
 NOISIER = 2.5
 """How many times the noise of the whole face a part may have before it counts as moving."""
 
-FITS = 3
+FITS = 2
 """Rounds of the robust fit of the rigid motion."""
 
 Points = npt.NDArray[np.float64]
@@ -89,20 +89,22 @@ def _apart(z: Complex, own: Complex, known: Mask) -> tuple[Complex, Complex]:
     """What moves the points own (K,) to z (T, K): the rigid motion in the current frame's pixels,
     and the deformation, turned and scaled to the current frame.
     """
+    middle = own.mean()
+    own, z = own - middle, z - middle  # small numbers: differences of squares are taken below
     weight = known.astype(np.float64)
     for _ in range(FITS):
-        total = np.maximum(weight.sum(1, keepdims=True), 1e-9)
-        a_mean, b_mean = weight @ own[:, None] / total, (weight * z).sum(1, keepdims=True) / total
-        a, b = own - a_mean, z - b_mean
-        spread = (weight * np.abs(a) ** 2).sum(1, keepdims=True)
-        turn = (weight * a.conj() * b).sum(1, keepdims=True)
-        turn = np.where(spread > 0, turn / np.where(spread > 0, spread, 1), 1)
-        moved = b_mean + turn * a - own
+        total = np.maximum(weight.sum(1), 1e-9)
+        weighted = weight * z
+        here, there = weight @ own / total, weighted.sum(1) / total
+        spread = weight @ np.abs(own) ** 2 - total * np.abs(here) ** 2
+        turn = weighted @ own.conj() - total * here.conj() * there
+        turn = np.where(spread > 1e-9, turn / np.maximum(spread, 1e-9), 1)[:, None]
+        moved = turn * own + (there - turn[:, 0] * here)[:, None] - own
         rest = z - own - moved
         # Cauchy weights: points that move by themselves, such as lips, do not pull the head along.
         size = np.abs(rest)
-        scale = np.median(size, axis=1, keepdims=True)
-        weight = known / (1 + (size / np.maximum(2 * scale, 1e-9)) ** 2)
+        scale = np.maximum(2 * np.median(size, axis=1, keepdims=True), 1e-9)
+        weight = known / (1 + (size / scale) ** 2)
     deformed = rest / np.where(turn == 0, 1, turn)
     return np.where(known, moved, 0), np.where(known, deformed, 0)
 
@@ -118,7 +120,7 @@ def _unmoved(shift: Complex, known: Mask, part: Points, freedom: float = 0.0) ->
     face = _deviation(bend)
     if face == 0:
         return np.asarray(square == 0, np.float64)
-    own = np.array([_deviation(bend[:, one > 0]) for one in part])
+    own = np.array([_deviation(bend[:, one > 0]) for one in part]) if len(part) > 1 else face
     noise = np.clip(own, face, NOISIER * face)
     third = 1 / (9 * (freedom or size))
     z = (np.cbrt(square / (4 * size * noise**2)) - (1 - third)) / np.sqrt(third)
@@ -136,7 +138,9 @@ def _deviation(noise: Complex) -> float:
     """The standard deviation of each coordinate, by the median absolute one; 0 where unknown."""
     if noise.size == 0:
         return 0.0
-    return float(np.median(np.abs([noise.real, noise.imag]))) / 0.6745
+    sizes = np.abs(np.concatenate([noise.real, noise.imag], axis=None))
+    middle = len(sizes) // 2
+    return float(np.partition(sizes, middle)[middle]) / 0.6745
 
 
 def _mean(values: Complex, weight: Points) -> Complex:
