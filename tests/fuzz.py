@@ -135,7 +135,7 @@ def _state(folder: Path) -> Path:
 def _table(form: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         lines = (SAMPLES / "README.md").read_text().splitlines()
-        rows = TABLES[form](IBUG68, True, False)
+        rows = TABLES[form](IBUG68, True, None)
         (folder / f"keypoints.{form}").write_text(rows.header() + "\n".join(lines[:1]))
         return folder / f"keypoints.{form}"
 

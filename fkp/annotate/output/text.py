@@ -28,6 +28,7 @@ from fkp.annotate.output.rows import (
 )
 from fkp.errors import parse_json
 from fkp.keypoints import Face, FloatArray, Scheme
+from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES
 
 
@@ -64,7 +65,7 @@ class CsvRows:
 
     suffix = "csv"
 
-    def __init__(self, scheme: Scheme, each: bool = False, measured: bool = False) -> None:
+    def __init__(self, scheme: Scheme, each: bool = False, measured: Camera | None = None) -> None:
         self.columns = Columns(scheme, each, measured)
         self._all = self.columns.all()
 
@@ -98,7 +99,7 @@ class JsonRows:
 
     suffix = "jsonl"
 
-    def __init__(self, scheme: Scheme, each: bool = False, measured: bool = False) -> None:
+    def __init__(self, scheme: Scheme, each: bool = False, measured: Camera | None = None) -> None:
         self.columns = Columns(scheme, each, measured)
 
     def header(self) -> str:
@@ -171,7 +172,10 @@ class JsonRows:
         return Row(str(values["image"]), str(values["status"]), moment, face, wide, None, reason)
 
 
-TABLES: dict[str, Callable[[Scheme, bool, bool], FullRows]] = {"csv": CsvRows, "jsonl": JsonRows}
+TABLES: dict[str, Callable[[Scheme, bool, Camera | None], FullRows]] = {
+    "csv": CsvRows,
+    "jsonl": JsonRows,
+}
 """The formats of the main table that are written row by row."""
 
 

@@ -65,7 +65,7 @@ def finished(out: Path, output: Output, given: list[Record]) -> Path:
 @pytest.mark.parametrize("form", TABLES)
 @pytest.mark.parametrize("each", [False, True])
 def test_rows_can_be_read_again(tmp_path: Path, form: str, each: bool) -> None:
-    rows = TABLES[form](IBUG68, each, False)
+    rows = TABLES[form](IBUG68, each, None)
     given = records()
     path = tmp_path / "rows"
     with TableFile(path, rows) as table:
