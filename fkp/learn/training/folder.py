@@ -41,7 +41,7 @@ class RunFolder(Listener):
     def create(cls, path: Path, config: TrainConfig, data: Path, samples: Samples) -> "RunFolder":
         """Make the folder; DataError where a run is in it already."""
         if (path / BEST).exists() or (path / CONFIG).exists():
-            raise DataError(f"{path}: holds a run already; choose another --name, or --resume it")
+            raise DataError(f"{path}: holds a run already; choose another folder, or resume it")
         path.mkdir(parents=True, exist_ok=True)
         about = {
             "fkp": __version__,

@@ -116,7 +116,7 @@ def train(
             break
         loss, rate = _epoch(epoch, stepper, batches, listener)
         if not math.isfinite(loss):
-            raise DataError(f"the loss is not finite in epoch {epoch}; use a smaller --lr")
+            raise DataError(f"the loss is not finite in epoch {epoch}; use a smaller lr")
         current = model(stepper.averaged())
         scores = _validate(current, val_part) if team.leads else (math.nan, math.nan)
         rmse, nme = team.agree(list(scores), device)
@@ -182,7 +182,7 @@ def _together(step: Callable[..., float], batch: object, team: Team) -> float:
             raise
         raise FkpError(
             f"process {team.rank} of {team.size}: another process of the training is gone; "
-            "--resume goes on after the last whole epoch"
+            "resume the run to continue after the last whole epoch"
         ) from error
 
 

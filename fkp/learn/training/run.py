@@ -112,11 +112,11 @@ def _check_start(
     """Say what is taken over; DataError where the weights do not fit, before there is a folder."""
     points = samples.target
     known = initialise(build(config.architecture, len(points), samples.size), points, start)
-    say(f"--init: {known} of {len(points)} points begin as points of the old network")
+    say(f"init: {known} of {len(points)} points begin as points of the old network")
     if start.size != samples.size:
         say(
-            f"--init: that network was trained on crops of {start.size} px, these have "
-            f"{samples.size}: fkp prepare --size {start.size} would suit it better"
+            f"init: that network was trained on crops of {start.size} px, these have "
+            f"{samples.size}: data prepared with size {start.size} would suit it better"
         )
 
 
@@ -194,7 +194,7 @@ def _samples(
         schemes = tuple(Scheme.from_names(own.names, flip_pairs) for own in samples.schemes)
         samples = replace(samples, schemes=schemes)
     if samples.scheme.flip_order is None:
-        say("no left and right in the names: pictures are not mirrored (--flip-pairs)")
+        say("no left and right in the names, and no flip pairs: pictures are not mirrored")
     if not (samples.split == "train").any():
         raise DataError(f"{data}: there are no training rows")
     return samples
