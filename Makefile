@@ -57,6 +57,7 @@ dist-check: dist
 # Broken files, kills, full disks, many runs at once: about half an hour.
 stress: $(READY)
 	$(BIN)/python -m tests.release.stress
+	FKP_KILL_EVERY=1 $(BIN)/python -m pytest -q tests/learn/training/test_faults.py
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.all

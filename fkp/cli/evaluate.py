@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from fkp import api
 from fkp.api.choices import Norm, Split
@@ -172,7 +173,7 @@ def _print(one: Figures) -> None:
         console.say(f"  {note}")
     console.say(
         f"NME {100 * s.nme:.2f} % of the {NORM_TEXT[s.norm]}, over {s.normalised} faces "
-        f"(95 %: {100 * one.nme.low:.2f} to {100 * one.nme.high:.2f})"
+        f"(95 %: {one.nme.text()})"
     )
     others = [f"{100 * v:.2f} % ({n})" for n, v in one.nme_by_norm.items() if n != s.norm]
     if others:
@@ -212,9 +213,8 @@ def _print_points(result: Evaluation) -> None:
 
 def _print_differences(found: Sequence[Figures], changes: Sequence[Difference]) -> None:
     for one, change in zip(found[1:], changes, strict=True):
-        mean = change.mean
+        p = "" if np.isnan(change.p) else f", p = {change.p:.4f}"
         console.say(
-            f"{one.name} against {found[0].name}: NME {100 * mean.mean:+.3f} points "
-            f"(95 %: {100 * mean.low:+.3f} to {100 * mean.high:+.3f}), p = {change.p:.4f}, "
-            f"on {change.faces} faces"
+            f"{one.name} against {found[0].name}: NME {100 * change.mean.mean:+.3f} points "
+            f"(95 %: {change.mean.text('+.3f')}){p}, on {change.faces} faces"
         )

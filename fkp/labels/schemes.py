@@ -1,4 +1,4 @@
-"""The points of several sources together."""
+"""The points of several sources together, and some of a scheme's points."""
 
 from collections.abc import Sequence
 
@@ -42,3 +42,29 @@ def covering(schemes: Sequence[Scheme]) -> Scheme:
         if not any(other.can_convert(scheme) for other in kept):
             kept.append(scheme)
     return joined(kept)
+
+
+def subset(scheme: Scheme, names: Sequence[str]) -> Scheme:
+    """Some of a scheme's points, in its order.
+
+    Without a flip order where a point's mirror image is not among them; an anchor is known where
+    all points that make it are.
+    """
+    kept = [i for i, name in enumerate(scheme.names) if name in names]
+    if len(kept) == len(scheme):
+        return scheme
+    new = {old: i for i, old in enumerate(kept)}
+    flip = scheme.flip_order
+    whole = flip is not None and all(flip[i] in new for i in kept)
+    outer = scheme.outer_eyes
+    return Scheme(
+        "custom",
+        tuple(scheme.names[i] for i in kept),
+        tuple(new[flip[i]] for i in kept) if whole and flip is not None else None,
+        tuple((new[a], new[b]) for a, b in scheme.edges if a in new and b in new),
+        tuple(
+            tuple(new[i] for i in anchor) if all(i in new for i in anchor) else ()
+            for anchor in scheme.anchors
+        ),
+        (new[outer[0]], new[outer[1]]) if outer and all(i in new for i in outer) else None,
+    )

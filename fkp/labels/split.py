@@ -46,20 +46,14 @@ def persons_from_names(images: Sequence[str], pattern: str | None) -> tuple[list
 
 def merge_groups(groups: Sequence[str], same: Sequence[str]) -> list[str]:
     """Join groups that share a value of `same` (identical pictures): one name for each row."""
-    parent: dict[str, str] = {g: g for g in groups}
+    from scipy.cluster.hierarchy import DisjointSet  # heavy
 
-    def root(group: str) -> str:
-        while parent[group] != group:
-            parent[group] = parent[parent[group]]
-            group = parent[group]
-        return group
-
+    sets = DisjointSet(groups)
     first: dict[str, str] = {}
     for group, key in zip(groups, same, strict=True):
-        a, b = root(group), root(first.setdefault(key, group))
-        if a != b:
-            parent[max(a, b)] = min(a, b)
-    return [root(group) for group in groups]
+        sets.merge(group, first.setdefault(key, group))
+    names = {group: min(joined) for joined in sets.subsets() for group in joined}
+    return [names[group] for group in groups]
 
 
 def split_groups(groups: Sequence[str], val: float, test: float, seed: int) -> list[str]:

@@ -48,6 +48,10 @@ def test_an_interval_is_over_persons() -> None:
     ratio = (by_person.high - by_person.low) / (by_face.high - by_face.low)
     assert ratio == pytest.approx(np.sqrt(20), rel=0.15)
     assert by_person.high - by_person.low == pytest.approx(2 * 1.96 / np.sqrt(50), rel=0.35)
+    alone = statistics.interval(np.array([0.02, 0.04]), np.array(["a", "a"]))
+    assert alone.mean == pytest.approx(0.03)
+    assert np.isnan(alone.low)
+    assert alone.text() == "unknown for one person"
     nothing = statistics.interval(np.full(3, np.nan), np.array(["a", "b", "c"]))
     assert np.isnan(nothing.mean)
 
