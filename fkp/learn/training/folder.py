@@ -46,7 +46,7 @@ class RunFolder(Listener):
         Its config.json, which makes it a run, is left to `write_config`.
         """
         if (path / BEST).exists() or (path / CONFIG).exists():
-            raise DataError(f"{path}: holds a run already; choose another --name, or --resume it")
+            raise DataError(f"{path}: holds a run already; choose another folder, or resume it")
         path.mkdir(parents=True, exist_ok=True)
         _remove_strays(path)
         about = {

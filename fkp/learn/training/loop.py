@@ -206,7 +206,7 @@ def _together(step: Callable[..., float], batch: object, team: Team) -> float:
             raise
         raise FkpError(
             f"process {team.rank} of {team.size}: another process of the training is gone; "
-            "--resume goes on after the last whole epoch"
+            "resume the run to continue after the last whole epoch"
         ) from error
 
 

@@ -117,11 +117,11 @@ def _check_start(
     """Say what is taken over; DataError where the weights do not fit, before there is a folder."""
     points = samples.target
     known = initialise(build(config.architecture, len(points), samples.size), points, start)
-    say(f"--init: {known} of {len(points)} points begin as points of the old network")
+    say(f"init: {known} of {len(points)} points begin as points of the old network")
     if start.size != samples.size:
         say(
-            f"--init: that network was trained on crops of {start.size} px, these have "
-            f"{samples.size}: fkp prepare --size {start.size} would suit it better"
+            f"init: that network was trained on crops of {start.size} px, these have "
+            f"{samples.size}: data prepared with size {start.size} would suit it better"
         )
 
 

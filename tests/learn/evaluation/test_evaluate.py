@@ -94,7 +94,7 @@ def test_groups_and_norms(trained: tuple[Model, Samples]) -> None:
     total = sum(s.nme * s.faces for s in by_light.values()) / result.scores.faces
     assert total == pytest.approx(result.scores.nme)
     assert list(result.by("labels")) == ["4 points"]
-    with pytest.raises(DataError, match="--by nonsense: no such column; there are labels"):
+    with pytest.raises(DataError, match="by nonsense: no such column; there are labels"):
         result.by("nonsense")
     one = tables.figures("m", result, ["light"])
     assert set(one.nme_by_norm) == {"pupil", "box"}
