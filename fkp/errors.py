@@ -8,6 +8,10 @@ class FkpError(Exception):
     """A problem the user can act on: what was expected, what came, where, and what to do."""
 
 
+class UsageError(FkpError):
+    """Arguments that contradict each other, or that are not among the choices."""
+
+
 class LabelError(FkpError):
     """A label table that cannot be read."""
 

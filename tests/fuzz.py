@@ -16,9 +16,10 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fkp.annotate.output.journal import Journal, Past
-from fkp.annotate.output.rows import TABLES
+from fkp.annotate.output.journal import Journal
+from fkp.annotate.output.text import TABLES
 from fkp.annotate.photo.cutting import FaceCutter
+from fkp.annotate.pipeline import Past
 from fkp.annotate.video.state import State
 from fkp.annotate.video.steady import Steady
 from fkp.errors import FkpError
@@ -166,13 +167,13 @@ def _model(folder: Path) -> Path:
 def _journal(folder: Path) -> Path:
     journal = Journal(folder, {"fkp": "0"}, Past())
     for _ in range(3):
-        journal.commit(Past(3, 100, 2, {"ok": 3}, [("a", "b")], {"note": 1}), 100)
+        journal.commit(Past(3, 100, 0, 2, {"ok": 3}, [("a", "b")], {"note": 1}), 100)
     return folder / "journal.jsonl"
 
 
 def _state(folder: Path) -> Path:
     track = Track(np.zeros(4), 0.5, np.zeros(256, np.float32))
-    State(240, 252, [track], 1, Steady(0.5, 2)).save(folder)
+    State(252, [track], 1, Steady(0.5, 2)).save(folder, 240)
     return folder / "state-000000240.json"
 
 

@@ -11,7 +11,6 @@ import click
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.finder import FaceFinder
 from fkp.cli import console
-from fkp.cli.models import find_detector
 from fkp.labels.cache import prepared
 from fkp.labels.store import SPLITS, Samples, read_samples
 from fkp.learn.evaluation import plots, tables
@@ -22,6 +21,7 @@ from fkp.learn.evaluation.statistics import Difference
 from fkp.learn.evaluation.tables import Figures
 from fkp.learn.networks.checkpoint import find_model, load_model
 from fkp.learn.networks.devices import single_thread
+from fkp.vision.detectors import find_detector
 
 
 @click.command("evaluate")
@@ -127,9 +127,8 @@ def _evaluate(
 ) -> Evaluation:
     if not pictures:
         return evaluate(load_model(find_model(name), device), samples, split, norm)
-    single_thread()  # the workers have the other processors
     model = load_model(find_model(name), device)
-    with console.progress("find faces") as progress:
+    with single_thread(), console.progress("find faces") as progress:
         config = AnnotateConfig(jobs=os.cpu_count() or 1)
         finder = FaceFinder(model, find_detector("fkp"), config, progress)
         return evaluate_pictures(model, samples, finder, split, norm)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import ImageError
+from fkp.files import replacing
 from fkp.vision.headers import Header, look
 from fkp.vision.heif import read_heif
 
@@ -151,12 +152,8 @@ def write_image(path: Path, image: Image, quality: int = 90) -> None:
     if not written:
         raise ImageError(f"{path}: cannot be encoded as {path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(data.tobytes())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def encoded_jpeg(image: Image, quality: int) -> bytes:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import judge, predict
+from fkp.annotate.faces import predict, total_scores
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.photo.cutting import FaceCutter
 from fkp.bundled.make import Recipe, prepared_samples
@@ -61,7 +61,7 @@ def judged(detector: YuNetDetector, model: Model) -> Callable[[Image], Detection
             return found
         gray = to_gray(image)
         cuts = [CropTransform.framed(a, model.layout, model.size).cut(gray) for a in found.anchors]
-        scores = judge(found.scores, model.predict(np.stack(cuts)).face)
+        scores = total_scores(found.scores, model.predict(np.stack(cuts)).face)
         return Detections(found.boxes, scores, found.anchors)
 
     return detect

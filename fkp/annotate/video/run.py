@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -33,24 +32,12 @@ PART = 240
 """Frames after which a run can go on, if it is stopped, at least."""
 
 
-class RawTable(Protocol):
-    """Takes the results as the network has them, before they are steadied."""
-
-    def write(self, result: Result) -> None:
-        """The rows of a frame."""
-        ...
-
-    def flush(self) -> int:
-        """Bring them to the disk; how many bytes there are."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class ClipEngine:
     """Annotates one clip.
 
-    smooth, fill: as in `Steady`. film: None draws nothing. states: the folder for what it takes to
-    go on after a stop, None for none; past: where to go on. live: None takes every frame.
+    smooth, fill: as in `Steady`. film: None draws nothing. states: the folder for what is needed to
+    resume, None for none. live: None takes every frame.
     """
 
     network: KeypointNetwork
@@ -60,9 +47,7 @@ class ClipEngine:
     smooth: float = 0.5
     fill: int = 0
     film: Film | None = None
-    raw: RawTable | None = None
     states: Path | None = None
-    past: State | None = None
     live: Live | None = None
 
     def run(
@@ -80,23 +65,23 @@ class ClipEngine:
 
     def _run(self, path: str, done: int, progress: Callable[[int, int], None]) -> Generator[Chunk]:
         reading, watch = Watch(), Watch()
-        follower, steady, followed = self._begin()
+        follower, steady, followed = self._begin(done)
         waiting: deque[Frame] = deque()
         last = done
         with ExitStack() as stack:
             clip = stack.enter_context(Clip(path))
-            source = self._source(stack, clip, reading)
+            source = self._source(stack, clip, reading, done, followed)
             drawing = stack.enter_context(self._drawing(path, clip, done))
             total = self._expected(clip)
-            if self.past is not None:
+            if done:
                 waiting.extend(shot.frame for shot in next(source) or [])
             for chunk in source:
                 watch.lap("waiting")
+                found: Sequence[Result] = ()
                 if chunk is None:
                     results = steady.flush()
                 else:
                     found = follower.follow(chunk)
-                    self._note(found)
                     results = steady.push(found)
                     waiting.extend(shot.frame for shot in chunk)
                     followed += len(chunk)
@@ -111,48 +96,54 @@ class ClipEngine:
                 mark = self.states is not None and chunk is not None and done - last >= PART
                 if mark:
                     drawing.part(done)
-                    self._save(done, followed, follower, steady)
+                    assert self.states is not None
+                    state = State(followed, follower.tracks, follower.count, steady)
+                    state.save(self.states, done)
                     last = done
                 watch.lap("drawing")
                 seconds = dict(watch.seconds)
                 watch.seconds.clear()
-                yield Chunk([path] * len(results), results, seconds, resumable=mark)
+                names = [path] * len(results)
+                yield Chunk(names, results, seconds, resumable=mark, raw=found)
             drawing.finish()
             watch.lap("drawing")
             add_seconds(reading.seconds, watch.seconds)
             notes = [*clip.notes] if done else [*clip.notes, "no frame of it was wanted"]
             yield Chunk([], [], reading.seconds, resumable=False, notes=notes)
 
-    def _begin(self) -> tuple[Follower, Steady, int]:
+    def _begin(self, done: int) -> tuple[Follower, Steady, int]:
         """Follower, smoother, and the number of frames that they have seen."""
-        past = self.past
-        if past is not None:
+        if done and self.states is not None:
+            scheme = self.config.scheme or self.network.scheme
+            past = State.load(self.states, done, scheme)
             follower = Follower(self.network, self.config, past.tracks, past.count)
             return follower, past.steady, past.followed
         lookahead = LOOKAHEAD if self.live is None else 0
         return Follower(self.network, self.config), Steady(self.smooth, self.fill, lookahead), 0
 
-    def _source(self, stack: ExitStack, clip: Clip, watch: Watch) -> Iterator[list[Shot] | None]:
-        """Chunks; None behind the last one."""
+    def _source(
+        self, stack: ExitStack, clip: Clip, watch: Watch, done: int, followed: int
+    ) -> Iterator[list[Shot] | None]:
+        """Chunks; None after the last one."""
         detector = self.detector or _Whole(self.network)
         if self.live is not None:
             stack.callback(self._leave, clip)
             frames = stack.enter_context(self.live.newest(clip.frames()))
             each = shots(frames, detector, self.excerpt, watch, detect_every=1)
             return _and_end([shot] for shot in each)
-        done, followed = (self.past.done, self.past.followed) if self.past else (0, 0)
         wanted = shots(
             clip.frames(), detector, self.excerpt, watch, DETECT_EVERY, done, followed
         )  # fmt: skip
-        return _and_end(iter(stack.enter_context(Ahead(self._chunks(wanted, followed - done)))))
+        begun = followed - done if done else None
+        return _and_end(iter(stack.enter_context(Ahead(self._chunks(wanted, begun)))))
 
     def _leave(self, clip: Clip) -> None:
         clip.kept_open = self.live is not None and self.live.stuck
 
-    def _chunks(self, wanted: Iterator[Shot], before: int) -> Iterator[list[Shot]]:
-        """First those frames, if any, whose results wait; then chunks."""
-        if self.past is not None:
-            yield list(islice(wanted, before))
+    def _chunks(self, wanted: Iterator[Shot], begun: int | None) -> Iterator[list[Shot]]:
+        """First, where the run is resumed, the frames whose results wait; then chunks."""
+        if begun is not None:
+            yield list(islice(wanted, begun))
         yield from chunks(wanted)
 
     def _drawing(self, path: str, clip: Clip, number: int) -> Drawing:
@@ -160,17 +151,6 @@ class ClipEngine:
             return Undrawn()
         most = bits_a_second(path, clip)
         return Drawn(self.film, clip.time_base, most, number, from_zero=is_stream(path))
-
-    def _note(self, found: Sequence[Result]) -> None:
-        if self.raw is not None:
-            for result in found:
-                self.raw.write(result)
-
-    def _save(self, done: int, followed: int, follower: Follower, steady: Steady) -> None:
-        assert self.states is not None
-        raw = 0 if self.raw is None else self.raw.flush()
-        state = State(done, followed, follower.tracks, follower.count, steady, raw)
-        state.save(self.states)
 
     def _expected(self, clip: Clip) -> int:
         total = -(-clip.expected // self.excerpt.every)

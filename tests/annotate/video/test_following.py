@@ -6,15 +6,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.outcome import Annotated, Result
 from fkp.annotate.video.run import ClipEngine
-from fkp.cli.models import find_detector, load_named
+from fkp.learn.networks.checkpoint import find_model, load_model
 from fkp.learn.networks.devices import single_thread
 from fkp.vision.cuts import Cuts
+from fkp.vision.detectors import find_detector
 from fkp.vision.tracking import Spot, Track, assign, look_of, place_of, transform_at
 from tests.composed import KINDS, Picture, Sprite, compose, judge
 from tests.helpers import SAMPLES
@@ -24,10 +24,8 @@ HEADS = ("president", "astronaut", "vice_president", "speech", "group", "rotated
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    single_thread()
-    yield
-    torch.set_num_threads(threads)
+    with single_thread():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +66,7 @@ def test_composed_clips(
 ) -> None:
     path = tmp_path / "clip.mp4"
     truth = compose(kind, path, heads, backgrounds, seed=1)
-    engine = ClipEngine(load_named("bundled", "cpu"), find_detector("fkp"), AnnotateConfig())
+    engine = ClipEngine(load_model(find_model("bundled")), find_detector("fkp"), AnnotateConfig())
     results: list[Result] = []
     for chunk in engine.run(Inputs((str(path),), 0, ""), 0, lambda done, total: None):
         results += chunk.results

@@ -134,7 +134,7 @@ def test_ctrl_c_ends_a_live_run_with_whole_results(tmp_path: Path, samples: Path
     )
     command = [sys.executable, "-m", "fkp", "video", "-", "--live", "--view"]
     with subprocess.Popen(
-        [*command, "--out", str(out), "--schema", "dlc"], stdin=feeder.stdout,
+        [*command, "--out", str(out), "--also", "dlc"], stdin=feeder.stdout,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as run:  # fmt: skip
         assert run.stdout is not None

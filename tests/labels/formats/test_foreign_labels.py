@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fkp.annotate.outcome import Annotated
-from fkp.annotate.output.results import Output, TableFile
+from fkp.annotate.output.results import Output
+from fkp.annotate.output.sinks import TableFile
 from fkp.errors import LabelError
 from fkp.keypoints import FKP4, IBUG68, WFLW98, Faces
 from fkp.labels.prepare import PrepareConfig, prepare, read_source
@@ -112,8 +113,8 @@ def test_what_annotate_writes_for_others_is_read_again(tmp_path: Path, schema: s
     points = rng.uniform(20, 90, (1, 68, 2)).astype(np.float32)
     sure = np.ones((1, 68), np.float32)
     faces = Faces(IBUG68, np.ones((1, 4), np.float32), np.ones(1, np.float32), points, sure)
-    output = Output(IBUG68, schema=schema, gallery=False)
-    with TableFile(tmp_path / "keypoints.csv", output.table) as table:
+    output = Output(IBUG68, also=(schema,), gallery=False)
+    with TableFile(tmp_path / "keypoints.csv", output.rows) as table:
         table.write("a.png", Annotated(faces, 100, 100))
         table.write("b.png", Annotated(Faces.empty(IBUG68), 100, 100))
     output.finish(tmp_path, str(tmp_path), 1)

@@ -461,7 +461,7 @@ def test_the_signal_that_ends_a_job_leaves_a_state(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 143, err
-    assert b"go on with: fkp train --resume runs/job" in err
+    assert b"continue with: fkp train --resume runs/job" in err
     assert (run / "state.pt").exists()
 
 

@@ -1,0 +1,223 @@
+"""A run over one clip, or one stream."""
+
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from fkp.annotate.config import AnnotateConfig
+from fkp.annotate.faces import KeypointNetwork
+from fkp.annotate.inputs import Inputs
+from fkp.annotate.output.folder import OVERLAY, PARTS, remove_parts
+from fkp.annotate.output.gallery import PAGE
+from fkp.annotate.output.journal import fingerprint
+from fkp.annotate.output.results import Output
+from fkp.annotate.output.rows import Record
+from fkp.annotate.video.film import Film
+from fkp.annotate.video.live import Live
+from fkp.annotate.video.page import write_page
+from fkp.annotate.video.reading import Excerpt
+from fkp.annotate.video.run import ClipEngine
+from fkp.annotate.video.series import draw_series
+from fkp.errors import FkpError, UsageError
+from fkp.files import replacing
+from fkp.vision.detect import FaceDetector
+from fkp.vision.images import Image
+from fkp.vision.recording import with_sound
+from fkp.vision.video import is_stream
+
+
+@dataclass(frozen=True, slots=True)
+class ClipConfig:
+    """What is wanted of a clip.
+
+    smooth, fill: as in `Steady`. overlay: whether it is drawn, at most `overlay_size` pixels long,
+    None for the clip's own size. blur: `eyes` or `face`, to make them unrecognisable. raw: also the
+    points before smoothing. series: where to draw the points over time.
+    """
+
+    excerpt: Excerpt = field(default_factory=Excerpt)
+    smooth: float = 0.5
+    fill: int = 0
+    overlay: bool = True
+    overlay_size: int | None = None
+    blur: str | None = None
+    raw: bool = False
+    series: Path | None = None
+
+    def identity(self) -> dict[str, object]:
+        """What the bytes of the results depend on."""
+        excerpt = self.excerpt
+        return {
+            "every": excerpt.every,
+            "start": _finite(excerpt.start),
+            "end": _finite(excerpt.end),
+            "max_frames": excerpt.most or None,
+            "smooth": self.smooth,
+            "fill": self.fill,
+            "raw": self.raw,
+            "overlays": self.overlay,
+            "overlay_size": self.overlay_size,
+            "blur": self.blur,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ClipWork:
+    """What a run over one clip is about, see `fkp.annotate.run.Work`.
+
+    folder: of the results, None for a stream of rows. source: tells one network and detector from
+    another. live: where frames may be dropped. show: is called with every picture that is drawn.
+    """
+
+    path: str
+    folder: Path | None
+    network: KeypointNetwork
+    detector: FaceDetector | None
+    config: AnnotateConfig
+    clip: ClipConfig
+    output: Output
+    source: dict[str, object]
+    live: Live | None = None
+    show: Callable[[Image], None] | None = None
+
+    unit: ClassVar[str] = "frames"
+
+    @property
+    def name(self) -> str:
+        """The clip."""
+        return self.path
+
+    @property
+    def inputs(self) -> Inputs:
+        """The one clip."""
+        return Inputs((self.path,), 0, os.path.dirname(os.path.abspath(self.path)))
+
+    @property
+    def raw(self) -> bool:
+        """Whether there is a table of the points before smoothing."""
+        return self.clip.raw
+
+    def start(self) -> ClipEngine:
+        """The engine, with the folder for its parts."""
+        clip, parts = self.clip, None
+        if self.folder is not None:
+            parts = self.folder / PARTS
+            parts.mkdir(exist_ok=True)
+        return ClipEngine(
+            self.network, self.detector, self.config, clip.excerpt, clip.smooth, clip.fill,
+            film=self._film, states=parts if self.live is None else None, live=self.live,
+        )  # fmt: skip
+
+    @property
+    def _film(self) -> Film | None:
+        kept = self.folder / PARTS if self.folder is not None and self.clip.overlay else None
+        if kept is None and self.show is None:
+            return None
+        return Film(kept, self.clip.overlay_size or 0, self.clip.blur or "", show=self.show)
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What must be the same for a stopped run to be resumed to the same bytes."""
+        path = self.path
+        return {
+            "clip": f"{os.path.basename(path)} ({fingerprint(os.fsencode(path))})",
+            "clip_bytes": os.path.getsize(path) if os.path.exists(path) else None,
+            **self.source,
+            **self.config.identity(),
+            **self.output.identity(),
+            **self.clip.identity(),
+        }
+
+    def finish(self, folder: Path) -> None:
+        """Make the overlay, the page, the series and the other tools' files."""
+        film, overlay = self._film, None
+        if film is not None and film.parts():  # no part where no frame could be decoded
+            overlay, excerpt = OVERLAY, self.clip.excerpt
+            sound = None if is_stream(self.path) else self.path
+            with replacing(folder / OVERLAY) as part:
+                with_sound(film.parts(), sound, part, excerpt.start, excerpt.end)
+        write_page(folder / PAGE, overlay, self._shown(folder))
+        if self.clip.series is not None:
+            scheme = self.output.scheme
+            draw_series(self.clip.series, scheme, self.output.records(folder))
+        self.output.finish(folder, self.inputs.root, 1)
+
+    def _shown(self, folder: Path) -> Iterator[Record]:
+        """The frames, with the clip's name as the page may have it."""
+        name = self.path if self.output.paths else os.path.basename(self.path)
+        return ((name, result) for _, result in self.output.records(folder))
+
+    def page(self, folder: Path) -> Path:
+        """The page to play the overlay."""
+        return folder / PAGE
+
+    def tidy(self, folder: Path) -> None:
+        """Remove the parts of the overlay, and rows that became another format."""
+        remove_parts(folder)
+        self.output.tidy(folder)
+
+    def facts(self) -> dict[str, object]:
+        """The clip, and how a live run went."""
+        facts: dict[str, object] = {"clip": self.path} if self.output.paths else {}
+        if self.live is not None:
+            facts["dropped"] = self.live.dropped
+            if self.live.done:
+                median, high = self.live.latency()
+                facts["latency"] = {"median": round(median, 4), "95 %": round(high, 4)}
+        return facts
+
+
+def clip_folders(clips: Inputs, out: Path | None) -> list[Path]:
+    """Where the results of each clip go: `out` itself for one, else a folder each; no two the same.
+
+    Without `out`, a folder each in `results`. Raises FkpError where two clips share one.
+    """
+    if len(clips.paths) == 1 and out is not None:
+        return [out]
+    base = out or Path("results")
+    if is_stream(clips.paths[0]):
+        return [base / _stream_name(clips.paths[0])]
+    names = [Path(clips.relative(path)) for path in clips.paths]
+    bare = Counter(name.with_suffix("") for name in names)
+    folders = [base / _own_name(name, bare) for name in names]
+    twice = [folder for folder, count in Counter(folders).items() if count > 1]
+    if twice:
+        raise FkpError(f"{twice[0]}: two clips would share this folder; give each once")
+    return folders
+
+
+def _own_name(name: Path, bare: Counter[Path]) -> Path:
+    """The name without its suffix, where that tells it from the others."""
+    without = name.with_suffix("")
+    return without if bare[without] == 1 else name
+
+
+def _stream_name(stream: str) -> str:
+    """A folder's name for a camera, an address or stdin."""
+    if stream == "-":
+        return "stdin"
+    if stream.isdigit():
+        return f"camera{stream}"
+    parts = urlsplit(stream)
+    last = Path(parts.path).stem or "stream"
+    return f"{parts.hostname or 'address'}-{last}"
+
+
+def _finite(number: float) -> float | None:
+    """As JSON can have it."""
+    return number if math.isfinite(number) else None
+
+
+def check_schemas(output: Output) -> None:
+    """Raise UsageError where frames of a clip have no place in what is to be written."""
+    for schema in output.schemas:
+        if not schema.clips:
+            raise UsageError(
+                f"{schema.name} lists picture files, which the frames of a clip are not; write the "
+                "frames out and annotate these, or choose another schema"
+            )
