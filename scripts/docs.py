@@ -63,7 +63,8 @@ def _cell(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    return f"<code>{_cell(text).replace('<', '&lt;')}</code>"
+    breaking = _cell(text.replace("<", "&lt;")).replace("&#124;", "&#124;<wbr>")
+    return f"<code>{breaking}</code>"
 
 
 def codebook() -> str:

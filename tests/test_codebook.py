@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from fkp.keypoints import SCHEMES
-from tests.helpers import SAMPLES, fkp, write_course
+from tests.helpers import SAMPLES, fkp_here, write_course
 
 BOOK: list[dict[str, Any]] = json.loads(
     (Path(__file__).resolve().parents[1] / "docs" / "reference" / "codebook.json").read_text()
@@ -29,20 +29,20 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     all_columns = ("--confidence", "--measures")
     also = [f"--also={name}" for name in ("openface", "pyfeat", "dlc")]
     photos = ("group.jpg", "coffee.jpg", "broken.jpg", "--jobs", "1", "--no-overlays")
-    fkp("annotate", *photos, *all_columns, *also, "-o", "photos", cwd=work)
-    fkp("annotate", "group.jpg", "--also", "kaggle", "-o", "kaggle", cwd=work)
+    fkp_here("annotate", *photos, *all_columns, *also, "-o", "photos", cwd=work)
+    fkp_here("annotate", "group.jpg", "--also", "kaggle", "-o", "kaggle", cwd=work)
     clip = ("video", SAMPLES / "clip.mp4", "--max-frames", "6", "--raw", "--no-overlays")
-    fkp(*clip, *all_columns, "-o", "clip", cwd=work)
+    fkp_here(*clip, *all_columns, "-o", "clip", cwd=work)
     write_course(work, 24, persons=12)
     labels = pd.read_csv(work / "labels.csv").assign(camera="left").astype(object)
     labels.loc[3, "nose_tip_x"] = "abc"
     labels.to_csv(work / "labels.csv", index=False)
-    fkp("prepare", "labels.csv", "faces.npy", "-o", "data.csv", cwd=work)
-    fkp("train", "data.csv", "--arch", "lecture", "--epochs", "1", "--name", "run", cwd=work)
+    fkp_here("prepare", "labels.csv", "faces.npy", "-o", "data.csv", cwd=work)
+    fkp_here("train", "data.csv", "--arch", "lecture", "--epochs", "1", "--name", "run", cwd=work)
     model = work / "runs" / "run" / "best.safetensors"
-    fkp("audit", "data.csv", "--judge", model, cwd=work)
-    fkp("predict", model, "data.csv", "-o", "predictions.csv", cwd=work)
-    fkp("evaluate", model, "data.csv", "-o", "evaluation", cwd=work)
+    fkp_here("audit", "data.csv", "--judge", model, cwd=work)
+    fkp_here("predict", model, "data.csv", "-o", "predictions.csv", cwd=work)
+    fkp_here("evaluate", model, "data.csv", "-o", "evaluation", cwd=work)
     paths = {
         "keypoints.csv": ["photos/keypoints.csv", "clip/keypoints.csv", "clip/raw.csv"],
         **{name: [f"photos/{name}"] for name in ("openface.csv", "pyfeat.csv", "dlc.csv")},

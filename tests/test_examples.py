@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 import pytest
 
 import fkp
-from tests.helpers import SAMPLES, write_course
+from tests.helpers import SAMPLES, fkp_here, write_course
 from tests.test_docs import PAGES, blocks, read
 
 PYTHON = ["README.md", *(page for page in PAGES if "```python" in read(page))]
@@ -36,12 +35,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def shell(folder: Path, line: str) -> str:
     """What a command of fkp prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", *line.split()],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{line}\n{done.stdout}"
-    return done.stdout
+    code, said = fkp_here(*line.split()[1:], cwd=folder)
+    assert code == 0, said
+    return said
 
 
 printed: dict[str, str] = {}
@@ -82,7 +78,7 @@ def test_python_runs(document: str, work: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(work)
     if "results/" in read(document):
         output(work, "fkp annotate sample_images/ --out results/")
-        output(work, "fkp video sample_images/clip.mp4 --measures --out results/clip")
+        output(work, "fkp video sample_images/clip.mp4 --measures --out results/clip --overwrite")
     if "keypoints68.onnx" in read(document):
         output(work, "fkp export bundled -o keypoints68.onnx")
     for block in blocks(read(document), "python"):
