@@ -20,19 +20,25 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 CARD = ROOT / "fkp" / "weights" / "MODEL_CARD.md"
 
+COMMANDS_HEAD = """\
+This page is generated from `fkp COMMAND --help`. Every command ends with one of these exit codes:
+0, all inputs were read; 1, the run failed; 2, wrong usage; 3, finished, but some inputs or rows
+need a person and are listed; 130 or 143, stopped by Ctrl-C or SIGTERM."""
+
+CODEBOOK_HEAD = """\
+Every column of every table that fkp writes. The same as data: [codebook.json](codebook.json).
+
+Coordinates are pixels of the original picture, upright; x points right, y down, and the centre of
+the first pixel is at (0, 0). Left and right are the subject's. An empty cell means that the value
+is not known; there is no other code for missing values."""
+
 
 def commands() -> str:
     """A section per command: its summary, examples and options."""
     from fkp.cli.main import COMMANDS, cli
 
     group = click.Context(cli, info_name="fkp", **cli.context_settings)
-    parts = [
-        "# Commands",
-        "This page is generated from `fkp COMMAND --help`.",
-        "Every command ends with one of these exit codes: 0, all inputs were read; 1, the run "
-        "failed; 2, wrong usage; 3, finished, but some inputs or rows need a person and are "
-        "listed; 130 or 143, stopped by Ctrl-C or SIGTERM.",
-    ]
+    parts = ["# Commands", COMMANDS_HEAD]
     for name in COMMANDS:
         command = cli.get_command(group, name)
         assert command is not None
@@ -70,14 +76,7 @@ def _code(text: str) -> str:
 def codebook() -> str:
     """A table per file: its columns, with unit, range, and when they are empty."""
     book: list[dict[str, Any]] = json.loads((REFERENCE / "codebook.json").read_text())
-    parts = [
-        "# Codebook",
-        "Every column of every table that fkp writes. The same as data: "
-        "[codebook.json](codebook.json). Coordinates are pixels of the original picture, upright; "
-        "x points right, y down, and the centre of the first pixel is at (0, 0). Left and right "
-        "are the subject's. An empty cell means that the value is not known; there is no other "
-        "code for missing values.",
-    ]
+    parts = ["# Codebook", CODEBOOK_HEAD]
     for file in book:
         parts += [f"## {file['file']}", f"{file['about']} One row is {file['row']}."]
         rows = ["| column | meaning | unit | range | empty |", "|---|---|---|---|---|"]
