@@ -18,10 +18,10 @@ clip = Path(sys.argv[1] if len(sys.argv) > 1 else "sample_images/clip.mp4")
 out = Path(sys.argv[2] if len(sys.argv) > 2 else "results")
 out.mkdir(parents=True, exist_ok=True)
 
-# People's eyes differ: closed is what is less open than this share of the person's own median.
+# Eyes differ between people: they count as closed below this share of the person's own median.
 CLOSED = 0.6
 
-# A blink lasts a few frames, so that its depth is taken from points that are not smoothed.
+# A blink lasts only a few frames: its depth is taken from points that are not smoothed.
 frames = fkp.load().video(clip, smooth=0)
 table = fkp.to_frame(frames, measures=True).dropna(subset="face")
 table["opening"] = table[["left_eye_opening", "right_eye_opening"]].mean(axis=1)
@@ -32,7 +32,7 @@ for face, own in table.groupby("face"):
     relative = own.opening / own.opening.median()
     axes.plot(own.timestamp, relative, label=f"face {face}")
     closed = relative < CLOSED
-    # Frames in a row that are closed are one blink.
+    # Consecutive frames with closed eyes are one blink.
     for _, run in own[closed].groupby((~closed).cumsum()[closed]):
         first, last = run.timestamp.iloc[0], run.timestamp.iloc[-1]
         blinks.append({"face": face, "start": first, "end": last, "frames": len(run)})

@@ -20,7 +20,7 @@ out.mkdir(parents=True, exist_ok=True)
 network = fkp.load()
 found = list(network.photos(photos))
 for photo in found:
-    print(f"{photo.path}: {photo.status}, {len(photo.faces)} faces {photo.reason}")
+    print(f"{photo.path}: {photo.reason or photo.status}, {len(photo.faces)} faces")
 
 # One row per face, in the columns of keypoints.csv; pictures without a face have empty ones.
 table = fkp.to_frame(found, measures=True).dropna(subset="face")
@@ -34,9 +34,9 @@ axes.scatter(mouth / eyes, table.mouth_opening)
 axes.set(xlabel="width of the mouth, in distances of the eyes", ylabel="opening of the mouth")
 figure.savefig(out / "mouths.png")
 
-# The faces of one photo: select, draw.
+# The faces of one photo, those of a high score, drawn into it.
 with_faces = next((photo for photo in found if len(photo.faces)), None)
 if with_faces is not None:
-    high = with_faces.faces[with_faces.faces.scores > 0.5]
-    plt.imsave(out / "drawn.png", high.draw()[:, :, ::-1])  # BGR to RGB
+    faces = with_faces.faces[with_faces.faces.scores > 0.5]
+    plt.imsave(out / "drawn.png", faces.draw()[:, :, ::-1])  # BGR to RGB
 print(f"{len(table)} faces: {out / 'faces.csv'}, {out / 'mouths.png'}")

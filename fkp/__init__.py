@@ -1,7 +1,24 @@
 """Facial keypoints: labelled faces in, a network out; photos and videos in, tables of points out.
 
-The functions and values here are what the commands use; `help(fkp.api)` shows how they fit
-together. `fkp.annotate` is the function; modules are imported as `from fkp.annotate.x import y`.
+import fkp
+
+network = fkp.load()                          # the bundled network and face detector
+faces = network.annotate("photo.jpg")         # or an array, BGR
+print(faces.points[0], faces.confidence[0])   # (68, 2), (68,)
+faces.draw().shape, faces.to_frame()          # drawn into the photo; as a table
+
+for photo in network.photos("photos/"):       # many files, in several processes
+    print(photo.path, photo.status, len(photo.faces))
+for frame in network.video("clip.mp4"):       # with who is who, and when
+    print(frame.time, frame.faces.numbers)
+table = fkp.to_frame(network.photos("photos/"))
+
+network = fkp.train("data.csv", "runs/mine", epochs=20)
+print(network.evaluate("data.csv").scores.nme)
+
+fkp.annotate("photos/", "results/", resume=True)   # whole runs, as the commands make them
+
+`fkp.annotate` is the function; modules are imported as `from fkp.annotate.x import y`.
 """
 
 import importlib

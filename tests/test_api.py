@@ -24,7 +24,7 @@ from fkp.keypoints import IBUG68
 from fkp.labels.convert import FORMS
 from fkp.learn.evaluation.metrics import NORMS
 from fkp.learn.networks.architectures import ARCHITECTURES
-from fkp.learn.networks.export import FORMATS
+from fkp.learn.networks.export import EXPORT_FORMATS
 from fkp.learn.training.augment import AUGMENTATIONS
 from fkp.learn.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES
 from fkp.learn.training.losses import LOSSES
@@ -222,7 +222,7 @@ def test_data_is_prepared_audited_and_converted(tmp_path: Path) -> None:
     assert (converted.faces, converted.rejected) == (12, ())
     said: list[str] = []
     found = fkp.audit(
-        tmp_path / "data.csv", judge="kfold", folds=2, epochs=1, report=tmp_path,
+        tmp_path / "data.csv", model="kfold", folds=2, epochs=1, report=tmp_path,
         clean=tmp_path / "clean.csv", say=said.append,
     )  # fmt: skip
     assert len(found.samples) == 12
@@ -259,7 +259,8 @@ def test_the_function_is_not_hidden_by_the_room_of_its_name() -> None:
 
 def test_choices_are_those_that_there_are() -> None:
     for kind, known in {
-        choices.Also: SCHEMAS, choices.TableFormat: TABLE_FORMATS, choices.ExportFormat: FORMATS,
+        choices.Also: SCHEMAS, choices.TableFormat: TABLE_FORMATS,
+        choices.ExportFormat: EXPORT_FORMATS,
         choices.Architecture: ARCHITECTURES, choices.Optimizer: OPTIMIZERS,
         choices.Schedule: SCHEDULES, choices.Loss: LOSSES, choices.Augment: AUGMENTATIONS,
         choices.Precision: PRECISIONS, choices.Norm: NORMS, choices.LabelFormat: FORMS,

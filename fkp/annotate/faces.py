@@ -70,7 +70,7 @@ def predict(
 
 def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: AnnotateConfig) -> Faces:
     """The faces of one picture that score high enough, highest first, in picture pixels."""
-    scores = total_scores(cut.scores, said.face)
+    scores = face_scores(cut.scores, said.face)
     # Without a detector (NaN) the crop is a face.
     kept = np.flatnonzero(~(scores < config.min_score))
     kept = kept[np.argsort(-scores[kept], kind="stable")][: config.max_faces]
@@ -100,14 +100,14 @@ def located(
 
 
 def least(detected: npt.NDArray[np.float32], min_score: float) -> npt.NDArray[np.float32]:
-    """The probability of a face (F,) with which `total_scores` reaches `min_score`, and a little
+    """The probability of a face (F,) with which `face_scores` reaches `min_score`, and a little
     less, as numbers are rounded; 0 where there is no detector's score.
     """
     scores = np.nan_to_num(detected, nan=np.inf)
     return np.asarray(0.999 * np.float32(min_score**2) / scores, np.float32)
 
 
-def total_scores(
+def face_scores(
     detected: npt.NDArray[np.float32], face: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Scores (F,) of faces: the geometric mean of the detector's score and the network's

@@ -1,4 +1,4 @@
-"""What becomes of one input."""
+"""The result of one input: its faces, or why it could not be read."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Failure:
 
     @property
     def status(self) -> str:
-        """As rows have it."""
+        """The status of its row."""
         return "unreadable"
 
 
@@ -30,9 +30,9 @@ class Failure:
 class Annotated:
     """The faces of a picture that was read, or of a frame. width, height: its pixels, upright.
 
-    note: what a user should know of it, such as that only its first frame was looked at.
-    numbers: in a clip, who each face is; filled: which were not seen, but lie between frames in
-    which they were.
+    note: for the user, such as that only the first picture of an animation was looked at.
+    numbers: in a clip, who each face is; filled: which faces were not seen here, but lie between
+    frames in which they were.
     """
 
     faces: Faces
@@ -45,15 +45,15 @@ class Annotated:
 
     @property
     def status(self) -> str:
-        """Of the whole."""
+        """The status of the picture or frame."""
         return "no_face" if len(self.faces) == sum(self.filled) else "ok"
 
     def number(self, i: int) -> int:
-        """What a row calls face i."""
+        """The number of face i in its row."""
         return self.numbers[i] if self.numbers else i
 
     def status_of(self, i: int) -> str:
-        """Of the row of face i."""
+        """The status of the row of face i."""
         return "filled" if self.filled and self.filled[i] else "ok"
 
 

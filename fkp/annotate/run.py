@@ -4,7 +4,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run came to.
+    """The outcome of a run.
 
     name: of the clip, or of what the photos are in. inputs: photos, or frames of a clip; skipped:
     files in folders that are none by their names. seconds: it took, 0 where it was finished before.
@@ -50,12 +50,12 @@ class Report:
 
     @property
     def per_second(self) -> float:
-        """Inputs."""
+        """Inputs per second."""
         return self.inputs / self.seconds if self.seconds else 0.0
 
 
 class Work(Protocol):
-    """What a run is about: photos, or one clip.
+    """The work of a run: photos, or one clip.
 
     name: for messages. unit: what its inputs are called. identity: what must be the same for a
     stopped run to be resumed to the same bytes. raw: whether there is a table of the points before
@@ -87,12 +87,12 @@ class Work(Protocol):
         """What annotates the inputs."""
         ...
 
-    def finish(self, folder: Path) -> None:
-        """Make all else from the finished tables."""
+    def finish(self, folder: Path) -> Sequence[str]:
+        """Make all else from the finished tables; notes on what could not be made."""
         ...
 
     def page(self, folder: Path) -> Path:
-        """What to look at, in the end."""
+        """The file to look at when the run is finished."""
         ...
 
     def tidy(self, folder: Path) -> None:
@@ -100,7 +100,7 @@ class Work(Protocol):
         ...
 
     def facts(self) -> dict[str, object]:
-        """What `run.json` says of this kind of run."""
+        """What `run.json` says about this kind of run, besides the counts."""
         ...
 
 
@@ -130,7 +130,7 @@ def to_folder(
             if journal.past.done:
                 say(f"{work.name}: resuming after {journal.past.done} {work.unit}")
             summary = _write(work, folder, journal, progress)
-            work.finish(folder)
+            summary.notes.update(work.finish(folder))
             seconds = time.perf_counter() - started
             facts = _facts(work, summary, seconds, when)
             write_run(folder, facts)
@@ -175,7 +175,7 @@ def _found(work: Work, folder: Path) -> Report:
 
 
 def _facts(work: Work, summary: Summary, seconds: float, when: datetime) -> dict[str, object]:
-    """What `run.json` says."""
+    """The contents of `run.json`."""
     spent = {**summary.seconds, "total": seconds}
     inputs = sum(summary.statuses.values())
     return {

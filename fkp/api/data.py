@@ -41,7 +41,7 @@ def prepare(
     val: float = 0.1,
     test: float = 0.1,
     seed: int = 0,
-    group_pattern: str | None = None,
+    person_pattern: str | None = None,
     images: str | Path | None = None,
     origin: int = 0,
     units: choices.Units = "auto",
@@ -57,7 +57,7 @@ def prepare(
     sources: label files, or a label file followed by its array of pictures. format: of the
     sources, None looks at each file. crop: `face` cuts an upright square around the labels, `none`
     takes the whole picture; None decides by the source. size: side of the crops, pixels. val, test:
-    shares of the persons. group_pattern: a regular expression that finds the person in a picture's
+    shares of the persons. person_pattern: a regular expression that finds the person in a picture's
     path. images: the folder that picture paths start from, or an array. origin: coordinate of the
     first pixel's centre in the source, 0 or 1. scheme: the points of numbered columns. limits:
     leaves out rows whose column of that name is above a value. preview: a picture of some labels.
@@ -65,7 +65,7 @@ def prepare(
     """
     config = PrepareConfig(
         tuple(Path(source) for source in listed(sources)), Path(out), format, crop, size, val, test,
-        seed, group_pattern, drop_suspicious,
+        seed, person_pattern, drop_suspicious,
         ReadOptions(
             scheme=scheme_of(scheme), flip_pairs=flip_pairs, origin=origin, units=units,
             limits=tuple((limits or {}).items()), images=None if images is None else Path(images),
@@ -80,7 +80,7 @@ def prepare(
 def audit(
     data: str | Path,
     *,
-    judge: str | Path | None = None,
+    model: str | Path | None = None,
     folds: int = 3,
     epochs: int = 12,
     report: str | Path | None = None,
@@ -91,18 +91,18 @@ def audit(
 ) -> Audit:
     """Find the rows of a data set whose labels are probably wrong.
 
-    judge: the network that judges, `bundled` or a file, one that never saw this data; `kfold` lets
-    each row be judged by a network trained on the other persons, in `folds` parts and so many
-    `epochs`. None takes the bundled network where it finds these points, otherwise kfold. report: a
-    folder for audit.csv with all rows and audit.png with the worst. clean: a data set (.csv) to
-    write without the rows that look wrong. Raises FkpError.
+    model: a network that never saw this data, `bundled` or a file; `kfold` checks each row by a
+    network trained on the other persons, in `folds` parts of so many `epochs`. None takes the
+    bundled network if it finds these points, otherwise kfold. report: a folder for audit.csv with
+    all rows and audit.png with the worst. clean: a data set (.csv) to write without the rows that
+    look wrong. Raises FkpError.
     """
     target = None if clean is None else Path(clean)
     if target and (target.suffix != ".csv" or target.resolve() == Path(data).resolve()):
         raise UsageError(f"{target}: expected another name that ends in .csv")
     source = prepared(Path(data), progress or silent)
     samples = read_samples(source)
-    found = _audit(samples, judge, folds, epochs, device, progress or silent, say or unheard)
+    found = _audit(samples, model, folds, epochs, device, progress or silent, say or unheard)
     if report is not None:
         folder = Path(report)
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def audit(
 
 def _audit(
     samples: Samples,
-    judge: str | Path | None,
+    model: str | Path | None,
     folds: int,
     epochs: int,
     device: str,
@@ -125,12 +125,12 @@ def _audit(
     say: Say,
 ) -> Audit:
     finder = _finder(samples, progress)
-    if str(judge) != FOLDS:
-        model = load_model(find_model(str(judge or BUNDLED)), device)
-        if judge is not None or model.scheme.can_convert(samples.scheme):
+    if str(model) != FOLDS:
+        network = load_model(find_model(str(model or BUNDLED)), device)
+        if model is not None or network.scheme.can_convert(samples.scheme):
             with single_thread():  # the workers need the other processors
-                return audit_by_model(model, samples, finder(model) if finder else None)
-        say("the bundled network does not find these points: judged by folds")
+                return audit_by_model(network, samples, finder(network) if finder else None)
+        say("the bundled network does not find these points: checking by folds")
     config = recipe("integral", epochs=epochs, device=device)
     framing = measure_framing(samples, YuNetDetector())
     return audit_by_folds(
@@ -139,7 +139,7 @@ def _audit(
 
 
 def _finder(samples: Samples, progress: Progress) -> Callable[[Model], FaceFinder] | None:
-    """What finds faces with a network, where the data has picture files."""
+    """Makes a face finder of a network; None where the data has no picture files."""
     if not all(source in samples.folders for source in set(samples.source.tolist())):
         return None
     config = AnnotateConfig(jobs=os.cpu_count() or 1)
@@ -147,7 +147,7 @@ def _finder(samples: Samples, progress: Progress) -> Callable[[Model], FaceFinde
 
 
 class _Fold(Listener):
-    """Says how the network of a fold gets on."""
+    """Reports the epochs of a fold."""
 
     def __init__(self, number: int, folds: int, say: Say) -> None:
         self._of, self._say = f"fold {number}/{folds}", say

@@ -15,7 +15,7 @@ from fkp.annotate.output.folder import CROPS, OVERLAYS
 from fkp.annotate.output.results import Output, wanted_scheme
 from fkp.annotate.output.sinks import TableStream
 from fkp.annotate.photo.cluster import Cluster
-from fkp.annotate.photo.drawing import Drawing
+from fkp.annotate.photo.drawing import DrawConfig
 from fkp.annotate.photo.local import Local
 from fkp.annotate.photo.work import PhotoWork
 from fkp.annotate.pipeline import Engine, Progress
@@ -26,6 +26,7 @@ from fkp.annotate.video.work import ClipConfig, ClipWork, check_schemas, clip_fo
 from fkp.api.network import Network, load_once, scheme_of, workers
 from fkp.errors import UsageError
 from fkp.keypoints import Scheme
+from fkp.learn.networks.checkpoint import BUNDLED, find_model
 from fkp.learn.networks.devices import single_thread
 from fkp.vision.images import Image
 from fkp.vision.video import is_live, is_stream
@@ -105,14 +106,13 @@ class Photos:
         if (self.backend == "dask") != (self.scheduler is not None):
             raise UsageError("the backend dask and the address of a scheduler go together")
 
-    def drawing(self, wanted: Wanted, folder: Path | None) -> Drawing | None:
+    def drawing(self, wanted: Wanted, folder: Path | None) -> DrawConfig | None:
         """Which pictures to draw, None for none."""
         if folder is None or not (wanted.overlays or self.crops):
             return None
-        return Drawing(
-            folder / OVERLAYS if wanted.overlays else None, wanted.overlay_size or 0,
-            folder / CROPS if self.crops else None, self.crop_size, wanted.blur or "",
-            self.max_pixels,
+        return DrawConfig(
+            folder / OVERLAYS if wanted.overlays else None, wanted.overlay_size,
+            folder / CROPS if self.crops else None, self.crop_size, wanted.blur, self.max_pixels,
         )  # fmt: skip
 
 
@@ -130,7 +130,10 @@ def annotate_photos(network: Network, photos: Photos, wanted: Wanted, place: Pla
     )  # fmt: skip
     engine: Engine = Local(network.model, network.detector, config)
     if photos.scheduler is not None:
-        again = partial(load_once, str(network.path), network.device)
+        # The package may lie elsewhere on the other machines.
+        own = network.path == find_model(BUNDLED)
+        name = BUNDLED if own else str(network.path.resolve())
+        again = partial(load_once, name, network.device)
         engine = Cluster(again, network.detector, config, photos.scheduler)
     work = PhotoWork(
         tuple(photos.given), everything, inputs, engine, output, config, network.identity(),

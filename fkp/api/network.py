@@ -36,8 +36,7 @@ from fkp.learn.evaluation.evaluate import Evaluation
 from fkp.learn.evaluation.predict import predictions, write_submission, write_table
 from fkp.learn.networks.checkpoint import BUNDLED, Model, find_model, load_model
 from fkp.learn.networks.devices import single_thread
-from fkp.learn.networks.export import FORMATS as EXPORT_FORMATS
-from fkp.learn.networks.export import Exported, export
+from fkp.learn.networks.export import EXPORT_FORMATS, Exported, export
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
 from fkp.vision.detectors import DetectorName, find_detector
@@ -241,7 +240,12 @@ class Network:
             own["min_face"] = getattr(detector, "min_face", None)
         if isinstance(detector, YuNetDetector):
             own["detector_file"] = fingerprint((detector.model or WEIGHTS).read_bytes())
-        return {"model": fingerprint(self.path.read_bytes()), "device": self.device, **own}
+        return {
+            "model": self.path.name,
+            "model_file": fingerprint(self.path.read_bytes()),
+            "device": self.device,
+            **own,
+        }
 
 
 def load(
@@ -279,24 +283,21 @@ def load(
         detector = find_detector(detector or "none", file, det_size, min_face)
     elif detector_model is not None:
         raise UsageError("a detector model goes with the detector fkp, not with one of your own")
-    path = find_model(str(model))
-    loaded = load_once(str(path), device)
+    loaded = load_once(str(model), device)
     wanted = wanted_scheme((), scheme_of(scheme), loaded.scheme)
     config = AnnotateConfig(wanted, min_score, max_faces, batch=batch)
-    return Network(loaded, path, detector, config, device)
+    return Network(loaded, find_model(str(model)), detector, config, device)
 
 
 @lru_cache(maxsize=2)
-def _cached(path: str, device: str, state: tuple[int, int]) -> Model:
-    return load_model(Path(path), device)
+def _cached(path: Path, device: str, written: int) -> Model:
+    return load_model(path, device)
 
 
-def load_once(path: str, device: str) -> Model:
-    """The network of a file, once in each process: also in one on another machine."""
-    if not os.path.isfile(path):
-        return load_model(Path(path), device)  # says what is wrong
-    found = os.stat(path)
-    return _cached(path, device, (found.st_mtime_ns, found.st_size))
+def load_once(model: str, device: str) -> Model:
+    """The network of that name, once in each process: also in one on another machine."""
+    path = find_model(model)
+    return _cached(path, device, path.stat().st_mtime_ns if path.is_file() else 0)
 
 
 def samples_of(data: str | Path, progress: Progress) -> Samples:
@@ -306,7 +307,7 @@ def samples_of(data: str | Path, progress: Progress) -> Samples:
 
 def _some_crops(data: str | Path | None, size: int) -> npt.NDArray[np.uint8]:
     """A few crops (N, size, size) of a data set, or of those that come with fkp."""
-    crops = np.load(CROPS) if data is None else np.asarray(read_samples(Path(data)).images[:64])
+    crops = np.load(CROPS) if data is None else np.asarray(read_samples(Path(data)).crops[:64])
     if crops.shape[1] == size:
         return crops
     whole = CropTransform.whole(crops.shape[1], crops.shape[1], size)

@@ -36,7 +36,7 @@ def train(
     data: a data set of `fkp.prepare`, or a table that it can read. What is None is as suits the
     network, see `fkp.learn.training.config`.
 
-    arch: the network (`integral` where nothing else says). init: `bundled` or a file whose weights
+    arch: the network (`integral` by default). init: `bundled` or a file whose weights
     it begins with; its points may be others. freeze: train only what follows the features. config:
     the `config.json` of a run, whose settings are taken where no argument says otherwise. epochs:
     None goes by the number of training rows. lr: a number, or `auto` for a range test. ema: decay

@@ -64,7 +64,7 @@ def make_weights(config: Recipe) -> tuple[Path, ...]:
     """The detector's and the keypoint network's files, in the work folder."""
     config.work.mkdir(parents=True, exist_ok=True)
     samples = prepared_samples(config)
-    persons = dict(zip(samples.group.tolist(), samples.split.tolist(), strict=True))
+    persons = dict(zip(samples.person.tolist(), samples.split.tolist(), strict=True))
     pictures = load(config.data, persons)
     detector, weights = config.work / "faces.onnx", config.work / TRAINABLE.name
     if config.threads:
@@ -140,7 +140,7 @@ def _keypoints(
                 mine(detector, pictures.scenes, model.layout, SIZE, (0.5, 1.0, 1.6)),
                 mine(detector, portraits, model.layout, SIZE),
                 mine(detector, _canvases(pictures, config.canvases), model.layout, SIZE),
-                (samples.part("train").images[::3], cut_negatives(pictures.scenes, SIZE, 8, 0)),
+                (samples.part("train").crops[::3], cut_negatives(pictures.scenes, SIZE, 8, 0)),
             ]
             faces, others = (np.concatenate([s[i] for s in sets]) for i in (0, 1))
             print(f"face head: {len(faces)} faces, {len(others)} other crops", flush=True)

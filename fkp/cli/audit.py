@@ -16,34 +16,42 @@ SHOWN = 8
 @click.command("audit")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
-    "--judge",
+    "--model",
     metavar="bundled|kfold|FILE",
-    help="The network that judges, one that never saw this data; kfold: each row by a network "
-    "trained on the other persons.  [default: bundled where it finds these points, else kfold]",
+    help="A network that never saw this data; kfold: for each row a network trained on the other "
+    "persons.  [default: bundled if it finds these points, otherwise kfold]",
 )
 @click.option(
-    "--folds", type=click.IntRange(2, 20), default=3, show_default=True, help="For kfold."
+    "--folds", type=click.IntRange(2, 20), default=3, show_default=True, help="Number of folds."
 )
-@click.option("--epochs", type=click.IntRange(1), default=12, show_default=True, help="For kfold.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=12,
+    show_default=True,
+    help="Epochs of training per fold.",
+)
 @click.option(
     "--report",
     type=click.Path(path_type=Path),
     default=Path(),
-    help="The folder for audit.csv and audit.png.  [default: this folder]",
+    help="Folder for audit.csv and audit.png.  [default: the current folder]",
 )
-@click.option("--drop", is_flag=True, help="Also write the data set without rows that look wrong.")
+@click.option(
+    "--drop", is_flag=True, help="Also write the data set without the rows that look wrong."
+)
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
-    help="The data set of --drop.  [default: DATA-clean.csv beside the data]",
+    help="Where --drop writes.  [default: DATA-clean.csv beside the data]",
 )
 @device_option
 @console.talk_options
 def audit_command(
     data: Path,
-    judge: str | None,
+    model: str | None,
     folds: int,
     epochs: int,
     report: Path,
@@ -53,25 +61,25 @@ def audit_command(
 ) -> None:
     """Find the rows of DATA whose labels are probably wrong.
 
-    A network that never saw them predicts the points; rows are ranked by how far the labels are
-    from there, each with the kind of error that it looks like. audit.csv has all rows, audit.png
-    shows the worst.
+    Rows are ranked by the distance of their labels from the points of a network that never saw
+    them, each with the kind of error that it looks like. audit.csv lists all rows, audit.png shows
+    the worst.
 
     \b
     fkp audit data.csv
     fkp audit data.csv --drop -o clean.csv
-    fkp audit data.csv --judge kfold --folds 5
+    fkp audit data.csv --model kfold --folds 5
     """
     if out is not None and not drop:
         raise click.UsageError("--out goes with --drop")
     clean = (out or data.with_name(f"{data.stem}-clean.csv")) if drop else None
     with console.progress("audit") as progress:
         found = api.audit(
-            data, judge=judge, folds=folds, epochs=epochs, report=report, clean=clean,
+            data, model=model, folds=folds, epochs=epochs, report=report, clean=clean,
             device=device, progress=progress, say=console.note,
         )  # fmt: skip
     _print(found)
-    console.say(f"all rows: {report / 'audit.csv'}; the worst: {report / 'audit.png'}")
+    console.say(f"all rows: {report / 'audit.csv'}; the worst rows: {report / 'audit.png'}")
     if clean is not None:
         wrong = int(found.found.wrong.sum())
         console.say(
@@ -82,7 +90,7 @@ def audit_command(
 
 def _print(found: Audit) -> None:
     n, wrong = len(found.samples), int(found.found.wrong.sum())
-    console.say(f"{n} rows judged, {wrong} look wrong ({100 * wrong / n:.1f} %)")
+    console.say(f"{n} rows checked, {wrong} look wrong ({100 * wrong / n:.1f} %)")
     kinds = Counter(kind.split(":")[0] for kind in found.found.kinds if kind)
     for kind, count in kinds.most_common():
         console.say(f"  {count:6d} {kind}")
@@ -95,6 +103,6 @@ def _print(found: Audit) -> None:
         )
     if wrong > 0.4 * n:
         console.warn(
-            "this many wrong rows may mean that the network takes the points for others: look at "
-            "audit.png, or use --judge kfold"
+            "so many wrong rows may mean that the network defines these points differently: look "
+            "at audit.png, or use --model kfold"
         )

@@ -177,7 +177,7 @@ def _write(out: Path, found: Sequence[Figures], changes: Sequence[Difference]) -
 
 def _print(one: Figures) -> None:
     result, s = one.result, one.result.scores
-    persons = len(set(result.samples.group))
+    persons = len(set(result.samples.person))
     console.say(f"{one.name}: {s.faces} faces of {persons} persons ({result.split})")
     for note in result.notes:
         console.say(f"  {note}")

@@ -7,14 +7,14 @@ import click
 from fkp import api
 from fkp.api.choices import ExportFormat
 from fkp.cli import console
-from fkp.learn.networks.export import FORMATS
+from fkp.learn.networks.export import EXPORT_FORMATS
 
 
 @click.command("export")
 @click.argument("model")
 @click.option(
     "--format",
-    type=click.Choice(list(FORMATS)),
+    type=click.Choice(list(EXPORT_FORMATS)),
     default="onnx",
     show_default=True,
     help="Of the other runtime.",
@@ -42,7 +42,7 @@ def export_command(model: str, format: ExportFormat, out: Path | None, check: Pa
     fkp export bundled -o keypoints68.onnx
     fkp export runs/data-integral/best.safetensors --format torchscript
     """
-    target = out or Path(f"{Path(model).stem}{FORMATS[format]}")
+    target = out or Path(f"{Path(model).stem}{EXPORT_FORMATS[format]}")
     network = api.load(model, device="cpu", detector=None)
     done = network.export(target, format=format, check=check)
     console.say(f"wrote {done.path}: crops in, {', '.join(done.outputs)} out")

@@ -18,6 +18,7 @@ _SUMMARIES = {
     "train": "Train a keypoint network on a data set.",
     "train-detector": "Train the face detector on for one's own kind of face.",
     "evaluate": "Measure a network's errors on a data set.",
+    "benchmark": "Measure a network on a published benchmark, as papers do.",
     "audit": "Find labels that are probably wrong.",
     "predict": "Write a network's points for the rows of a data set.",
     "annotate": "Find faces and keypoints in pictures.",

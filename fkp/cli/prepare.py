@@ -47,7 +47,7 @@ SHOWN = 10
 @click.option("--test", type=float, default=0.1, show_default=True, help="Share for the test.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
 @click.option(
-    "--group-pattern",
+    "--person-pattern",
     metavar="REGEX",
     help="Finds the person in a picture's path (the first group, or the whole match).",
 )
@@ -100,7 +100,7 @@ def prepare_command(
     val: float,
     test: float,
     seed: int,
-    group_pattern: str | None,
+    person_pattern: str | None,
     images: Path | None,
     origin: int,
     units: str,
@@ -131,7 +131,7 @@ def prepare_command(
         images=images,
     )
     config = PrepareConfig(
-        sources, output, format_, crop, size, val, test, seed, group_pattern, drop_suspicious, read
+        sources, output, format_, crop, size, val, test, seed, person_pattern, drop_suspicious, read
     )
     with console.progress("prepare") as progress:
         report = prepare(config, progress)
@@ -189,10 +189,10 @@ def print_report(report: PrepareReport, output: Path) -> None:
     odd = [int(row) for row in samples.source_row[samples.flags != ""][:SHOWN]]
     if odd:
         console.say(f"  such as rows {', '.join(map(str, odd))} (column flags of {output})")
-    console.say(f"persons: {len(set(samples.group))}, {report.persons}")
+    console.say(f"persons: {len(set(samples.person))}, {report.persons}")
     for name in SPLITS:
         part = samples.split == name
-        console.say(f"  {name}: {part.sum()} rows of {len(set(samples.group[part]))} persons")
+        console.say(f"  {name}: {part.sum()} rows of {len(set(samples.person[part]))} persons")
     for rejected in report.rejected[:SHOWN]:
         console.warn(f"left out: {rejected}")
     if report.rejected:

@@ -15,9 +15,9 @@ from fkp.keypoints.scheme import (
     SCHEMES,
     WFLW98,
     FloatArray,
-    Groups,
+    PointIndices,
     Scheme,
-    group_means,
+    mean_points,
 )
 
 __all__ = [
@@ -33,8 +33,8 @@ __all__ = [
     "Face",
     "Faces",
     "FloatArray",
-    "Groups",
+    "PointIndices",
     "Prediction",
     "Scheme",
-    "group_means",
+    "mean_points",
 ]

@@ -65,7 +65,7 @@ def _pictures(samples: Samples, folder: Path) -> Pictures:
         else:
             folder.mkdir(parents=True, exist_ok=True)
             paths.append(folder / f"{Path(source).stem}_{samples.source_row[i]:06d}.png")
-            write_image(paths[-1], np.asarray(samples.images[i]))
+            write_image(paths[-1], np.asarray(samples.crops[i]))
     gone = [path for path in dict.fromkeys(paths) if not os.path.isfile(path)]
     if gone:
         raise LabelError(f"{gone[0]}: file not found; {len(gone)} pictures of the data are gone")
@@ -106,7 +106,7 @@ def _write_coco(pictures: Pictures, output: Path) -> list[Rejected]:
                 "bbox": box,
                 "area": round(box[2] * box[3], 3),
                 "iscrowd": 0,
-                "attributes": {"person": str(pictures.samples.group[i - 1])},
+                "attributes": {"person": str(pictures.samples.person[i - 1])},
             }
         )
     category = {
@@ -191,7 +191,7 @@ def _write_kaggle(samples: Samples, output: Path) -> list[Rejected]:
     with part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*KAGGLE15.columns, "Image"])
-        for image, own in zip(samples.images, points, strict=True):
+        for image, own in zip(samples.crops, points, strict=True):
             crop, place = np.asarray(image), own
             if samples.size != KAGGLE_SIDE:
                 crop, place = whole.cut(crop), whole.apply(own)

@@ -46,13 +46,13 @@ class _Face:
     size_wh: tuple[int, int]
 
 
-def cut_crops(table: LabelTable, framing: str, size: int, progress: Progress) -> Crops:
+def cut_crops(table: LabelTable, crop_mode: str, size: int, progress: Progress) -> Crops:
     """Cut the crop of every row, in parallel; rows without a usable picture or face are rejected.
 
-    framing `face`: an upright face from the labels; `none`: the whole picture.
+    crop_mode `face`: an upright face from the labels; `none`: the whole picture.
     """
     n = len(table.rows)
-    if table.pixels is not None and framing == "none" and table.pixels.shape[1:] == (size, size):
+    if table.pixels is not None and crop_mode == "none" and table.pixels.shape[1:] == (size, size):
         same = [CropTransform.whole(size, size, size)] * n
         points = table.points * size if table.fraction else table.points
         sizes_wh = np.full((n, 2), float(size))
@@ -63,7 +63,7 @@ def cut_crops(table: LabelTable, framing: str, size: int, progress: Progress) ->
     faces: list[_Face] = []
     rejected: list[Rejected] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = pool.map(lambda i: _cut(table, i, folder, framing, images[i]), range(n))
+        results = pool.map(lambda i: _cut(table, i, folder, crop_mode, images[i]), range(n))
         for i, result in enumerate(results):
             if isinstance(result, Rejected):
                 rejected.append(result)
@@ -86,7 +86,7 @@ def cut_crops(table: LabelTable, framing: str, size: int, progress: Progress) ->
     )
 
 
-def _cut(table: LabelTable, i: int, folder: Path, framing: str, crop: Image) -> _Face | Rejected:
+def _cut(table: LabelTable, i: int, folder: Path, crop_mode: str, crop: Image) -> _Face | Rejected:
     """Cut row `i` into `crop` (S, S), or tell why not."""
     row = int(table.rows[i])
     if table.pixels is not None:
@@ -100,7 +100,7 @@ def _cut(table: LabelTable, i: int, folder: Path, framing: str, crop: Image) -> 
     height, width = picture.shape
     labels = table.points[i] * ([width, height] if table.fraction else 1)
     try:
-        transform = _transform(table.scheme, labels, framing, (width, height), len(crop))
+        transform = _transform(table.scheme, labels, crop_mode, (width, height), len(crop))
     except DataError as error:
         reason = str(error) if np.isfinite(labels).any() else "no point is labelled"
         return Rejected(table.source, row, "", reason, malformed=False)
@@ -111,11 +111,11 @@ def _cut(table: LabelTable, i: int, folder: Path, framing: str, crop: Image) -> 
 def _transform(
     scheme: Scheme,
     points: npt.NDArray[np.float64],
-    framing: str,
+    crop_mode: str,
     size_wh: tuple[int, int],
     size: int,
 ) -> CropTransform:
-    if framing == "none":
+    if crop_mode == "none":
         return CropTransform.whole(*size_wh, size)
     if sum(bool(group) for group in scheme.anchors) < 2:
         return CropTransform.around(points, size)

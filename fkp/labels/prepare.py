@@ -45,7 +45,7 @@ class PrepareConfig:
     val: float = 0.1
     test: float = 0.1
     seed: int = 0
-    group_pattern: str | None = None
+    person_pattern: str | None = None
     drop_suspicious: bool = False
     read: ReadOptions = field(default_factory=ReadOptions)
 
@@ -71,14 +71,14 @@ def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
     Writes `output` (.csv), .npy and .json beside it, and .rejected.csv where rows were left out.
     """
     tables = [read_source(path, options, config.format) for path, options in _label_files(config)]
-    framing = _framing(tables, config)
-    parts = [cut_crops(table, framing, config.size, progress) for table in tables]
+    crop_mode = _crop_mode(tables, config)
+    parts = [cut_crops(table, crop_mode, config.size, progress) for table in tables]
     pairs = list(zip(tables, parts, strict=True))
-    persons = [_persons(t, c, config) for t, c in pairs]
+    named = [_persons(t, c, config) for t, c in pairs]
     hashes = [hashlib.blake2b(image.tobytes()).hexdigest() for c in parts for image in c.images]
-    groups = merge_groups([name for names, _ in persons for name in names], hashes)
+    persons = merge_groups([name for names, _ in named for name in names], hashes)
     flags = [f for t, c in pairs for f in check.suspicious(c.labels, t.scheme)]
-    samples = _samples(pairs, framing, groups, flags, config)
+    samples = _samples(pairs, crop_mode, persons, flags, config)
     rejected = [r for t in tables for r in t.rejected] + [r for c in parts for r in c.rejected]
     if config.drop_suspicious:
         samples, dropped = _drop(samples)
@@ -97,7 +97,7 @@ def prepare(config: PrepareConfig, progress: Progress) -> PrepareReport:
             ],
             axis=0,
         ),
-        persons="; ".join(dict.fromkeys(how for _, how in persons)),
+        persons="; ".join(dict.fromkeys(how for _, how in named)),
         duplicates=len(hashes) - len(set(hashes)),
     )
     _write(config, report)
@@ -186,12 +186,12 @@ def _label_files(config: PrepareConfig) -> list[tuple[Path, ReadOptions]]:
     return files
 
 
-def _framing(tables: list[LabelTable], config: PrepareConfig) -> str:
+def _crop_mode(tables: list[LabelTable], config: PrepareConfig) -> str:
     """The one way in which all crops are cut: as said, else `none` for ready-made ones."""
-    framings = {config.crop or ("face" if t.pixels is None else "none") for t in tables}
-    if len(framings) > 1:
+    modes = {config.crop or ("face" if t.pixels is None else "none") for t in tables}
+    if len(modes) > 1:
         raise DataError("ready-made crops and pictures in one call: say --crop face or --crop none")
-    return framings.pop()
+    return modes.pop()
 
 
 def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[list[str], str]:
@@ -199,19 +199,19 @@ def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[li
     if table.images is None and table.persons is None:
         names = [f"{table.source}:{table.rows[i]}" for i in crops.kept]
         return names, "not known: each picture is taken for another person"
-    if table.persons is not None and (config.group_pattern is None or table.images is None):
+    if table.persons is not None and (config.person_pattern is None or table.images is None):
         return [table.persons[i] for i in crops.kept], "by the table's own column"
     images = [(table.images or [])[i] for i in crops.kept]
-    found, how = persons_from_names(images, config.group_pattern)
+    found, how = persons_from_names(images, config.person_pattern)
     if found is None:
-        return images, "not known: each picture is taken for another person (--group-pattern)"
+        return images, "not known: each picture is taken for another person (--person-pattern)"
     return found, how
 
 
 def _samples(
     pairs: list[tuple[LabelTable, Crops]],
-    framing: str,
-    groups: list[str],
+    crop_mode: str,
+    persons: list[str],
     flags: list[list[str]],
     config: PrepareConfig,
 ) -> Samples:
@@ -220,21 +220,21 @@ def _samples(
     every = joined(schemes)
     return Samples(
         schemes=schemes,
-        images=parts[0].images if len(parts) == 1 else np.concatenate([c.images for c in parts]),
+        crops=parts[0].images if len(parts) == 1 else np.concatenate([c.images for c in parts]),
         points=np.concatenate(
             [
                 _into(every, t.scheme, c.points.swapaxes(0, 1), np.nan).swapaxes(0, 1)
                 for t, c in pairs
             ]
         ).astype(np.float32),
-        group=np.array(groups, str),
-        split=np.array(split_groups(groups, config.val, config.test, config.seed), str),
+        person=np.array(persons, str),
+        split=np.array(split_groups(persons, config.val, config.test, config.seed), str),
         image=np.array([t.images[i] if t.images else "" for t, c in pairs for i in c.kept], str),
         source=np.array([t.source for t, c in pairs for _ in c.kept], str),
         source_row=np.array([t.rows[i] for t, c in pairs for i in c.kept], np.int64),
         flags=np.array(["; ".join(row) for row in flags], str),
-        crops=np.array([[t.a, t.b, t.tx, t.ty] for c in parts for t in c.transforms]),
-        framing=framing,
+        transforms=np.array([[t.a, t.b, t.tx, t.ty] for c in parts for t in c.transforms]),
+        crop_mode=crop_mode,
         folders={t.source: str(c.folder.resolve()) for t, c in pairs if t.images},
         other=_other(pairs),
     )

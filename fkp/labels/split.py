@@ -22,16 +22,16 @@ def persons_from_names(images: Sequence[str], pattern: str | None) -> tuple[list
         try:
             regex = re.compile(pattern)
         except re.error as error:
-            raise DataError(f"--group-pattern {pattern}: not a regular expression: {error}") from (
+            raise DataError(f"--person-pattern {pattern}: not a regular expression: {error}") from (
                 error
             )
         matches = [regex.search(image) for image in images]
         persons = [m.group(1 if regex.groups else 0) if m else "" for m in matches]
         if not any(persons):
-            raise DataError(f"--group-pattern {pattern} matches no name, such as {images[0]}")
+            raise DataError(f"--person-pattern {pattern} matches no name, such as {images[0]}")
         named = [p or image for p, image in zip(persons, images, strict=True)]
         missed = persons.count("")
-        return named, f"by --group-pattern ({missed} names without a match are their own)"
+        return named, f"by --person-pattern ({missed} names without a match are their own)"
     stems = [PurePath(image.replace("\\", "/")).stem for image in images]
     found = [_LFW_NAME.match(stem) for stem in stems]
     persons = [m.group(1) if m else stem for m, stem in zip(found, stems, strict=True)]
@@ -40,7 +40,7 @@ def persons_from_names(images: Sequence[str], pattern: str | None) -> tuple[list
     if sum(m is not None for m in found) >= 0.4 * len(stems) and distinct >= max(
         20, 0.01 * len(stems)
     ):
-        return persons, "by file names like Ann_Smith_0001 (--group-pattern to change)"
+        return persons, "by file names like Ann_Smith_0001 (--person-pattern to change)"
     return None, ""
 
 
@@ -77,7 +77,7 @@ def split_groups(groups: Sequence[str], val: float, test: float, seed: int) -> l
     if len(sizes) <= len(wanted):
         raise DataError(
             f"{len(sizes)} person(s) cannot be split into {', '.join(['train', *wanted])}; "
-            "use --val 0 --test 0, or --group-pattern to tell persons apart"
+            "use --val 0 --test 0, or --person-pattern to tell persons apart"
         )
     order = sorted(sizes, key=lambda g: hashlib.sha256(f"{seed}:{g}".encode()).digest())
     place = dict.fromkeys(sizes, "train")

@@ -87,7 +87,7 @@ def test_the_recipe_runs_and_passes_over_what_is_done(
     make.main(words)
     assert "face head: " in capsys.readouterr().out
     model = load_model(tmp_path / "out" / "keypoints68.safetensors")
-    assert model.judges_faces
+    assert model.estimates_faces
     assert model.scheme == IBUG68
     first = (tmp_path / "out" / "faces.onnx").read_bytes()
     before = (tmp_path / "work" / "points.safetensors").stat().st_mtime_ns

@@ -1,4 +1,4 @@
-"""Whole data sets of what was found, for the tools of object detection: COCO and YOLO."""
+"""Whole data sets of the results, for the tools of object detection: COCO and YOLO."""
 
 import json
 import tempfile

@@ -124,5 +124,5 @@ def wanted_scheme(also: Iterable[str], named: Scheme | None, own: Scheme) -> Sch
     """
     converting = [schema.points for schema in chosen(tuple(also)) if schema.converts]
     scheme = named or next((points for points in converting if points is not None), own)
-    own.groups(scheme)
+    own.point_indices(scheme)
     return scheme

@@ -1,4 +1,4 @@
-"""What a row says: one flattening of a face for CSV, JSON lines, Parquet and DataFrames."""
+"""Faces as rows: one flattening for CSV, JSON lines, Parquet and DataFrames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SCORE, BOX, POINT, TIME = 4, 2, 3, 6
 """Decimals written."""
 
 Record = tuple[str, Result]
-"""An input by its path, and what became of it."""
+"""The path of an input, and its result."""
 
 Cell = str | int | float | None
 
@@ -55,7 +55,7 @@ def rows_of(image: str, result: Result, measured: bool = False) -> list[Row]:
 
 
 def result_of(rows: Sequence[Row], scheme: Scheme) -> Result:
-    """What became of the input that these rows are of: the inverse of `rows_of`."""
+    """The result that these rows are of: the inverse of `rows_of`."""
     first, found = rows[0], [row.face for row in rows if row.face is not None]
     if first.size is None:
         return Failure(first.reason, first.moment)
@@ -160,8 +160,8 @@ class Columns:
         k = len(self.scheme)
         values = np.array([float(cell or "nan") for cell in cells], np.float32)
         points = values[5 : 5 + 2 * k].reshape(k, 2)
-        sure = values[5 + 2 * k : -1] if self.each else np.repeat(values[-1:], k)
-        return Face(self.scheme, values[1:5], float(values[0]), points, sure, number)
+        confidence = values[5 + 2 * k : -1] if self.each else np.repeat(values[-1:], k)
+        return Face(self.scheme, values[1:5], float(values[0]), points, confidence, number)
 
 
 def known(values: FloatArray) -> list[float | None]:

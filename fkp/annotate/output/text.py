@@ -153,10 +153,10 @@ class JsonRows:
             moment = Moment(int(values["frame"]), float(values["timestamp"]))
         size, face = values.get("size"), None
         if values["face"] is not None:
-            sure = [values["confidence"]] * len(self.columns.scheme)
+            each = [values["confidence"]] * len(self.columns.scheme)
             if self.columns.each:
-                sure = list(values["confidences"].values())
-            arrays = (values["box"], list(values["points"].values()), sure)
+                each = list(values["confidences"].values())
+            arrays = (values["box"], list(values["points"].values()), each)
             box, points, confidence = (np.array(v, np.float32) for v in arrays)
             score = float(np.array(values["score"], np.float32))
             face = Face(

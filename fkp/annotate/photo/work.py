@@ -1,6 +1,7 @@
 """A run over photos, or a shard of it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,13 +12,13 @@ from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.journal import fingerprint
 from fkp.annotate.output.merge import SHARD
 from fkp.annotate.output.results import Output
-from fkp.annotate.photo.drawing import Drawing
+from fkp.annotate.photo.drawing import DrawConfig
 from fkp.annotate.pipeline import Engine
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoWork:
-    """What a run over photos is about, see `fkp.annotate.run.Work`.
+    """The work of a run over photos, see `fkp.annotate.run.Work`.
 
     given: as the user named them. everything: all inputs; inputs: those of this shard, I of N.
     source: tells one network and detector from another.
@@ -38,7 +39,7 @@ class PhotoWork:
 
     @property
     def name(self) -> str:
-        """What the photos are in."""
+        """Where the photos are."""
         return ", ".join(self.given[:3]) + (", ..." if len(self.given) > 3 else "")
 
     def start(self) -> Engine:
@@ -48,7 +49,7 @@ class PhotoWork:
     @property
     def identity(self) -> dict[str, object]:
         """What must be the same for a stopped run to be resumed to the same bytes."""
-        drawing = self.config.drawing or Drawing()
+        drawing = self.config.drawing or DrawConfig()
         paths = self.everything.paths
         return {
             "inputs": f"{len(paths)} files ({fingerprint(*map(os.fsencode, paths))})",
@@ -58,14 +59,15 @@ class PhotoWork:
             **self.output.identity(),
             "overlays": drawing.overlays is not None,
             "overlay_size": drawing.size,
-            "blur": drawing.hidden,
+            "blur": drawing.blur,
             "crops": drawing.crops is not None,
             "crop_size": drawing.crop_size,
         }
 
-    def finish(self, folder: Path) -> None:
+    def finish(self, folder: Path) -> Sequence[str]:
         """Make the other tools' files and the page."""
         self.output.finish(folder, self.inputs.root, self.config.jobs)
+        return ()
 
     def page(self, folder: Path) -> Path:
         """The page, or the table where nothing is drawn."""
@@ -77,6 +79,6 @@ class PhotoWork:
             self.output.tidy(folder)
 
     def facts(self) -> dict[str, object]:
-        """What the inputs were."""
+        """The inputs as they were given."""
         named = {"given": list(self.given), "root": self.inputs.root} if self.output.paths else {}
         return {**named, "skipped": self.inputs.passed_over}

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import TOLERANCE, KeypointNetwork, least, located, total_scores
+from fkp.annotate.faces import TOLERANCE, KeypointNetwork, face_scores, least, located
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.annotate.video.reading import Shot
 from fkp.errors import DataError
@@ -179,7 +179,7 @@ class Follower:
             crops[i] = transform_at(sighting.place, size).cut(_gray(shots[sighting.at]))
         scores = np.array([s.score for s in sightings], np.float32)
         said = self.network.predict(crops, self.config.batch, least(scores, self.config.min_score))
-        totals = total_scores(scores, said.face)
+        totals = face_scores(scores, said.face)
         for i, sighting in enumerate(sightings):
             one = slice(i, i + 1)
             sighting.said = said.take(one)

@@ -3,7 +3,7 @@
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -33,7 +33,7 @@ from fkp.vision.video import is_stream
 
 @dataclass(frozen=True, slots=True)
 class ClipConfig:
-    """What is wanted of a clip.
+    """What to make of a clip.
 
     smooth, fill: as in `Steady`. overlay: whether it is drawn, at most `overlay_size` pixels long,
     None for the clip's own size. blur: `eyes` or `face`, to make them unrecognisable. raw: also the
@@ -68,7 +68,7 @@ class ClipConfig:
 
 @dataclass(frozen=True, slots=True)
 class ClipWork:
-    """What a run over one clip is about, see `fkp.annotate.run.Work`.
+    """The work of a run over one clip, see `fkp.annotate.run.Work`.
 
     folder: of the results, None for a stream of rows. source: tells one network and detector from
     another. live: where frames may be dropped. show: is called with every picture that is drawn.
@@ -133,7 +133,7 @@ class ClipWork:
             **self.clip.identity(),
         }
 
-    def finish(self, folder: Path) -> None:
+    def finish(self, folder: Path) -> Sequence[str]:
         """Make the overlay, the page, the series and the other tools' files."""
         film, overlay = self._film, None
         if film is not None and film.parts():  # no part where no frame could be decoded
@@ -146,6 +146,7 @@ class ClipWork:
             scheme = self.output.scheme
             draw_series(self.clip.series, scheme, self.output.records(folder))
         self.output.finish(folder, self.inputs.root, 1)
+        return ()
 
     def _shown(self, folder: Path) -> Iterator[Record]:
         """The frames, with the clip's name as the page may have it."""
@@ -173,9 +174,9 @@ class ClipWork:
 
 
 def clip_folders(clips: Inputs, out: Path | None) -> list[Path]:
-    """Where the results of each clip go: `out` itself for one, else a folder each; no two the same.
+    """The result folder of each clip: `out` itself for a single clip, otherwise a folder in it.
 
-    Without `out`, a folder each in `results`. Raises FkpError where two clips share one.
+    Without `out`, a folder in `results`. Raises FkpError where two clips would share one.
     """
     if len(clips.paths) == 1 and out is not None:
         return [out]

@@ -28,7 +28,7 @@ def read_pts(folder: Path, options: ReadOptions) -> LabelTable:
     for number, path in enumerate(sorted(folder.rglob("*.pts")), start=1):
         name = str(path.relative_to(folder))
         try:
-            face = _points(path)
+            face = read_points(path)
             if points and len(face) != len(points[0]):
                 raise LabelError(f"expected {len(points[0])} points as before, got {len(face)}")
             picture = _picture(path)
@@ -59,8 +59,8 @@ def _scheme(count: int, options: ReadOptions) -> Scheme:
     return Scheme.from_names([f"p{i}" for i in range(count)], options.flip_pairs)
 
 
-def _points(path: Path) -> list[list[float]]:
-    """`n_points: N`, then N lines of x and y in braces."""
+def read_points(path: Path) -> list[list[float]]:
+    """`n_points: N`, then N lines of x and y in braces; raises LabelError."""
     text = decode_text(path.read_bytes(), path.name)
     head, brace, body = text.partition("{")
     lines = [line.split() for line in body.partition("}")[0].splitlines() if line.strip()]

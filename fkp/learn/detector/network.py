@@ -53,9 +53,9 @@ class FaceNet(nn.Module):
 
     def __init__(
         self,
-        widths: tuple[int, ...] = (8, 16, 32, 64, 128),
+        widths: tuple[int, ...] = (8, 16, 32, 64, 96),
         depths: tuple[int, ...] = (2, 3, 4, 3),
-        neck: int = 48,
+        neck: int = 32,
     ) -> None:
         super().__init__()
         half, *rest = widths

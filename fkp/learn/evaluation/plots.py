@@ -105,7 +105,7 @@ def write_predictions(path: Path, result: Evaluation, rows: Sequence[int]) -> No
         layers = [(result.labels[i], ORANGE), (result.predicted[i], GREEN)]
         samples = result.samples
         name = samples.image[i].rsplit("/", 1)[-1] or f"row {samples.source_row[i]}"
-        image = np.asarray(samples.images[i])
+        image = np.asarray(samples.crops[i])
         tiles.append(tile(image, layers, result.scheme, SIDE, f"{text} {name}"[:30]))
     write_image(path, sheet(tiles, columns=6))
 

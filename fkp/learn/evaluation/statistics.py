@@ -1,6 +1,6 @@
 """How sure the figures of an evaluation are: intervals, differences, calibration.
 
-Pictures of one person are alike, so that persons are drawn, not faces.
+Pictures of one person are alike, so that persons are resampled, not faces.
 """
 
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ from fkp.labels.store import Samples
 from fkp.learn.evaluation import plots
 from fkp.learn.evaluation.evaluate import Evaluation, evaluate
 from fkp.learn.networks.checkpoint import Model, load_model, save_model
-from fkp.learn.training.augment import augment, draw
+from fkp.learn.training.augment import augment, sample_changes
 from fkp.learn.training.config import TrainConfig, from_dict
 from fkp.learn.training.loop import Epoch, Listener
 from fkp.learn.training.report import write_report
@@ -49,7 +49,7 @@ class RunFolder(Listener):
             "data": str(data.resolve()),
             "digest": digest(samples),
             "rows": {name: int((samples.split == name).sum()) for name in set(samples.split)},
-            "persons": len(set(samples.group)),
+            "persons": len(set(samples.person)),
             "scheme": samples.target.name,
             "size": samples.size,
             "training": config.as_dict(),
@@ -82,16 +82,16 @@ class RunFolder(Listener):
             raise DataError(f"{self.path}: {self.about['data']} has changed since; start a new run")
 
     def show_augmentation(self, config: TrainConfig, samples: Samples) -> None:
-        """Draw `aug.png`: some training rows, as they are and in changes that training draws."""
+        """Draw `aug.png`: some training rows, as they are and as training changes them."""
         rows = samples.rows("train")
         part = samples.take(rows[np.linspace(0, len(rows) - 1, min(6, len(rows))).astype(int)])
-        images, points = [part.images], [part.points]
+        images, points = [part.crops], [part.points]
         generator = torch.Generator().manual_seed(config.seed)
         flip = samples.scheme.flip_order
         for _ in range(5 if config.augmentation is not None else 0):
             assert config.augmentation is not None
-            changes = draw(len(part), part.size, flip, config.augmentation, generator)
-            x = torch.from_numpy(np.array(part.images))[:, None].float() / 255
+            changes = sample_changes(len(part), part.size, flip, config.augmentation, generator)
+            x = torch.from_numpy(np.array(part.crops))[:, None].float() / 255
             labels = torch.from_numpy(part.points)
             eyes = samples.scheme.anchors[0], samples.scheme.anchors[1]
             changed, moved, _ = augment(x, labels, flip, changes, eyes)
@@ -172,7 +172,7 @@ def read_config(path: Path) -> dict[str, Any]:
 def digest(samples: Samples) -> str:
     """Tells one data set from another by labels, splits and crops."""
     found = hashlib.sha256(repr(samples.scheme.names).encode())
-    for array in (samples.points, samples.split, samples.images):
+    for array in (samples.points, samples.split, samples.crops):
         found.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
     return found.hexdigest()[:32]
 

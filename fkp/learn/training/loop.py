@@ -17,6 +17,7 @@ from fkp.keypoints import RADIUS_90
 from fkp.labels.store import Samples
 from fkp.learn.evaluation import metrics
 from fkp.learn.networks.architectures import build
+from fkp.learn.networks.base import Architecture
 from fkp.learn.networks.checkpoint import Model
 from fkp.learn.networks.devices import pick_device
 from fkp.learn.networks.framing import Framing
@@ -100,13 +101,13 @@ def train(
         first, before = progress["epoch"] + 1, progress["seconds"]
         best = _Best(**progress["best"])
         listener.resumed(first - 1)
-    judges = origin.negatives is not None
+    with_others = origin.negatives is not None
     covers = config.augmentation is not None and config.augmentation.cover > 0
 
-    def model(network: nn.Module) -> Model:
+    def model(network: Architecture) -> Model:
         return Model(
-            network, config.architecture, samples.target, samples.size, samples.framing, framing,
-            config.as_dict(), best.scores, judges_faces=judges, judges_visibility=covers,
+            network, config.architecture, samples.target, samples.size, samples.crop_mode, framing,
+            config.as_dict(), best.scores, estimates_faces=with_others, estimates_visibility=covers,
         )  # fmt: skip
 
     started = time.perf_counter() - before
@@ -145,12 +146,12 @@ def prepare_training(
         initialise(network, samples.target, origin.start)
     if config.freeze:
         freeze(network)
-    if origin.negatives is None and hasattr(network, "face"):
-        network.face.requires_grad_(False)  # there is nothing for it to learn from
-    network = team.share(network)
-    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    groups = samples.target.groups(samples.scheme)
-    return Stepper(config, network, groups, device, batches.steps, team), batches
+    if origin.negatives is None and network.face_head is not None:
+        network.face_head.requires_grad_(False)  # there is nothing for it to learn from
+    team.share(network)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    indices = samples.target.point_indices(samples.scheme)
+    return Stepper(config, network, indices, device, batches.steps, team), batches
 
 
 def _epoch(
@@ -187,12 +188,12 @@ def _together(step: Callable[..., float], batch: object, team: Team) -> float:
 
 def calibrate(model: Model, part: Samples) -> float:
     """What to multiply the scales by, so that the 90 % radius holds 90 % of a part's errors."""
-    predicted = model.predict(part.images)
+    predicted = model.predict(part.crops)
     if len(part) == 0 or np.isnan(predicted.scale).all():
         return model.calibration
-    groups = model.scheme.groups(part.scheme)
-    labelled = [k for k, group in enumerate(groups) if len(group) == 1]
-    found = [groups[k][0] for k in labelled]
+    indices = model.scheme.point_indices(part.scheme)
+    labelled = [k for k, own in enumerate(indices) if len(own) == 1]
+    found = [indices[k][0] for k in labelled]
     distance = np.linalg.norm(predicted.points[:, found] - part.points[:, labelled], axis=2)
     ratio = distance / (RADIUS_90 * predicted.scale[:, found])
     if np.isnan(ratio).all():
@@ -223,6 +224,6 @@ class _Best:
 def _validate(model: Model, part: Samples) -> tuple[float, float]:
     if len(part) == 0:
         return math.nan, math.nan
-    predicted = model.scheme.convert(model.predict(part.images).points, part.scheme)
+    predicted = model.scheme.convert(model.predict(part.crops).points, part.scheme)
     scores = metrics.score(predicted, part.points, part.scheme, lengths=metrics.lengths(part))
     return scores.rmse, scores.nme

@@ -65,6 +65,10 @@ def _fit(
     training: Training, listener: Listener | None, progress: Progress, say: Say, team: Team
 ) -> Model:
     config = training.config
+    if config.freeze and not config.init:
+        raise DataError(
+            "freeze keeps the features that a trained network has learnt; say which (init)"
+        )
     pick_device(team.device(config.device))  # one that is not there is told before any work
     samples = _samples(training.data, training.flip_pairs, progress, say, team)
     config = config.for_rows(len(samples.rows("train")))

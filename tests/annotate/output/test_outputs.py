@@ -211,7 +211,7 @@ def test_kaggle_is_what_prepare_reads(tmp_path: Path, samples: Path) -> None:
     config = PrepareConfig((tmp_path / "out" / "kaggle.csv",), tmp_path / "data.csv", val=0, test=0)
     report = prepare(config, lambda done, total: None)
     assert report.samples.scheme is KAGGLE15
-    crop, points = report.samples.images[0], report.samples.points[0]
+    crop, points = report.samples.crops[0], report.samples.points[0]
     assert crop.shape == (96, 96)
     # The right eye of the crop, right of its middle as it is the subject's, is a dark spot.
     x, y = points[KAGGLE15.names.index("right_eye_center")].round().astype(int)

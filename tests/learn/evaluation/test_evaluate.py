@@ -84,14 +84,14 @@ def test_calibration_of_what_follows_its_distribution() -> None:
 def test_groups_and_norms(trained: tuple[Model, Samples]) -> None:
     model, samples = trained
     result = evaluate(model, samples, "val")
-    groups = result.groups("light")
-    assert set(groups) == {"day", "night"}
-    assert sum(s.faces for s in groups.values()) == result.scores.faces
-    total = sum(s.nme * s.faces for s in groups.values()) / result.scores.faces
+    by_light = result.by("light")
+    assert set(by_light) == {"day", "night"}
+    assert sum(s.faces for s in by_light.values()) == result.scores.faces
+    total = sum(s.nme * s.faces for s in by_light.values()) / result.scores.faces
     assert total == pytest.approx(result.scores.nme)
-    assert list(result.groups("labels")) == ["4 points"]
+    assert list(result.by("labels")) == ["4 points"]
     with pytest.raises(DataError, match="--by nonsense: no such column; there are labels"):
-        result.groups("nonsense")
+        result.by("nonsense")
     one = tables.figures("m", result, ["light"])
     assert set(one.nme_by_norm) == {"pupil", "box"}
     assert one.nme.low < result.scores.nme < one.nme.high

@@ -131,7 +131,7 @@ def test_the_radius_holds_after_calibration(tmp_path: Path) -> None:
     samples = data(tmp_path, 120, val=0.4, test=0)
     model = fit(samples, recipe("integral", epochs=8, batch=16))
     part = samples.part("val")
-    said = model.predict(part.images)
+    said = model.predict(part.crops)
     inside = np.linalg.norm(said.points - part.points, axis=2) < RADIUS_90 * said.scale
     assert inside.mean() == pytest.approx(0.9, abs=0.02)
     assert np.isnan(said.face).all()
