@@ -40,7 +40,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     fkp_here("prepare", "labels.csv", "faces.npy", "-o", "data.csv", cwd=work)
     fkp_here("train", "data.csv", "--arch", "lecture", "--epochs", "1", "--name", "run", cwd=work)
     model = work / "runs" / "run" / "best.safetensors"
-    fkp_here("audit", "data.csv", "--judge", model, cwd=work)
+    fkp_here("audit", "data.csv", "--model", model, cwd=work)
     fkp_here("predict", model, "data.csv", "-o", "predictions.csv", cwd=work)
     fkp_here("evaluate", model, "data.csv", "-o", "evaluation", cwd=work)
     paths = {
