@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from fkp.keypoints import SCHEMES
-from tests.helpers import SAMPLES, fkp_here, write_course
+from tests.helpers import SAMPLES, fkp_here, write_course, write_kaggle
+from tests.published import face68, write_300w
 
-BOOK: list[dict[str, Any]] = json.loads(
-    (Path(__file__).resolve().parents[1] / "docs" / "reference" / "codebook.json").read_text()
-)
+BOOK_PATH = Path(__file__).resolve().parents[1] / "docs" / "reference" / "codebook.json"
+BOOK: list[dict[str, Any]] = json.loads(BOOK_PATH.read_text())
 NAMES = {name for scheme in SCHEMES.values() for name in scheme.names}
 
 
@@ -31,6 +31,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     photos = ("group.jpg", "coffee.jpg", "broken.jpg", "--jobs", "1", "--no-overlays")
     fkp_here("annotate", *photos, *all_columns, *also, "-o", "photos", cwd=work)
     fkp_here("annotate", "group.jpg", "--also", "kaggle", "-o", "kaggle", cwd=work)
+    lines = ("--format", "jsonl", "--no-overlays", "-o", "lines")
+    fkp_here("annotate", "group.jpg", "broken.jpg", *all_columns, *lines, cwd=work)
     clip = ("video", SAMPLES / "clip.mp4", "--max-frames", "6", "--raw", "--no-overlays")
     fkp_here(*clip, *all_columns, "-o", "clip", cwd=work)
     write_course(work, 24, persons=12)
@@ -42,6 +44,13 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     model = work / "runs" / "run" / "best.safetensors"
     fkp_here("audit", "data.csv", "--model", model, cwd=work)
     fkp_here("predict", model, "data.csv", "-o", "predictions.csv", cwd=work)
+    write_kaggle(work / "test.csv", 4)
+    lookup = pd.DataFrame({"RowId": [1, 2], "ImageId": [1, 4], "FeatureName": "nose_tip_x"})
+    lookup.to_csv(work / "lookup.csv", index=False)
+    kaggle = ("--kaggle", "lookup.csv", "-o", "submission.csv")
+    fkp_here("predict", "bundled", "test.csv", *kaggle, cwd=work)
+    write_300w(work / "300w", dict.fromkeys(("helen/testset", "lfpw/testset"), face68()))
+    fkp_here("benchmark", "300w", "300w", "-o", "benchmark.csv", cwd=work)
     fkp_here("evaluate", model, "data.csv", "-o", "evaluation", cwd=work)
     paths = {
         "keypoints.csv": ["photos/keypoints.csv", "clip/keypoints.csv", "clip/raw.csv"],
@@ -110,3 +119,11 @@ def test_rows_without_a_face_are_as_described(tables: dict[str, list[Path]]) -> 
             assert none[name].isna().all(), name
     assert broken[["image_width", "image_height"]].isna().all(axis=None)
     assert broken.reason.notna().all()
+
+
+def test_keys_of_json_lines_are_described(tables: dict[str, list[Path]]) -> None:
+    folder = tables["data.csv"][0].parent / "lines"
+    lines = (folder / "keypoints.jsonl").read_text().splitlines()
+    keys = {key for line in lines for key in json.loads(line)}
+    page = (BOOK_PATH.parent / "results.md").read_text()
+    assert {key for key in keys if f"`{key}`" not in page} == set()
