@@ -273,6 +273,10 @@ OPTIONS: dict[str, tuple[Callable[..., Any], str, dict[str, str | None]]] = {
     "video": (fkp.video, "clip.mp4", {}),
     "train": (fkp.train, "data.csv", {"name": "out", "root": None, "resumed": None}),
     "audit": (fkp.audit, "data.csv", {"drop": None, "out": "clean"}),
+    "evaluate": (
+        fkp.Network.evaluate, "bundled data.csv",
+        dict.fromkeys(("models", "by", "as_json", "out", "sheet", "worst", "device")),
+    ),
     "merge": (fkp.merge, "one -o two", {}),
     "predict": (
         fkp.Network.predict, "bundled data.csv -o p.csv",
