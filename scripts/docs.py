@@ -53,7 +53,8 @@ def _command(command: click.Command, context: click.Context) -> list[str]:
         text = paragraph.strip()
         if text.startswith("\b"):  # click leaves the lines of such a paragraph as they are
             lines = [line.strip() for line in text.removeprefix("\b").strip().splitlines()]
-            parts.append("\n".join(["```sh", *lines, "```"]))
+            called = all(line.startswith(("fkp ", "torchrun ")) for line in lines)
+            parts.append("\n".join(["```sh" if called else "```text", *lines, "```"]))
         else:
             parts.append(" ".join(text.split()))
     rows = ["| option | |", "|---|---|"]
