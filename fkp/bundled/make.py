@@ -21,10 +21,11 @@ from fkp.bundled.head import Head, self_hidden
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import Samples, read_samples
 from fkp.labels.table import ReadOptions
-from fkp.learn.detector.canvas import CanvasMaker, Scene
+from fkp.learn.detector.canvas import CanvasMaker
 from fkp.learn.detector.data import DetectorData, load
 from fkp.learn.detector.negatives import cut_negatives
 from fkp.learn.detector.network import TRAINABLE, export_onnx, save_detector
+from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.train import DetectorConfig, train_detector
 from fkp.learn.networks.checkpoint import Model, load_model, save_model
 from fkp.learn.networks.framing import measure_framing

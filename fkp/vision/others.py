@@ -3,6 +3,7 @@
 Each by its library: Pillow, and pillow-heif, pillow-jxl-plugin and rawpy, which are extras.
 """
 
+import importlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ def read_avif(data: bytes) -> tuple[Values, str]:
 def read_jxl(data: bytes) -> tuple[Values, str]:
     """A JPEG XL picture, upright, and a note; raises ImageError."""
     try:
-        import pillow_jxl  # noqa: F401 - Pillow reads the format once this is imported
+        importlib.import_module("pillow_jxl")  # Pillow reads the format once this is imported
     except ImportError as error:
         raise _missing("a JPEG XL picture", "jxl") from error
     from PIL import ImageOps

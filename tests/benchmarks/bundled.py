@@ -25,8 +25,8 @@ from fkp.keypoints import IBUG68, MTFL5, RADIUS_90
 from fkp.labels.reading import read_source
 from fkp.labels.store import Samples
 from fkp.labels.table import ReadOptions
-from fkp.learn.detector.canvas import Scene
 from fkp.learn.detector.data import load
+from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.score import score_detector
 from fkp.learn.networks.checkpoint import Model, find_model, load_model
 from fkp.vision.crop import CropTransform

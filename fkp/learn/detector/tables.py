@@ -15,7 +15,7 @@ from fkp.labels.pictures import find_pictures
 from fkp.labels.reading import read_source
 from fkp.labels.split import persons_from_names
 from fkp.labels.table import LabelTable, ReadOptions
-from fkp.learn.detector.canvas import Scene
+from fkp.learn.detector.scenes import Scene
 from fkp.vision.images import read_image, resized
 
 Array = npt.NDArray[np.float64]
