@@ -14,12 +14,12 @@ from fkp.errors import LabelError
 from fkp.labels.table import Rejected
 
 FARTHEST = 1e6
-"""Coordinates beyond this are no pixels of any picture."""
+"""No picture has pixels beyond this coordinate."""
 
 MOST_COLUMNS = 20_000
 
 MISSING = frozenset({"", "nan", "na", "n/a", "#n/a", "null", "none", "-nan", "."})
-"""Cells, in lower case, that say that there is no value: as pandas, R, Excel and SAS write it."""
+"""Cells (in lower case) that mean "no value" in pandas, R, Excel and SAS."""
 
 _DECIMAL_COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+([eE][-+]?\d+)?")
 
@@ -28,7 +28,8 @@ _DECIMAL_COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+([eE][-+]?\d+)?")
 class Cells:
     """A table: N rows of C text cells under a header of C names.
 
-    rows: (N,) the line of each row in its file. rejected: the rows of another length.
+    rows: (N,) the line of each row in its file. rejected: rows with another number
+    of fields.
     """
 
     source: str
@@ -52,7 +53,7 @@ class Cells:
         return [row[i].strip() for row in self.cells]
 
     def known(self, i: int) -> npt.NDArray[np.bool_]:
-        """(N,) which cells of a column hold a value."""
+        """(N,) whether each cell of a column holds a value."""
         return np.array([not is_missing(cell) for cell in self.column(i)], bool)
 
     def take(self, keep: npt.NDArray[np.bool_]) -> "Cells":
@@ -67,7 +68,7 @@ class Cells:
     ) -> npt.NDArray[np.float64]:
         """The cells of some columns as (N, len(columns)) float64; missing ones are NaN.
 
-        Decimal commas are understood. The first bad cell of each row is told to `complain`.
+        Decimal commas are understood. The first bad cell of each row is passed to `complain`.
         """
         flat = [row[j] for row in self.cells for j in columns]
         values = to_numbers(flat)
@@ -95,34 +96,34 @@ class Cells:
 
 
 def to_numbers(texts: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Texts as float64, NaN for what is not a plain decimal number."""
+    """Texts as float64, NaN for anything but a plain decimal number."""
     with np.errstate(over="ignore"):
         numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
     return numbers.to_numpy(np.float64, na_value=np.nan).copy()
 
 
 def is_missing(cell: str) -> bool:
-    """Whether a cell says that there is no value."""
+    """Whether a cell means "no value"."""
     return cell.strip().lower() in MISSING
 
 
 def shortened(text: str, most: int = 40) -> str:
-    """A text from a stranger's file, short enough for a message."""
+    """Text from a file, short enough for a message."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def listed(names: Sequence[str], most: int = 6) -> str:
-    """Some names, for a message."""
+    """The first few names, for a message."""
     shown = ", ".join(shortened(name) for name in names[:most])
     return f"{shown}, ..." if len(names) > most else shown
 
 
 def read_cells(text: str, source: str, header: Sequence[str] | None = None) -> Cells:
-    """A CSV as text cells; LabelError where it is none.
+    """Parse a CSV into text cells; raises LabelError if it is not one.
 
-    The delimiter is what `sep=` in the first line says, or the comma, semicolon, tab or bar that
-    the first line holds most often, or white space. header: the names, for a file without.
+    A first line `sep=` gives the delimiter. Otherwise it is the comma, semicolon, tab or bar that
+    is most frequent in the first line, or white space. header: names for a file without any.
     """
     if "\n" not in text:
         text = text.replace("\r", "\n")
@@ -147,7 +148,7 @@ def read_cells(text: str, source: str, header: Sequence[str] | None = None) -> C
     cells: list[list[str]] = []
     for number, fields in lines:
         if len(fields) == len(names) + 1 and not rows and not rejected:
-            names = ["", *names]  # R's write.table gives row names, and no name for them
+            names = ["", *names]  # R's write.table has row names, but no header for them
         if len(fields) != len(names):
             reason = f"expected {len(names)} fields, got {len(fields)}"
             rejected.append(Rejected(source, number, "", reason))
@@ -162,7 +163,7 @@ def read_cells(text: str, source: str, header: Sequence[str] | None = None) -> C
 def _fields(
     text: str, delimiter: str, source: str, skipped: int
 ) -> Iterator[tuple[int, list[str]]]:
-    """The fields of each line that is not empty, and its number."""
+    """The number and the fields of each line that is not empty."""
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
     before = 0
     try:
@@ -182,11 +183,11 @@ def _header(fields: list[str], source: str) -> list[str]:
 
 
 def check_columns(names: Sequence[str], source: str) -> None:
-    """Refuse a header with too many columns, or in which one stands twice."""
+    """Refuse a header with too many columns, with duplicates, or without names."""
     if len(names) > MOST_COLUMNS:
         raise LabelError(
-            f"{source}: {len(names)} columns, expected at most {MOST_COLUMNS}: two for each point; "
-            "a table that is transposed, or that holds pixels in columns of their own, is not read"
+            f"{source}: {len(names)} columns, expected at most {MOST_COLUMNS} (two per point); "
+            "transposed tables, and tables with a column per pixel, are not supported"
         )
     numbers = [name for name in names if name]
     if len(numbers) > 1 and all(re.fullmatch(r"[-+]?\d+([.,]\d+)?", name) for name in numbers):
@@ -195,7 +196,7 @@ def check_columns(names: Sequence[str], source: str) -> None:
         ]
         if not counted:
             raise LabelError(
-                f"{source} row 1: expected names of columns, got numbers ({listed(numbers, 4)}); "
+                f"{source} row 1: expected column names, got numbers ({listed(numbers, 4)}); "
                 "add a header"
             )
     seen: set[str] = set()

@@ -13,17 +13,17 @@ from fkp.labels.cells import listed
 from fkp.labels.table import ReadOptions
 
 MOST_POINTS = 2000
-"""No face has more; tables with more columns are something else."""
+"""Faces have fewer points than this."""
 
 _BY_COUNT = {len(scheme): scheme for scheme in (IBUG68, WFLW98)}
-"""What numbered points are by their number."""
+"""The schemes that numbered points are assumed to follow, by their count."""
 
 _NO_POINTS = frozenset(
     {"box", "bbox", "boundingbox", "bounding", "rect", "facerect", "rectangle", "roi", "crop"}
     | {"gaze", "pose", "headpose", "rotation", "translation", "angle", "scale", "size", "offset"}
     | {"shift", "velocity", "resolution"}
 )
-"""Words in the names of things with an x and a y that are no points of a face."""
+"""Words in names of things that have an x and a y but are not keypoints."""
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -41,7 +41,7 @@ _COUNTED = re.compile(r"(.*?)(\d{1,9})")
 class PointColumns:
     """Which columns of a table hold which points: column indices (K, 2).
 
-    numbered: the points have numbers for names. others: pairs of columns that were not taken.
+    numbered: the points are named by numbers. others: pairs of columns that were ignored.
     """
 
     names: tuple[str, ...]
@@ -56,24 +56,24 @@ class PointColumns:
         return scheme, PointColumns(scheme.names, columns, False, self.others)
 
     def note(self, header: Sequence[str]) -> str:
-        """Which columns were not taken; "" where there are no others with an x and a y."""
+        """Which other coordinate columns were ignored, "" if there are none."""
         if not self.others:
             return ""
         (first, _), (_, last) = self.columns[0], self.columns[-1]
         return (
-            f"the points are taken from {len(self.columns)} pairs of columns, {header[first]} to "
-            f"{header[last]}, not from {listed(self.others, 3)}"
+            f"points were taken from {len(self.columns)} pairs of columns, {header[first]} to "
+            f"{header[last]}; ignored: {listed(self.others, 3)}"
         )
 
 
 def find_scheme(
     names: Sequence[str], options: ReadOptions, numbered: bool, source: str
 ) -> tuple[Scheme, list[int]]:
-    """The scheme of points with these names, and for each of its points the place among them.
+    """The scheme for points with these names, and the index of each of its points among them.
 
-    Raises LabelError where these cannot be the points of a face.
+    Raises LabelError if the names are not different, or too many.
     """
-    names = [" ".join(name.split()) for name in names]  # names become those of columns
+    names = [" ".join(name.split()) for name in names]  # they become column names
     if numbered and all(name.isdigit() for name in names):
         names = [f"p{i}" for i in range(len(names))]
     if len(names) > MOST_POINTS:
@@ -98,11 +98,11 @@ def find_scheme(
 
 
 def find_points(header: Sequence[str], wanted: Sequence[str] = ()) -> PointColumns | None:
-    """The point columns of a header, by the reading that gives most points.
+    """The point columns of a header; of several readings, the one with the most points.
 
-    Known are `<name>_x, <name>_y` (also with a dot, a space, brackets, a capital, or the axis in
-    front), `x0, y0` with or without a prefix, and bare numbers in pairs. Boxes, gaze and pose are
-    no points. wanted: patterns of the columns to look at, instead of all.
+    Recognised are `<name>_x, <name>_y` (also with a dot, a space, brackets, a capital, or the axis
+    first), `x0, y0` with or without a prefix, and bare numbers in pairs. Boxes, gaze and pose are
+    not points. wanted: patterns of the only columns to consider.
     """
     index = {name.strip(): i for i, name in enumerate(header) if name.strip()}
     if wanted:
@@ -116,7 +116,7 @@ def find_points(header: Sequence[str], wanted: Sequence[str] = ()) -> PointColum
 
 
 def _by_name(index: dict[str, int], every: bool) -> list[PointColumns]:
-    """`<name>_x, <name>_y` and its like; `every` keeps boxes, gaze and pose."""
+    """`<name>_x, <name>_y` and the like; `every` includes boxes, gaze and pose."""
     found: dict[str, dict[str, int]] = {}
     for name, i in index.items():
         match = next(filter(None, (form.fullmatch(name) for form in _NAMED)), None)
@@ -138,7 +138,7 @@ def _by_name(index: dict[str, int], every: bool) -> list[PointColumns]:
 
 
 def _is_no_point(name: str, columns: AbstractSet[str]) -> bool:
-    """Whether `<name>_x, <name>_y` is the corner of a box among these columns, or the like."""
+    """Whether `<name>_x, <name>_y` is a box or the like, judging by the other columns."""
     return _says_no_point(name) or any(
         {f"{name}{s}{a}".lower(), f"{name}{s}{b}".lower()} <= columns
         for s in ("_", ".", " ", "-", "")
@@ -147,13 +147,13 @@ def _is_no_point(name: str, columns: AbstractSet[str]) -> bool:
 
 
 def _says_no_point(name: str) -> bool:
-    """Whether a name has a word for something else than a point."""
+    """Whether a name contains a word for something other than a keypoint."""
     words = [word.lower() for word in _WORDS.findall(name)]
     return bool(_NO_POINTS & {*words, "".join(words)})
 
 
 def _by_number(index: dict[str, int], every: bool) -> list[PointColumns]:
-    """`x0, y0`, also with a prefix: a reading for each prefix, small letters first."""
+    """`x0, y0`, also with a prefix: one reading per prefix, lower-case ones first."""
     found: dict[tuple[bool, str], dict[int, dict[str, int]]] = {}
     for name, i in index.items():
         match = _NUMBERED.fullmatch(name)
@@ -171,7 +171,7 @@ def _by_number(index: dict[str, int], every: bool) -> list[PointColumns]:
 
 
 def _bare(index: dict[str, int]) -> list[PointColumns]:
-    """Columns 0, 1, 2, ... or 1, 2, 3, ...: x and y in turn."""
+    """Columns 0, 1, 2, ... or 1, 2, 3, ...: alternately x and y."""
     bare = sorted((int(n), i) for n, i in index.items() if re.fullmatch(r"\d{1,9}", n))
     if len(bare) < 2 or len(bare) % 2 or not _counts([n for n, _ in bare]):
         return []

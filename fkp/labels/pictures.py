@@ -1,11 +1,11 @@
-"""Where the pictures of a label table are: one way for all formats."""
+"""Find the pictures of a label table, in the same way for all formats."""
 
 import os
 import re
 import unicodedata
 import urllib.parse
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -15,27 +15,28 @@ from fkp.vision.images import is_image_name
 from fkp.vision.sources import is_video_name
 
 SAMPLE = 200
-"""So many paths of a table decide in which folder they start."""
+"""Number of paths that decide in which folder a table's paths start."""
 
 MOST_FILES = 1_000_000
-"""No more files below a folder are looked at."""
+"""Limit for the number of files to search."""
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-(.+)$")
-"""Label Studio puts eight digits before the names of uploaded files."""
+"""Label Studio prefixes the names of uploaded files with eight digits."""
 
 _UPLOAD = re.compile(r"(^|/)upload/\d+/[^/]+$")
 
 _IMAGES = Setting("images", "FOLDER", "where the pictures are")
 
 Parts = tuple[str, ...]
+Named = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
     """The picture files of a table's N rows.
 
-    folder: where `names` start. names: N paths from there, None where the file is missing.
-    problems: for rows without a file, why. notes: how paths were matched, where not as they are.
+    folder: where `names` start. names: N paths relative to it, None if the file is missing.
+    problems: why a row has no file. notes: how paths were matched, unless exactly.
     """
 
     folder: Path
@@ -52,33 +53,33 @@ class Pictures:
 def find_pictures(table: LabelTable, options: ReadOptions) -> Pictures:
     """The file of each row's picture (or clip).
 
-    Paths are tried as they are, below `options.images` or, without that, below the table's folder,
-    those in it, the current one, and those above. Back slashes are understood. What is not there
-    is looked for by the ends of the paths, whatever the case of letters and the form of their
-    accents: absolute paths of other machines are found below the folder when their last parts are
-    there. Raises LabelError where no picture is found, or two folders fit
-    alike, neither of which is the table's own.
+    Paths are first tried exactly: below `options.images` if given, otherwise below the table's
+    folder, its subfolders, the current folder, and the table's parent folders. Backslashes are
+    accepted. Missing files are then searched by the last parts of their paths, ignoring case and
+    the Unicode form of accents, so that absolute paths from other machines are found. Raises
+    LabelError if no picture is found, or if two folders match equally well and neither is the
+    table's own.
     """
     assert table.images is not None
     spelled = [_normal(name) for name in table.images]
     distinct = list(dict.fromkeys(spelled))
     roots = _roots(table, options)
-    folder, hits = _best_folder(distinct, roots, table)
-    found = dict(_as_they_are(distinct, folder))
+    named = is_image_name if table.frames is None else is_video_name
+    folder, hits = _best_folder(distinct, roots, named, table.source)
+    found = dict(_exact(distinct, folder, named))
     missing = [name for name in distinct if name not in found]
     problems: dict[str, str] = {}
     notes = [] if folder == roots[0] or not hits else [f"pictures from {folder}"]
     if missing:
-        # Without a folder in which paths are right as they are: the one that was said.
-        tails = _Tails(roots[0] if not hits else folder, missing)
+        tails = _Tails(folder if hits else roots[0], missing, named)
         more, problems = tails.match(set(found.values()))
         if more and not hits:
             folder = roots[0]
         if more:
             first = next(iter(more))
             notes.append(
-                f"{len(more)} of {len(distinct)} pictures were found by the ends of their paths: "
-                f"{first} is {folder / more[first]}"
+                f"{len(more)} of {len(distinct)} pictures were found by the last parts of their "
+                f"paths: {first} is {folder / more[first]}"
             )
         found |= more
     if not found:
@@ -99,7 +100,7 @@ def find_pictures(table: LabelTable, options: ReadOptions) -> Pictures:
 
 
 def _normal(name: str) -> str:
-    """A path with slashes, without what only an address has."""
+    """A path with forward slashes; of a URL, the path alone."""
     if "://" in name or name.startswith("/data/local-files/?"):
         address = urllib.parse.urlsplit(name)
         query = urllib.parse.parse_qs(address.query).get("d")
@@ -109,7 +110,7 @@ def _normal(name: str) -> str:
 
 
 def _roots(table: LabelTable, options: ReadOptions) -> list[Path]:
-    """Where paths may start, the likeliest first."""
+    """Folders where paths may start, the most likely first."""
     if options.images is not None:
         given = options.images.resolve()
         return [given if given.is_dir() else given.parent]
@@ -121,34 +122,37 @@ def _roots(table: LabelTable, options: ReadOptions) -> list[Path]:
 
 
 def _annotated_from(folder: Path) -> tuple[Path, ...]:
-    """The folder in which `fkp annotate` ran, from the `run.json` beside its table."""
+    """The folder in which `fkp annotate` was run, according to its `run.json`."""
     try:
         facts = parse_json((folder / "run.json").read_text(encoding="utf-8"))
         ran_in = Path(facts["folder"])
         return (ran_in,) if ran_in.is_dir() else ()
     except (OSError, ValueError, KeyError, TypeError):
-        return ()  # not a result folder; the other places remain
+        return ()  # not a result folder
 
 
 def _best_folder(
-    names: Sequence[str], roots: Sequence[Path], table: LabelTable
+    names: Sequence[str], roots: Sequence[Path], named: Named, source: str
 ) -> tuple[Path, int]:
-    """The root below which most of the paths are files as they are, and how many of a sample."""
+    """The root below which most paths exist exactly, and how many of a sample do."""
     sample = names[:: max(1, len(names) // SAMPLE)]
-    hits = [len(list(_as_they_are(sample, root))) for root in roots]
+    hits = [len(list(_exact(sample, root, named))) for root in roots]
     best = [root for root, n in zip(roots, hits, strict=True) if n == max(hits)]
     if max(hits) and len(best) > 1 and best[0] != roots[0]:
-        first, _ = next(iter(_as_they_are(sample, best[0])))
+        first, _ = next(iter(_exact(sample, best[0], named)))
         places = {
-            os.path.realpath(root / n) for root in best for _, n in _as_they_are([first], root)
+            os.path.realpath(root / n) for root in best for _, n in _exact([first], root, named)
         }
         if len(places) > 1:
-            raise LabelError(f"{table.source}: {first} is in {best[0]} and in {best[1]}", _IMAGES)
+            raise LabelError(f"{source}: {first} is in {best[0]} and in {best[1]}", _IMAGES)
     return best[0], max(hits)
 
 
-def _as_they_are(names: Iterable[str], root: Path) -> Iterable[tuple[str, str]]:
-    """The paths that are files below a root, each with its name there."""
+def _exact(names: Iterable[str], root: Path, named: Named) -> Iterable[tuple[str, str]]:
+    """The paths that exist exactly below a root, each with its name there.
+
+    A path without a suffix stands for the only picture of that name; named: which files count.
+    """
     listings: dict[Path, dict[str, list[str]]] = {}
     for name in names:
         path = root / name
@@ -158,35 +162,35 @@ def _as_they_are(names: Iterable[str], root: Path) -> Iterable[tuple[str, str]]:
         if is_image_name(name) or is_video_name(name):
             continue
         if path.parent not in listings:
-            listings[path.parent] = _by_stem(path.parent)
+            listings[path.parent] = _by_stem(path.parent, named)
         same = listings[path.parent].get(path.name, [])
         if len(same) == 1:
             yield name, _below(root, path.parent / same[0])
 
 
 def _below(root: Path, path: Path) -> str:
-    """A path from a root; whole where it is not below."""
+    """A path relative to a root; absolute if it is not below the root."""
     name = os.path.relpath(path, root)
     return str(path) if name.startswith("..") else Path(name).as_posix()
 
 
-def _by_stem(folder: Path) -> dict[str, list[str]]:
-    """The pictures in a folder by their names without the suffix."""
+def _by_stem(folder: Path, named: Named) -> dict[str, list[str]]:
+    """The files in a folder by their names without the suffix."""
     stems: dict[str, list[str]] = defaultdict(list)
     try:
         names = sorted(os.listdir(folder))
     except OSError:
         return stems
     for name in names:
-        if is_image_name(name):
+        if named(name):
             stems[Path(name).stem].append(name)
     return stems
 
 
 class _Tails:
-    """Files below a folder, to be found by the ends of paths."""
+    """Files below a folder, searched by the last parts of paths."""
 
-    def __init__(self, root: Path, wanted: Sequence[str]) -> None:
+    def __init__(self, root: Path, wanted: Sequence[str], named: Named) -> None:
         self.root, self.wanted = root, wanted
         self._files: dict[str, list[Parts]] = defaultdict(list)
         keys = {key for name in wanted for key in _keys(name)}
@@ -198,13 +202,13 @@ class _Tails:
                 break
             for file in sorted(files):
                 whole, stem = _key(file), _key(Path(file).stem)
-                for key in {whole, stem if is_image_name(file) else whole} & keys:
+                for key in {whole, stem if named(file) else whole} & keys:
                     self._files[key].append(Path(parent, file).relative_to(root).parts)
 
     def match(self, taken: set[str]) -> tuple[dict[str, str], dict[str, str]]:
-        """Files for the wanted paths, from the root, and why some have none.
+        """The files of the wanted paths, relative to the root, and why some have none.
 
-        taken: files of the paths that are right as they are.
+        taken: files that matched other paths exactly.
         """
         possible = {name: self._candidates(name) for name in self.wanted}
         votes = Counter(p for found in possible.values() for p in {c.prefixes for c in found})
@@ -213,8 +217,8 @@ class _Tails:
         chosen: dict[str, str] = {}
         problems: dict[str, str] = {}
         for name, found in possible.items():
-            # If both paths have more parts in front, these are two folders, perhaps of two persons:
-            # the same one only where nearly all paths moved so, with the folders below it.
+            # If both paths have further leading parts, they are different folders, perhaps of
+            # different persons, unless most paths moved in the same way with their folders.
             files = {
                 c.file for c in found
                 if not all(c.prefixes) or (moved and c.same > 1 and c.prefixes == usual)
@@ -222,24 +226,24 @@ class _Tails:
             if len(files) == 1:
                 chosen[name] = files.pop()
             elif files:
-                problems[name] = " or ".join(["it may be " + min(files), max(files)])
+                problems[name] = f"it may be {min(files)} or {max(files)}"
         owners = Counter(chosen.values())
         for name, file in list(chosen.items()):
             if owners[file] > 1 or file in taken:
-                problems[name] = f"{file} is the picture of another path, too"
+                problems[name] = f"{file} also matches another path"
                 del chosen[name]
         return chosen, problems
 
     def _candidates(self, name: str) -> list["_Candidate"]:
-        """Files with the longest common end."""
+        """The files that share the most trailing parts with a path."""
         wanted = _split(name)
         if _UPLOAD.search(name):
-            wanted = wanted[-1:]  # its folders are the server's
+            wanted = wanted[-1:]  # the folders are the server's
         best: list[_Candidate] = []
         longest = 0
         for parts in dict.fromkeys(f for key in _keys(name) for f in self._files.get(key, [])):
             whole = (*self.root.parts, *parts)
-            # The file itself is known to be the same.
+            # The file names are known to match.
             same = 1 + _common_end(wanted[:-1], [_key(part) for part in whole[:-1]])
             if same < longest:
                 continue
@@ -253,8 +257,8 @@ class _Tails:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A file that a path may mean: how many parts at their ends are the same, and what is left in
-    front of these, of the path and of the file.
+    """A file that may be meant. same: the number of trailing parts that match; prefixes: the
+    remaining leading parts of the path and of the file.
     """
 
     file: str
@@ -263,7 +267,7 @@ class _Candidate:
 
 
 def _key(part: str) -> str:
-    """Part of a path, whatever the case of its letters and the form of its accents."""
+    """A part of a path, with case and Unicode form normalised."""
     return unicodedata.normalize("NFC", part).casefold()
 
 
@@ -272,7 +276,7 @@ def _split(name: str) -> list[str]:
 
 
 def _keys(name: str) -> list[str]:
-    """What a file of this path may be called."""
+    """The names that the file of a path may have."""
     last = PurePosixPath(name).name
     uploaded = _UPLOADED.match(last)
     return [_key(last), *([_key(uploaded[1])] if uploaded else [])]

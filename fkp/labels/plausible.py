@@ -1,4 +1,4 @@
-"""Whether the labels of a source, taken together, can be what they are taken for."""
+"""Whether the labels of a source, as a whole, can be what they seem to be."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,23 +9,23 @@ from fkp.labels import check
 from fkp.labels.table import LabelTable, ReadOptions
 
 MOST = 0.5
-"""A fault that more than this share of the rows have is one of the source, not of the rows."""
+"""A fault in more than this share of the rows is a fault of the source."""
 
 SOME = 0.2
-"""A row has several points outside where more than this share are."""
+"""A row is outside its picture if more than this share of its points are."""
 
 FAR = 1.0
-"""A point farther outside its picture than so many of the picture's sides is no slip."""
+"""A point this far outside its picture, in sides of the picture, is an error."""
 
 LARGE = 300
-"""Short side of pictures, pixels, above which labels that end at 100 look like per cent."""
+"""Side of pictures, in pixels, from which labels of at most 100 look like percentages."""
 
 
 def see_units(points: FloatArray, options: ReadOptions, source: str) -> tuple[str, str]:
     """The units of labels (N, K, 2), one of UNITS, and a note.
 
-    As the user says; else shares from 0 to 1 where nearly all labels lie there, and pixels
-    otherwise. Raises UndecidedError for labels about 0 that cannot be pixels.
+    These are what the user says; otherwise fractions if nearly all labels are between 0 and 1,
+    and pixels if not. Raises UndecidedError for labels around 0 that cannot be pixels.
     """
     if options.units is not None:
         return options.units, ""
@@ -35,19 +35,19 @@ def see_units(points: FloatArray, options: ReadOptions, source: str) -> tuple[st
     low, high = float(values.min()), float(values.max())
     inside = float(((values >= 0) & (values <= 1)).mean())
     if inside > 0.95 and low > -0.5 and 0 < high < 1.5:
-        return "fraction", "labels lie within 0 and 1: read as shares of the pictures' sides"
+        return "fraction", "labels are between 0 and 1: read as fractions of width and height"
     if low >= -1.2 and high <= 1.2:
         raise UndecidedError(
-            f"{source}: the labels lie between {low:.2f} and {high:.2f}, which are no pixels: they "
-            "look like -1 at one edge of the picture to 1 at the other",
+            f"{source}: the labels are between {low:.2f} and {high:.2f}, so they are not pixels; "
+            "they seem to go from -1 at one edge of the picture to 1 at the other",
             Setting("units", "signed", "-1 to 1"),
             Setting("units", "fraction", "0 to 1"),
             Setting("units", "pixels", "as they are"),
         )
     if low < 0 and high - low < 12:
         raise UndecidedError(
-            f"{source}: the labels lie between {low:.2f} and {high:.2f}, which are no pixels: they "
-            "look as if a mean was subtracted and the rest divided, which only who did so can undo",
+            f"{source}: the labels are between {low:.2f} and {high:.2f}, so they are not pixels; "
+            "they seem to be standardised (a mean subtracted, then divided): convert them back",
             Setting("units", "pixels", "as they are"),
         )
     return "pixels", ""
@@ -56,7 +56,7 @@ def see_units(points: FloatArray, options: ReadOptions, source: str) -> tuple[st
 def far_outside(
     points: FloatArray, size_wh: FloatArray | tuple[float, float], scheme: Scheme
 ) -> str:
-    """Which point (of (K, 2) pixels) lies far outside a picture of this size, in words, or ""."""
+    """Describe the first of (K, 2) points, in pixels, that is far outside a picture; "" if none."""
     size = np.asarray(size_wh, float)
     with np.errstate(invalid="ignore"):
         excess = np.maximum(-points, points - size) / size
@@ -65,16 +65,16 @@ def far_outside(
         return ""
     i = int(np.argmax(far))
     return (
-        f"{scheme.names[i]} lies at {points[i, 0]:.6g}, {points[i, 1]:.6g}, far outside the "
-        f"picture of {size[0]:g} x {size[1]:g}"
+        f"{scheme.names[i]} is at {points[i, 0]:.6g}, {points[i, 1]:.6g}, far outside the "
+        f"{size[0]:g} x {size[1]:g} picture"
     )
 
 
 def check_source(
     table: LabelTable, labels: FloatArray, sizes_wh: FloatArray, options: ReadOptions
 ) -> None:
-    """Raise LabelError where labels (M, K, 2), pixels of pictures of sizes_wh (M, 2), are plainly
-    wrong as a whole; UndecidedError where a setting would make them right.
+    """Raise LabelError if labels (M, K, 2), in pixels of pictures of sizes_wh (M, 2), are plainly
+    wrong as a whole, and UndecidedError if a setting would make them right.
     """
     known = np.isfinite(labels).any((1, 2))
     labels, sizes_wh = labels[known], sizes_wh[known]
@@ -89,7 +89,7 @@ def check_source(
 
 
 def _check_outside(table: LabelTable, labels: FloatArray, sizes_wh: FloatArray) -> None:
-    """Most rows have several points outside their pictures."""
+    """Refuse labels if most rows have several points outside their pictures."""
     share = _outside_share(labels, sizes_wh)
     bad = share > SOME
     if bad.mean() <= MOST:
@@ -98,24 +98,24 @@ def _check_outside(table: LabelTable, labels: FloatArray, sizes_wh: FloatArray) 
     outside = [p for p in labels[bad][0] if np.isfinite(p).all()]
     point = max(outside, key=lambda p: float((p / (width, height)).max()))
     what = (
-        f"{table.source}: in {bad.sum()} of {len(labels)} rows points lie outside the picture "
-        f"(such as {point[0]:.6g}, {point[1]:.6g} in one of {width:g} x {height:g})"
+        f"{table.source}: in {bad.sum()} of {len(labels)} rows, points are outside the picture "
+        f"(such as {point[0]:.6g}, {point[1]:.6g} with {width:g} x {height:g} pixels)"
     )
     for power in (1, 2, 3, 4, 5, 6):
         lost = (share > 0.9).mean() > MOST
         if lost and (_outside_share(labels / 10**power, sizes_wh) <= SOME).mean() > 0.8:
             raise LabelError(
-                f"{what}: as if decimal points were lost, since divided by {10**power} they would "
-                "lie inside; write the table anew with its decimal points"
+                f"{what}; divided by {10**power} they would be inside, so decimal points seem to "
+                "be lost: export the table again with decimal points"
             )
     raise LabelError(
-        f"{what}: they are not pixels of these pictures, which may be smaller copies or other ones",
-        Setting("images", "FOLDER", "where the right pictures are"),
+        f"{what}; these may be smaller copies of the labelled pictures, or other pictures",
+        Setting("images", "FOLDER", "where the labelled pictures are"),
     )
 
 
 def _outside_share(labels: FloatArray, sizes_wh: FloatArray) -> npt.NDArray[np.float64]:
-    """(M,) the share of each row's points that lie outside its picture by a tenth of its side."""
+    """(M,) the share of each row's points that are outside its picture by a tenth of its side."""
     margin = 0.1 * sizes_wh[:, None]
     with np.errstate(invalid="ignore"):
         outside = ((labels < -margin) | (labels > sizes_wh[:, None] + margin)).any(-1)
@@ -126,29 +126,29 @@ def _outside_share(labels: FloatArray, sizes_wh: FloatArray) -> npt.NDArray[np.f
 def _check_corner(
     table: LabelTable, labels: FloatArray, sizes_wh: FloatArray, options: ReadOptions
 ) -> None:
-    """All labels lie near the upper left corner: per cent, or pixels of smaller copies."""
+    """Question labels that are all near the upper left corner: percentages, or pixels of copies."""
     if options.units is not None or table.units != "pixels":
         return
     high = np.nanmax(labels)
     if len(labels) >= 3 and sizes_wh.min() >= LARGE and 20 < high <= 100:
         raise UndecidedError(
-            f"{table.source}: all labels lie below 100, though the pictures have "
-            f"{sizes_wh.min():g} pixels and more: they look like per cent of the pictures' sides",
+            f"{table.source}: all labels are at most 100, although the pictures have "
+            f"{sizes_wh.min():g} pixels or more; they seem to be percentages",
             Setting("units", "percent"),
             Setting("units", "pixels", "as they are"),
         )
     reach = np.nanmax(labels / sizes_wh[:, None], axis=(1, 2))
     if len(labels) >= 10 and np.quantile(reach, 0.95) < 0.52:
         raise UndecidedError(
-            f"{table.source}: all labels lie in the upper left quarter of their pictures: they "
-            "look like those of copies half as large, or smaller",
-            Setting("images", "FOLDER", "where the right pictures are"),
-            Setting("units", "pixels", "the labels are right as they are"),
+            f"{table.source}: all labels are in the upper left quarter of their pictures; they "
+            "seem to belong to copies of at most half the size",
+            Setting("images", "FOLDER", "where the labelled pictures are"),
+            Setting("units", "pixels", "the labels are correct"),
         )
 
 
 def _check_heaps(table: LabelTable, labels: FloatArray) -> None:
-    """In most rows all points lie in a heap."""
+    """Question labels if in most rows all points are in about the same place."""
     flags = check.suspicious(labels, table.scheme)
     count = sum(check.COLLAPSED in row for row in flags)
     several = np.isfinite(labels).all(-1).sum(1) > 1
@@ -156,16 +156,16 @@ def _check_heaps(table: LabelTable, labels: FloatArray) -> None:
         return
     low, high = np.nanmin(labels), np.nanmax(labels)
     raise UndecidedError(
-        f"{table.source}: in {count} of {len(labels)} rows the points lie in a heap (all "
-        f"coordinates are between {low:.4g} and {high:.4g}): other columns than those of the "
-        "points were read, or they are not in pixels",
+        f"{table.source}: in {count} of {len(labels)} rows, points are in the same place (all "
+        f"coordinates are between {low:.4g} and {high:.4g}); these may be the wrong columns, or "
+        "not pixels",
         Setting("columns", "PATTERN,...", "which columns hold the points"),
         *(Setting("units", units) for units in ("fraction", "percent", "signed")),
     )
 
 
 def _check_axes(table: LabelTable, labels: FloatArray) -> None:
-    """The points are those of faces if x and y change places."""
+    """Refuse labels that only form faces after exchanging x and y."""
     as_they_are, exchanged = (
         float(np.median(check.misfit(points, table.scheme)))
         for points in (labels, labels[..., ::-1])
@@ -174,13 +174,13 @@ def _check_axes(table: LabelTable, labels: FloatArray) -> None:
     upright = float((down[:, 1] > np.abs(down[:, 0])).mean())
     if as_they_are > 0.7 and exchanged < 0.35 and upright > MOST:
         raise LabelError(
-            f"{table.source}: x and y are exchanged: only the other way round the points lie as "
-            "those of a face do; exchange them in the table"
+            f"{table.source}: x and y seem to be exchanged, since the points form faces only the "
+            "other way round; exchange the columns"
         )
 
 
 def _check_sides(table: LabelTable, labels: FloatArray, options: ReadOptions) -> None:
-    """Most faces have their left and right exchanged, or stand on their heads in a mirror."""
+    """Question labels if most faces have left and right exchanged, or are flipped vertically."""
     eyes, down = check.directions(labels, table.scheme)
     with np.errstate(invalid="ignore"):
         turn = eyes[:, 0] * down[:, 1] - eyes[:, 1] * down[:, 0]
@@ -190,15 +190,15 @@ def _check_sides(table: LabelTable, labels: FloatArray, options: ReadOptions) ->
     swapped, flipped = mirrored & standing & known, mirrored & ~standing & known
     if flipped.sum() > MOST * known.sum() and options.y_up is None:
         raise UndecidedError(
-            f"{table.source}: {flipped.sum()} of {known.sum()} faces stand on their heads, with "
-            "the sides of a mirror: y seems to count upwards from the bottom of the picture",
+            f"{table.source}: {flipped.sum()} of {known.sum()} faces are flipped vertically; "
+            "y seems to count upwards from the bottom of the picture",
             Setting("origin", "bottom", "y counts upwards"),
-            Setting("origin", "0", "the labels are right as they are"),
+            Setting("origin", "0", "the labels are correct"),
         )
     if swapped.sum() > MOST * known.sum() and options.sides is None:
         raise UndecidedError(
-            f"{table.source}: in {swapped.sum()} of {known.sum()} faces the left eye is on the "
-            "left of the picture, as the viewer sees it; fkp's left and right are the subject's",
-            Setting("sides", "viewer", "the names mean the viewer's left and right"),
-            Setting("sides", "subject", "the pictures are mirrored, the labels right as they are"),
+            f"{table.source}: in {swapped.sum()} of {known.sum()} faces, the left eye is on the "
+            "left of the picture; fkp's left and right are the subject's own",
+            Setting("sides", "viewer", "left and right are the viewer's"),
+            Setting("sides", "subject", "the labels are correct; the pictures are mirrored"),
         )

@@ -1,4 +1,4 @@
-"""From a label file or folder of any known form to its table of faces."""
+"""Read a label file or folder of any known format."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,20 +20,20 @@ from fkp.labels.store import is_prepared
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
 _FIVE = tuple(f"p{i}" for i in range(len(MTFL5)))
-"""Five points without names."""
+"""The names of five numbered points."""
 
 _FACE = 0.35
-"""A smaller misfit is that of a face."""
+"""Points with a smaller misfit form a face."""
 
 _BINARY = ("an HDF5 file", "a Parquet file")
-"""Kinds of files that hold no text, of which some hold labels."""
+"""Binary files of which some formats are made."""
 
 
 def read_source(path: Path, options: ReadOptions, form: str | None = None) -> LabelTable:
-    """Read a label file or folder in the format (a name of FORMATS) that it is seen, or said, to
-    have; of the folder of a run of annotate, its table.
+    """Read a label file or folder; of the result folder of annotate, its table.
 
-    Raises LabelError, or UndecidedError where a setting must say what the labels are.
+    form: a name of FORMATS, None to recognise the format. Raises LabelError, and UndecidedError
+    if a setting must say what the labels mean.
     """
     try:
         source = Source(_table_of_run(path))
@@ -54,7 +54,7 @@ def read_source(path: Path, options: ReadOptions, form: str | None = None) -> La
 
 
 def _table_of_run(path: Path) -> Path:
-    """The table in the folder of a run of annotate; any other path as it is."""
+    """The table in a result folder of annotate; any other path unchanged."""
     if not (path / "run.json").is_file():
         return path
     tables = (path / f"keypoints.{suffix}" for suffix in ("csv", "parquet", "jsonl"))
@@ -62,7 +62,7 @@ def _table_of_run(path: Path) -> Path:
 
 
 def recognised(source: Source) -> Format:
-    """The format of a source; LabelError says what it is where it is none."""
+    """The format of a source; if there is none, LabelError says what the source is."""
     kind = "" if source.is_folder else what_is(source.head)
     if kind and kind not in _BINARY:
         raise LabelError(f"{source}: expected labels, got {kind}")
@@ -74,17 +74,14 @@ def recognised(source: Source) -> Format:
 
 
 def _unknown(source: Source, kind: str) -> LabelError:
-    """Why no format fits, in one sentence."""
+    """The error for a source of no known format."""
     if source.is_folder:
-        names = listed(
-            [n for n, form in FORMATS.items() if n in ("pts", "labelme", "yolo", "supervisely")]
-        )
         return LabelError(
-            f"{source}: expected a label file, or a folder of {names} files; got a folder without"
+            f"{source}: expected a label file, or a folder with .pts, LabelMe, YOLO or Supervisely "
+            "labels; this folder has none"
         )
     if kind:
-        what = f"{kind}, but none of those that hold labels (DeepLabCut's, SLEAP's)"
-        return LabelError(f"{source}: expected labels, got {what}")
+        return LabelError(f"{source}: expected labels of DeepLabCut or SLEAP, got {kind} without")
     if source.starts_as_json:
         members = listed(list(source.json.data)) if isinstance(source.json.data, dict) else "a list"
         return LabelError(
@@ -94,7 +91,7 @@ def _unknown(source: Source, kind: str) -> LabelError:
     if source.xml_root or source.starts_as_xml:
         root = source.xml.tag
         return LabelError(
-            f"{source}: expected labels of dlib or CVAT, got XML of <{shortened(root)}>"
+            f"{source}: expected labels of dlib or CVAT, got XML with root <{shortened(root)}>"
         )
     return LabelError(
         f"{source} row 1: expected point columns <name>_x, <name>_y, x0, y0 or bare numbers, "
@@ -104,33 +101,34 @@ def _unknown(source: Source, kind: str) -> LabelError:
 
 
 def _meant(table: LabelTable, options: ReadOptions) -> LabelTable:
-    """The table with what its numbers and names mean: missing points, units, origin, sides. Rows
-    over a limit and points that no row labels are left out.
+    """The table with missing points, units, origin and sides resolved, without rows over a limit
+    and without points that no row labels.
     """
     for column, limit in options.limits:
         table = _within(table, column, limit)
     notes = list(table.notes)
-    scheme, points, note = _without_placeholders(table, options)
+    points, note = _without_placeholders(table, options)
     notes += [note] if note else []
     units = table.units
     if units is None or options.units is not None:
         units, note = see_units(points, options, table.source)
         notes += [note] if note else []
+    scheme = table.scheme
     five = scheme.names == _FIVE and options.flip_pairs is None
     if five and float(np.median(misfit(points, MTFL5))) < _FACE:
         scheme = MTFL5
-        notes.append("the five points lie as eyes, nose tip and mouth corners do: named so")
+        notes.append("the five points form eyes, nose tip and mouth corners, and are named so")
     if (options.sides or ("viewer" if table.viewer else "subject")) == "viewer":
         points = points[:, _mirror(scheme, table.source)]
-        notes.append("left and right are the viewer's: turned into the subject's")
+        notes.append("left and right are the viewer's and were exchanged")
     labelled = np.asarray(np.isfinite(points).all(-1).any(0))
     if labelled.any() and not labelled.all():
         never = [name for name, known in zip(scheme.names, labelled, strict=True) if not known]
-        notes.append(f"no row has a label for {listed(never)}: left out")
+        notes.append(f"no row labels {listed(never)}: left out")
         scheme, points = part_of(scheme, np.flatnonzero(labelled).tolist()), points[:, labelled]
     origin = table.origin if options.origin is None else options.origin
     if options.origin:
-        notes.append(f"{options.origin:g} subtracted from every coordinate")
+        notes.append(f"{options.origin:g} was subtracted from all coordinates")
     if units == "pixels":
         points, origin = points - origin, 0.0
     return replace(
@@ -140,17 +138,17 @@ def _meant(table: LabelTable, options: ReadOptions) -> LabelTable:
 
 
 def _within(table: LabelTable, column: str, limit: float) -> LabelTable:
-    """Rows whose number in a further column is at most `limit`; empty cells are within."""
+    """The rows with at most `limit` in a further column, or with an empty cell."""
     if column not in table.other:
         known = listed(list(table.other)) or "none"
-        raise LabelError(f"{table.source}: no column {column} to limit; further columns: {known}")
+        raise LabelError(f"{table.source}: no further column {column}; there are: {known}")
     cells = table.other[column]
     values = to_numbers(cells)
     keep = np.ones(len(cells), bool)
     for i, (cell, value) in enumerate(zip(cells, values.tolist(), strict=True)):
         reason = ""
         if value > limit:
-            reason = f"{value:g} is over {limit:g}"
+            reason = f"{value:g} exceeds {limit:g}"
         elif np.isnan(value) and not is_missing(cell):
             reason = f'expected a number, got "{shortened(cell)}"'
         if reason:
@@ -164,25 +162,25 @@ def _within(table: LabelTable, column: str, limit: float) -> LabelTable:
 
 def _without_placeholders(
     table: LabelTable, options: ReadOptions
-) -> tuple[Scheme, npt.NDArray[np.float64], str]:
-    """The scheme, the points without those at exactly 0, 0 or -1, -1, by which many tools say that
-    there is none, and a note.
+) -> tuple[npt.NDArray[np.float64], str]:
+    """The points without those at exactly 0, 0 or -1, -1, which many tools write for missing
+    ones, and a note.
     """
     points = table.points
     if options.units == "signed":
-        return table.scheme, points, ""
+        return points, ""
     empty = (points == 0).all(-1) | (points == -1).all(-1)
     if not empty.any():
-        return table.scheme, points, ""
-    note = f"{empty.sum()} points at exactly 0, 0 or -1, -1 are taken as missing"
-    return table.scheme, np.where(empty[..., None], np.nan, points), note
+        return points, ""
+    note = f"{empty.sum()} points at exactly 0, 0 or -1, -1 were treated as missing"
+    return np.where(empty[..., None], np.nan, points), note
 
 
 def _mirror(scheme: Scheme, source: str) -> list[int]:
-    """The point whose place each point has where left and right are exchanged."""
+    """For each point, the one on the other side."""
     if scheme.flip_order is None:
         raise LabelError(
-            f"{source}: which points are left and right cannot be told from their names",
+            f"{source}: the point names do not tell left from right",
             Setting("flip_pairs", "A:B,..."),
         )
     return list(scheme.flip_order)

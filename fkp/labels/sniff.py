@@ -1,6 +1,8 @@
-"""What a file is by its first bytes: one without labels is refused in one sentence."""
+"""Identify files without labels by their first bytes, to refuse them in one sentence."""
 
 from fkp.vision.headers import look
+
+_PICKLE = "a Python pickle, which could run code; save the table as CSV or Parquet"
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
@@ -15,17 +17,14 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"<stata_dta>", "a Stata file; export it as CSV"),
     (b"SQLite format 3", "an SQLite database; export the table as CSV"),
     (b"%PDF", "a PDF"),
-    (b"\x80\x02", "a Python pickle, which could run code; save the table as CSV or Parquet"),
-    (b"\x80\x03", "a Python pickle, which could run code; save the table as CSV or Parquet"),
-    (b"\x80\x04", "a Python pickle, which could run code; save the table as CSV or Parquet"),
-    (b"\x80\x05", "a Python pickle, which could run code; save the table as CSV or Parquet"),
+    *((bytes([0x80, n]), _PICKLE) for n in range(2, 6)),
     (b"BZh", "a bzip2 archive; unpack it"),
     (b"\xfd7zXZ", "an xz archive; unpack it"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive; unpack it"),
     (b"7z\xbc\xaf", "a 7z archive; unpack it"),
     (b"Rar!", "a RAR archive; unpack it"),
     (b"\x1aE\xdf\xa3", "a video"),
-    (b"OggS", "an Ogg file, a video or a sound"),
+    (b"OggS", "an Ogg file (video or sound)"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
 )
@@ -35,13 +34,13 @@ _TEXTS = {
     b"<html": "a web page",
     b"<svg": "an SVG drawing",
 }
-"""How texts begin that hold no labels, in lower case."""
+"""How text files without labels begin, in lower case."""
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def what_is(head: bytes) -> str:
-    """What a file is that begins like this, "" where it can only be text."""
+    """What a file with this beginning is, "" if it can only be text."""
     start = head.lstrip()[:20].lower()
     known = [name for magic, name in _MAGIC if head.startswith(magic)]
     known += [name for root, name in _TEXTS.items() if start.startswith(root)]
@@ -59,7 +58,7 @@ def what_is(head: bytes) -> str:
     if b'"__metadata__"' in head[:200]:
         return "a network (safetensors)"
     binary = b"\0" in head and not head.startswith(_UTF16)
-    return "a binary file of a kind that holds no labels" if binary else ""
+    return "a binary file of an unknown kind" if binary else ""
 
 
 def _zip(head: bytes) -> str:

@@ -1,30 +1,29 @@
-"""A label file or folder, read once, however many formats look at it."""
+"""A label file or folder that is read only once, however many formats inspect it."""
 
 import gzip
 import os
 import xml.etree.ElementTree as ET
 import zlib
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fkp.errors import LabelError
 from fkp.json_values import JsonError, JsonValue
-from fkp.labels.cells import Cells, read_cells, shortened
+from fkp.labels.cells import Cells, read_cells
 
 HEAD = 1 << 16
 MOST_BYTES = 4 << 30
-"""A packed file may not become larger."""
+"""Limit for the unpacked size of a file."""
 
 _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Source:
-    """A label file or folder. What it holds is read when it is first asked for, and kept.
+    """A label file or folder. Contents are read on first use and cached.
 
-    Its properties raise LabelError where a file is not what they are about.
+    The properties raise LabelError if the file is not of their kind.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,29 +39,29 @@ class Source:
 
     @property
     def folder(self) -> Path:
-        """The folder itself, or the one in which the file is."""
+        """The folder itself, or the file's folder."""
         return self.path if self.is_folder else self.path.parent
 
     @property
     def suffix(self) -> str:
-        """The last part of its name in lower case, without `.gz`."""
+        """The suffix in lower case, ignoring `.gz`."""
         name = self.path.name.lower()
         return Path(name.removesuffix(".gz")).suffix
 
     @cached_property
     def packed(self) -> bool:
-        """Whether the file is packed by gzip."""
+        """Whether the file is compressed with gzip."""
         with self.path.open("rb") as file:
             return file.read(2) == _GZIP
 
     @cached_property
     def head(self) -> bytes:
-        """The first bytes of the file, unpacked; b"" for a folder."""
+        """The first bytes of the file, decompressed; b"" for a folder."""
         return b"" if self.is_folder else self._read(HEAD)
 
     @cached_property
     def data(self) -> bytes:
-        """All bytes of the file, unpacked."""
+        """All bytes of the file, decompressed."""
         data = self._read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise LabelError(f"{self}: expected at most {MOST_BYTES >> 30} GB")
@@ -98,7 +97,7 @@ class Source:
 
     @cached_property
     def json_or_none(self) -> JsonValue | None:
-        """The file as JSON; None where it is none."""
+        """The file as JSON, None if it is not."""
         if self.is_folder or not self.starts_as_json:
             return None
         try:
@@ -116,7 +115,7 @@ class Source:
     def xml(self) -> ET.Element:
         """The root element of an XML file."""
         if b"<!ENTITY" in self.data[: 1 << 20]:
-            raise LabelError(f"{self}: XML with entities of its own is not read")
+            raise LabelError(f"{self}: XML that defines entities is not supported")
         try:
             return ET.fromstring(self.data)
         except (ET.ParseError, ValueError) as error:
@@ -124,7 +123,7 @@ class Source:
 
     @cached_property
     def xml_root(self) -> str:
-        """The name of the first element; "" where it is no XML."""
+        """The name of the root element, "" if the file is not XML."""
         if self.is_folder or not self.starts_as_xml:
             return ""
         parser: Any = ET.XMLPullParser(["start"])
@@ -141,7 +140,7 @@ class Source:
 
     @cached_property
     def first_lines(self) -> list[str]:
-        """Lines from the head that are whole and not empty."""
+        """The complete, non-empty lines of the head."""
         text = _text_of(self.head)
         lines = text.splitlines()
         if len(self.head) == HEAD and len(lines) > 1:
@@ -149,9 +148,9 @@ class Source:
         return [line for line in lines if line.strip()]
 
     def files(self, *suffixes: str) -> list[Path]:
-        """The files below the folder with one of these endings, in whatever case, sorted.
+        """The files below the folder with one of these suffixes (case does not matter), sorted.
 
-        Hidden files and folders are left out; links to folders are not followed.
+        Hidden files and folders are skipped; links to folders are not followed.
         """
         found: list[Path] = []
         for parent, folders, names in os.walk(self.path):
@@ -164,12 +163,12 @@ class Source:
         return found
 
     def relative(self, path: Path) -> str:
-        """A file below the folder, as its path from there."""
+        """The path of a file relative to the folder."""
         return path.relative_to(self.folder).as_posix()
 
 
 def decode_text(data: bytes, source: str) -> str:
-    """UTF-8 text (with or without a byte order mark), or UTF-16; LabelError says where not."""
+    """Decode UTF-8 (with or without a byte order mark) or UTF-16; LabelError names the bad row."""
     if data.startswith(_UTF16):
         try:
             return data.decode("utf-16")
@@ -189,8 +188,3 @@ def _text_of(head: bytes) -> str:
     if head.startswith(_UTF16):
         return head[: len(head) // 2 * 2].decode("utf-16", "replace")
     return head.decode("utf-8-sig", "replace")
-
-
-def joined_lines(lines: Sequence[str], most: int = 3) -> str:
-    """The first lines of a file, for a message."""
-    return " / ".join(shortened(line) for line in lines[:most])

@@ -1,4 +1,4 @@
-"""What every reader of a foreign format returns, and what a user may say about a source."""
+"""What every reader returns, and what a user may specify about a source."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -11,10 +11,10 @@ import numpy.typing as npt
 from fkp.keypoints import FloatArray, Scheme
 
 UNITS = ("pixels", "fraction", "percent", "signed")
-"""Of labels: pixels, or shares of the picture's width and height: 0 to 1, 0 to 100, -1 to 1."""
+"""Units of labels: pixels, or relative to width and height: 0 to 1, 0 to 100, -1 to 1."""
 
 SIDES = ("subject", "viewer")
-"""Whose left and right the names of points mean."""
+"""Whose left and right the point names refer to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,15 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What a user may say about a source where looking at it is not enough.
+    """What a user may specify about a source if it cannot be told from the files.
 
-    scheme: the points behind columns without names. flip_pairs: points that a mirror swaps.
-    origin: the coordinate of the first pixel's centre, None for 0 unless the source says more.
-    y_up: y counts upwards from the bottom row. units: one of UNITS, None to see from the labels.
-    sides: one of SIDES, None to see from the labels. columns: patterns of the columns that hold
-    points or, for a list without a header, the names of all columns. category: which of several
-    kinds of objects. limits: rows above such a column's value are left out. images: a folder of
-    pictures, an array of them, or the clip whose frames the rows are.
+    scheme: the scheme of numbered points. flip_pairs: pairs of points that a mirror swaps.
+    origin: coordinate of the first pixel's centre, None for 0 or what the source says.
+    y_up: y counts upwards from the bottom row. units: one of UNITS, None to infer them.
+    sides: one of SIDES, None to infer them. columns: patterns of the columns that hold points or,
+    for a list without a header, the names of all columns. category: which kind of object, if there
+    are several. limits: (column, value) pairs; rows above the value are left out. images: a folder
+    of pictures, an array of pictures, or the clip whose frames are labelled.
     """
 
     scheme: Scheme | None = None
@@ -68,19 +68,20 @@ class LabelTable:
 
     points: (N, K, 2) float64 in `units` of the source's pictures, NaN = not labelled.
     rows: (N,) int, the line of each face in its file.
-    images: N paths of pictures as the source spells them (without a suffix where it names none),
-        or None with `pixels`.
+    images: N picture paths as the source spells them (without a suffix if it gives none), or
+        None with `pixels`.
     pixels: (N, H, W) uint8 gray pictures, or None with `images`.
-    persons: N names, or None where the source does not say who is in the picture.
-    frames: (N,) int, where some of `images` are clips: the frame, from 0; -1 of a picture.
-    encoded: what gives the bytes of a row's picture file, where the source itself holds it.
-    sizes_wh: (N, 2) width and height of the pictures as the source says them, NaN = it does not.
-    units: one of UNITS. origin: what the centre of the first pixel has, after scaling to pixels.
-    y_up: y counts upwards from the bottom row. viewer: the names mean the viewer's left and right.
-    folder: where relative paths start, if nothing else is known.
-    files: what it was read from beside `source`.
-    other: further columns of the table, N cells of text each.
-    form: what was read, in words.
+    persons: N names, or None if the source does not say who is in the pictures.
+    frames: (N,) int, if some of `images` are clips: the frame, from 0; -1 for a picture.
+    encoded: functions that return the bytes of the picture file, if the source embeds it.
+    sizes_wh: (N, 2) width and height of the pictures according to the source, NaN = unknown.
+    units: one of UNITS, None if still to be inferred.
+    origin: coordinate of the first pixel's centre, in pixels.
+    y_up: y counts upwards from the bottom row. viewer: left and right are the viewer's.
+    folder: where relative paths start by default.
+    files: files that were read besides `source`.
+    other: further columns of the table, N text cells each.
+    form: the title of the format.
     """
 
     source: str
@@ -136,14 +137,14 @@ class LabelTable:
         )
 
     def said_size(self, i: int) -> tuple[float, float] | None:
-        """Width and height of row i's picture by the source, None where it does not say."""
+        """Width and height of row i's picture according to the source, None if unknown."""
         if self.sizes_wh is None or not np.isfinite(self.sizes_wh[i]).all():
             return None
         return float(self.sizes_wh[i, 0]), float(self.sizes_wh[i, 1])
 
     def in_pixels(self, rows: int | slice, size_wh: tuple[float, float]) -> npt.NDArray[np.float64]:
-        """(K, 2) the labels of a row in pixels of a picture of this size, the first pixel at 0;
-        (M, K, 2) of M rows.
+        """Labels in pixels of a picture of this size, the first pixel's centre at 0: (K, 2) of a
+        row, (M, K, 2) of a slice.
         """
         points = scaled_to_pixels(self.points[rows], self.units or "pixels", size_wh) - self.origin
         if self.y_up:
@@ -154,7 +155,7 @@ class LabelTable:
 def scaled_to_pixels(
     points: FloatArray, units: str, size_wh: tuple[float, float]
 ) -> npt.NDArray[np.float64]:
-    """Points (..., 2) in one of UNITS as pixels of a picture of this width and height."""
+    """Convert points (..., 2) from one of UNITS to pixels of a picture of this size."""
     side = np.asarray(size_wh, np.float64)
     if units == "fraction":
         return points * side

@@ -60,7 +60,7 @@ def test_uploads_of_label_studio(tmp_path: Path) -> None:
     place(tmp_path, "images/a.jpg")
     found = find(tmp_path, ["/data/upload/3/0123abcd-a.jpg"])
     assert found.names == ["images/a.jpg"]
-    assert "found by the ends of their paths" in found.notes[0]
+    assert "found by the last parts of their paths" in found.notes[0]
 
 
 def test_another_folder_with_the_same_names_is_not_taken(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_two_paths_never_share_a_file(tmp_path: Path) -> None:
     names = ["/d/s1/001.jpg", "/d/s2/001.jpg", "/d/s1/002.jpg"]
     found = find(tmp_path, names, tmp_path / "flat")
     assert found.names == [None, None, "002.jpg"]
-    assert "the picture of another path" in found.problems[0]
+    assert "also matches another path" in found.problems[0]
 
 
 def test_names_in_several_folders_are_not_guessed(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_a_useless_file_is_one_clear_line(tmp_path: Path, content: bytes, messag
 def test_sources_that_are_no_files(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match="no such file"):
         run(tmp_path / "absent.csv")
-    with pytest.raises(LabelError, match="got a folder"):
+    with pytest.raises(LabelError, match="this folder has none"):
         run(tmp_path)
     write_course(tmp_path, 10)
     run(tmp_path / "labels.csv", out=tmp_path / "data.csv", val=0, test=0)

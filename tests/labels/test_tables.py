@@ -106,9 +106,7 @@ def test_of_several_readings_the_larger_is_taken_and_said(tmp_path: Path) -> Non
     )
     table = read_source(tmp_path / "t.csv", ReadOptions())
     assert table.scheme.names == tuple(f"p{i}" for i in range(6))
-    assert table.notes == [
-        "the points are taken from 6 pairs of columns, x_0 to y_5, not from eye_x"
-    ]
+    assert table.notes == ["points were taken from 6 pairs of columns, x_0 to y_5; ignored: eye_x"]
     said = read_source(tmp_path / "t.csv", ReadOptions(columns=("eye_*", "mouth_?")))
     assert said.scheme.names == ("eye", "mouth")
     assert said.notes == []
@@ -147,7 +145,7 @@ def test_a_point_that_no_row_labels_is_left_out(tmp_path: Path, frame: pd.DataFr
     table = read_source(tmp_path / "t.csv", ReadOptions())
     assert table.scheme.names == tuple(name for name in FKP4.names if name != "nose_tip")
     assert table.scheme.flip_order == (1, 0, 2)
-    assert table.notes == ["no row has a label for nose_tip: left out"]
+    assert table.notes == ["no row labels nose_tip: left out"]
     frame[["left_eye_center_x", "left_eye_center_y"]] = np.nan
     frame.to_csv(tmp_path / "t.csv", index=False)
     # A mirror would take the right eye for a left one, which is not there.
@@ -196,7 +194,7 @@ def workbook() -> bytes:
         (b"x" * 34_000, "the table has no rows"),
         (b"x,y\n" * 3, "expected point columns .* got x, y"),
         (gzip.compress(b"image,a_x,a_y\n" * 99)[:40], "a damaged gzip file"),
-        (b"1,2,2\n3,4,5\n", r"expected names of columns, got numbers \(1, 2, 2\)"),
+        (b"1,2,2\n3,4,5\n", r"expected column names, got numbers \(1, 2, 2\)"),
     ],
 )
 def test_what_is_no_table_is_named_in_one_sentence(

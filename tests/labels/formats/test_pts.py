@@ -41,5 +41,5 @@ def test_a_folder_with_faults(tmp_path: Path) -> None:
 
 
 def test_a_folder_without(tmp_path: Path) -> None:
-    with pytest.raises(LabelError, match=r"a folder of .*pts.* files; got a folder without"):
+    with pytest.raises(LabelError, match=r"a folder with .pts, .* labels; this folder has none"):
         read_source(tmp_path, ReadOptions())

@@ -84,7 +84,7 @@ def test_frames_of_a_clip_become_pictures(tmp_path: Path) -> None:
 def test_what_is_no_file_of_sleap(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = [1, 2]
-    with pytest.raises(LabelError, match="an HDF5 file, but none of those that hold labels"):
+    with pytest.raises(LabelError, match="got an HDF5 file without"):
         read_source(tmp_path / "a.h5", ReadOptions())
 
 
