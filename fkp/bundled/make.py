@@ -41,7 +41,7 @@ VAL, TEST = 0.03, 0.05
 
 LABEL_ERROR = 0.033
 """Of the machine labels against manual ones, as a share of the outer-eye distance, on 300-W's
-common test pictures. The 90 % radius is widened by it: what users compare with are manual points."""
+common test pictures. The 90 % radius is widened by it, to hold for manual points."""
 
 SETS = {"faces68": "images", "ytf68": "training", "fairface": "images", "portraits": "images"}
 """The sets with `labels_ibug.csv`, and the folder of their pictures."""
