@@ -38,7 +38,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python scripts/docs.py --check
+	$(BIN)/python docs/pages.py --check
 	$(SITE)
 
 format: $(READY)
@@ -47,7 +47,7 @@ format: $(READY)
 
 # The pages that are generated, and the site in build/site.
 docs: $(READY)
-	$(BIN)/python scripts/docs.py
+	$(BIN)/python docs/pages.py
 	$(SITE)
 
 cover: $(READY)

@@ -97,7 +97,7 @@ def test_every_command_has_its_place() -> None:
 
 
 def test_the_generated_pages_are_up_to_date() -> None:
-    for name, make in runpy.run_path(str(ROOT / "scripts" / "docs.py"))["PAGES"].items():
+    for name, make in runpy.run_path(str(ROOT / "docs" / "pages.py"))["PAGES"].items():
         assert make() == read(f"docs/reference/{name}"), f"{name}: make docs writes it"
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The pages of docs/ that are made from something else.
 
-usage: python scripts/docs.py [--check]
+usage: python docs/pages.py [--check]
 
 Writes docs/reference/commands.md, from the `--help` of every command, and
 docs/reference/codebook.md, from docs/reference/codebook.json; with --check it only compares, and
