@@ -176,7 +176,7 @@ _ORDERS = (("track", "xy", "node", "frame"), ("frame", "node", "xy", "track"))
 
 
 def _tracks(tracks: Any, count: int) -> npt.NDArray[np.float64]:
-    """(F, T, K, 2) the tracks of `count` points, whose order of axes the file gives or that fits."""
+    """(F, T, K, 2) the tracks of `count` points, in whatever order of axes they are stored."""
     array = np.asarray(tracks[:], np.float64)
     sizes = {"node": count, "xy": 2}
     said = tracks.attrs.get("dims")
