@@ -49,6 +49,10 @@ class FkpError(Exception):
         return f"{message}; set {' or '.join(helpful)}"
 
 
+class UsageError(FkpError):
+    """Arguments that contradict each other, or that are not among the choices."""
+
+
 class LabelError(FkpError):
     """A label table that cannot be read."""
 

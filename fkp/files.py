@@ -35,3 +35,17 @@ def replace_text(path: Path, text: str) -> None:
     """Write UTF-8 text to `path`, whole or not at all."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
+
+
+def is_stray(name: str) -> bool:
+    """Whether a file of this name is temporary, and the process that wrote it is gone."""
+    found = PART.fullmatch(name)
+    if found is None or os.name != "posix":
+        return False
+    try:
+        os.kill(int(found[1]), 0)  # no signal: does it exist?
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # another user's
+        pass
+    return False

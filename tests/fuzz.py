@@ -8,17 +8,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import h5py
 import numpy as np
+import pillow_heif
+import pillow_jxl  # noqa: F401 - Pillow writes the format once this is imported
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from fkp.annotate.output.journal import Journal, Past
-from fkp.annotate.output.rows import TABLES
+from fkp.annotate.output.journal import Journal
+from fkp.annotate.output.text import TABLES
 from fkp.annotate.photo.cutting import FaceCutter
+from fkp.annotate.pipeline import Past
 from fkp.annotate.video.state import State
 from fkp.annotate.video.steady import Steady
 from fkp.errors import FkpError
@@ -113,6 +118,20 @@ def _sample(name: str, side: int = 0) -> Callable[[Path], Path]:
     return make
 
 
+def _pillow(name: str, **options: Any) -> Callable[[Path], Path]:
+    """A picture in a container that OpenCV does not write."""
+
+    def make(folder: Path) -> Path:
+        pillow_heif.register_heif_opener()
+        form = {"heic": "HEIF", "avif": "AVIF", "jxl": "JXL", "jp2": "JPEG2000", "mpo": "MPO"}
+        with Image.open(SAMPLES / "astronaut.jpg") as picture:
+            small = picture.resize((64, 48))
+            small.save(folder / name, form[name.split(".")[1]], **options)
+        return folder / name
+
+    return make
+
+
 def _model(folder: Path) -> Path:
     shutil.copy(find_model("bundled"), folder / "model.safetensors")
     return folder / "model.safetensors"
@@ -121,20 +140,20 @@ def _model(folder: Path) -> Path:
 def _journal(folder: Path) -> Path:
     journal = Journal(folder, {"fkp": "0"}, Past())
     for _ in range(3):
-        journal.commit(Past(3, 100, 2, {"ok": 3}, [("a", "b")], {"note": 1}), 100)
+        journal.commit(Past(3, 100, 0, 2, {"ok": 3}, [("a", "b")], {"note": 1}), 100)
     return folder / "journal.jsonl"
 
 
 def _state(folder: Path) -> Path:
     track = Track(np.zeros(4), 0.5, np.zeros(256, np.float32))
-    State(240, 252, [track], 1, Steady(0.5, 2)).save(folder)
+    State(252, [track], 1, Steady(0.5, 2)).save(folder, 240)
     return folder / "state-000000240.json"
 
 
 def _table(form: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         lines = (SAMPLES / "README.md").read_text().splitlines()
-        rows = TABLES[form](IBUG68, True, False)
+        rows = TABLES[form](IBUG68, True, None)
         (folder / f"keypoints.{form}").write_text(rows.header() + "\n".join(lines[:1]))
         return folder / f"keypoints.{form}"
 
@@ -171,6 +190,11 @@ TARGETS: dict[str, Target] = {
     "png": Target(_sample("a.png", 64), lambda path: _CUTTER(str(path))),
     "webp": Target(_sample("a.webp", 96), lambda path: _CUTTER(str(path))),
     "tiff": Target(_sample("a.tiff", 32), lambda path: _CUTTER(str(path))),
+    "heif": Target(_pillow("a.heic"), lambda path: _CUTTER(str(path))),
+    "avif": Target(_pillow("a.avif"), lambda path: _CUTTER(str(path))),
+    "jpeg xl": Target(_pillow("a.jxl"), lambda path: _CUTTER(str(path))),
+    "jpeg 2000": Target(_pillow("a.jp2"), lambda path: _CUTTER(str(path))),
+    "mpo": Target(_pillow("a.mpo", save_all=True), lambda path: _CUTTER(str(path))),
     "picture header": Target(_sample("a.png", 32), lambda path: look(path.read_bytes())),
     "model": Target(_model, load_model),
     "journal": Target(_journal, lambda path: Journal.resume(path.parent, {"fkp": "0"})),

@@ -1,9 +1,11 @@
 """Schemes and faces."""
 
+import cv2
 import numpy as np
 import pytest
+from scipy.stats import gamma
 
-from fkp.errors import DataError
+from fkp.errors import DataError, ImageError
 from fkp.keypoints import (
     FKP4,
     IBUG68,
@@ -118,3 +120,71 @@ def test_confidence_is_a_probability() -> None:
     assert np.isnan(confidence[0, 2])
     hidden = Prediction(said.points, scale, said.face, np.full((1, 3), 0.5, np.float32))
     assert hidden.confidence(RADIUS_90)[0, 0] == pytest.approx(0.45, abs=1e-4)
+
+
+def three() -> Faces:
+    """Three faces of four points, numbered as in a clip; the second has no mouth."""
+    rng = np.random.default_rng(0)
+    boxes = np.array([[10, 20, 30, 40], [60, 20, 30, 40], [110, 20, 30, 40]], np.float32)
+    points = (boxes[:, None, :2] + rng.uniform(5, 25, (3, 4, 2))).astype(np.float32)
+    points[1, 3] = np.nan
+    scores = np.array([0.9, 0.5, 0.7], np.float32)
+    return Faces(FKP4, boxes, scores, points, np.full((3, 4), 0.8, np.float32)).numbered([4, 7, 5])
+
+
+def test_faces_are_counted_iterated_and_selected() -> None:
+    faces = three()
+    assert len(faces) == 3
+    assert [face.number for face in faces] == [4, 7, 5]
+    second = faces[1]
+    assert (second.score, second.box.tolist()) == (0.5, [60, 20, 30, 40])
+    assert np.array_equal(second.point("nose_tip"), faces.points[1, 2])
+    for rows, numbers in (
+        (slice(1, None), [7, 5]), (faces.scores > 0.6, [4, 5]), ([2, 0], [5, 4]), ([], []),
+        (np.array([1]), [7]), (faces.scores > 1, []),
+    ):  # fmt: skip
+        some = faces[rows]
+        assert some.numbers is not None
+        assert some.numbers.tolist() == numbers
+        assert len(some.points) == len(some.confidence) == len(numbers)
+    assert faces[-1].number == 5
+    with pytest.raises(IndexError):
+        faces[3]
+    assert repr(faces) == "<Faces: 3 faces, 4 points each (fkp4)>"
+    assert repr(second) == "<Face: number 7, 30x40 at (60, 20), score 0.50, 4 points (fkp4)>"
+    assert Faces.empty(FKP4)[:0].numbers is None
+
+
+def test_faces_are_drawn() -> None:
+    faces = three()
+    blank = np.zeros((80, 160), np.uint8)
+    drawn = faces.draw(blank)
+    assert drawn.shape == (80, 160, 3)
+    assert not blank.any()
+    x, y = faces.points[0, 2].round().astype(int)
+    assert drawn[y, x].max() > 100
+    without = faces.draw(blank, boxes=False)
+    assert without[20, 15:35].max() == 0 < drawn[20, 15:35].max()
+    # Without a picture, a blank one that holds them all; a notebook shows a small copy.
+    assert faces.draw().shape[:2] == (64, 140)
+    wide = faces.scaled(40)
+    shown = cv2.imdecode(np.frombuffer(wide._repr_jpeg_(), np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert max(shown.shape[:2]) == 800
+    with pytest.raises(ImageError, match="no such file"):
+        faces.draw("nothing.png")
+
+
+def test_faces_as_a_table() -> None:
+    table = three().to_frame(confidence=True)
+    assert list(table.columns) == [
+        "face", "score", "box_x", "box_y", "box_w", "box_h", *FKP4.columns,
+        *(f"{name}_confidence" for name in FKP4.names), "confidence",
+    ]  # fmt: skip
+    assert list(table["face"]) == [4, 7, 5]
+    assert table["mouth_center_bottom_lip_x"].isna().tolist() == [False, True, False]
+    assert Faces.empty(FKP4).to_frame().empty
+
+
+def test_the_radius_is_that_of_the_distribution() -> None:
+    assert pytest.approx(gamma.ppf(0.9, 2), abs=5e-5) == RADIUS_90

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fkp.annotate.photo.drawing import Drawing
+from fkp.annotate.photo.drawing import DrawConfig
 from fkp.keypoints import Scheme
 from fkp.vision.images import MAX_PIXELS
 
@@ -14,16 +14,25 @@ class AnnotateConfig:
     """How to annotate.
 
     scheme: the points wanted, where not the network's own.
-    min_score: faces of a lower score (see `faces.judge`) are left out.
-    max_faces: of a picture at most, the surest; 0 for all.
+    min_score: faces of a lower score (see `faces.face_scores`) are discarded.
+    max_faces: the highest-scoring faces kept of each picture; None keeps all.
     jobs: worker processes. batch: crops in a batch of the network.
-    drawing: None draws nothing.
+    drawing: None draws nothing. max_pixels: larger pictures are unreadable.
     """
 
     scheme: Scheme | None = None
     min_score: float = MIN_SCORE
-    max_faces: int = 0
+    max_faces: int | None = None
     jobs: int = 1
     batch: int = 64
-    drawing: Drawing | None = None
+    drawing: DrawConfig | None = None
     max_pixels: int = MAX_PIXELS
+
+    def identity(self) -> dict[str, object]:
+        """What the bytes of the results depend on."""
+        return {
+            "min_score": self.min_score,
+            "max_faces": self.max_faces,
+            "batch": self.batch,
+            "max_pixels": self.max_pixels,
+        }

@@ -38,7 +38,7 @@ class KeypointNetwork(Protocol):
     def predict(
         self, crops: npt.NDArray[np.uint8], batch: int, least: npt.NDArray[np.float32]
     ) -> Prediction:
-        """What it says of crops (N, S, S); where a face is less probable than `least` (N,), its
+        """Its prediction for crops (N, S, S); where a face is less probable than `least` (N,), its
         points are of no interest.
         """
         ...
@@ -47,7 +47,7 @@ class KeypointNetwork(Protocol):
 def predict(
     cuts: Sequence[Cut | Failure], network: KeypointNetwork, config: AnnotateConfig
 ) -> list[Result]:
-    """What is in many pictures, from their crops in common batches."""
+    """The faces of many pictures, from their crops in common batches."""
     good = [cut for cut in cuts if isinstance(cut, Cut)]
     if not good:
         return [cut for cut in cuts if isinstance(cut, Failure)]
@@ -69,11 +69,11 @@ def predict(
 
 
 def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: AnnotateConfig) -> Faces:
-    """The faces of one picture that are sure enough, the surest first, in picture pixels."""
-    scores = judge(cut.scores, said.face)
-    # A crop that is said to be a face (NaN: no detector) is taken for one.
+    """The faces of one picture that score high enough, highest first, in picture pixels."""
+    scores = face_scores(cut.scores, said.face)
+    # Without a detector (NaN) the crop is a face.
     kept = np.flatnonzero(~(scores < config.min_score))
-    kept = kept[np.argsort(-scores[kept], kind="stable")][: config.max_faces or None]
+    kept = kept[np.argsort(-scores[kept], kind="stable")][: config.max_faces]
     points, confidence = located(
         said.take(kept),
         [cut.transforms[i] for i in kept],
@@ -86,8 +86,8 @@ def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: Annotat
 def located(
     said: Prediction, transforms: Sequence[CropTransform], network: KeypointNetwork, scheme: Scheme
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """What a network says of F crops, in pixels of the pictures that they were cut from, as a
-    scheme has it: points (F, K, 2), confidence (F, K).
+    """A network's prediction for F crops, in pixels of the pictures that they were cut from and in
+    the points of a scheme: points (F, K, 2), confidence (F, K).
     """
     pairs = zip(transforms, said.points, strict=True)
     points = np.array([transform.invert(own) for transform, own in pairs])
@@ -100,14 +100,14 @@ def located(
 
 
 def least(detected: npt.NDArray[np.float32], min_score: float) -> npt.NDArray[np.float32]:
-    """The probability of a face (F,) that `judge` needs for `min_score`, and a little less, as
-    numbers are rounded; 0 where there is no detector's score.
+    """The probability of a face (F,) with which `face_scores` reaches `min_score`, and a little
+    less, as numbers are rounded; 0 where there is no detector's score.
     """
     scores = np.nan_to_num(detected, nan=np.inf)
     return np.asarray(0.999 * np.float32(min_score**2) / scores, np.float32)
 
 
-def judge(
+def face_scores(
     detected: npt.NDArray[np.float32], face: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Scores (F,) of faces: the geometric mean of the detector's score and the network's

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fkp.errors import DataError
 from fkp.vision.images import is_image_name
-from fkp.vision.video import is_video_name
+from fkp.vision.sources import is_video_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,12 @@ def find_inputs(given: Sequence[str], exclude: Path | None = None, kind: Kind = 
     if not paths:
         where = ", ".join(given[:3]) or "the list of inputs"
         raise DataError(f"{where}: no {kind.what} ({passed_over} other files)")
-    folders = {os.path.dirname(os.path.abspath(path)) for path in paths}
-    return Inputs(tuple(paths), passed_over, os.path.commonpath(folders))
+    return Inputs(tuple(paths), passed_over, common_folder(paths))
+
+
+def common_folder(paths: Iterable[str]) -> str:
+    """The folder that holds all these files, absolute."""
+    return os.path.commonpath({os.path.dirname(os.path.abspath(path)) for path in paths})
 
 
 def shard(inputs: Inputs, number: int, total: int) -> Inputs:

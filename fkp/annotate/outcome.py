@@ -1,5 +1,6 @@
-"""What becomes of one input."""
+"""The result of one input: its faces, or why it could not be read."""
 
+import math
 from dataclasses import dataclass
 
 from fkp.keypoints import Faces
@@ -7,10 +8,15 @@ from fkp.keypoints import Faces
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Which frame of a clip: counted from 0, and its time in seconds by the clip's own clock."""
+    """When a frame of a clip is.
+
+    frame: counted from 0. time: seconds since the first frame, always after the frame before.
+    timestamp: seconds by the clip's own clock, which may begin anywhere and go back; NaN: unknown.
+    """
 
     frame: int
     time: float
+    timestamp: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,7 @@ class Failure:
 
     @property
     def status(self) -> str:
-        """As rows have it."""
+        """The status of its row."""
         return "unreadable"
 
 
@@ -30,9 +36,9 @@ class Failure:
 class Annotated:
     """The faces of a picture that was read, or of a frame. width, height: its pixels, upright.
 
-    note: what a user should know of it, such as that only its first frame was looked at.
-    numbers: in a clip, who each face is; filled: which were not seen, but lie between frames in
-    which they were.
+    note: for the user, such as that only the first picture of an animation was looked at.
+    numbers: in a clip, who each face is; filled: which faces were not seen here, but lie between
+    frames in which they were.
     """
 
     faces: Faces
@@ -45,15 +51,15 @@ class Annotated:
 
     @property
     def status(self) -> str:
-        """Of the whole."""
+        """The status of the picture or frame."""
         return "no_face" if len(self.faces) == sum(self.filled) else "ok"
 
     def number(self, i: int) -> int:
-        """What a row calls face i."""
+        """The number of face i in its row."""
         return self.numbers[i] if self.numbers else i
 
     def status_of(self, i: int) -> str:
-        """Of the row of face i."""
+        """The status of the row of face i."""
         return "filled" if self.filled and self.filled[i] else "ok"
 
 

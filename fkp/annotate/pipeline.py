@@ -1,27 +1,29 @@
-"""From inputs to results: an engine annotates chunk by chunk; what comes is written in order."""
+"""From inputs to results: an engine annotates chunk by chunk; results are written in order."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.outcome import Failure, Result
-from fkp.annotate.output.journal import Journal, Past
-from fkp.annotate.output.results import Table
 from fkp.annotate.watch import Watch, add_seconds
 
 CHUNK = 96
 """Inputs between two runs of the network; fewer at the beginning, so that first rows come soon."""
 
+Progress = Callable[[int, int], None]
+"""Called with the inputs done so far, and how many there are."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """Some inputs with what was found in them, drawn if so wished.
+    """Some inputs with what was found in them, drawn where that is wanted.
 
-    seconds: spent, by stage. killed: worker processes that did not survive it. resumable: whether
-    the engine can go on behind it. notes: what there is to say of the inputs.
+    raw: of a clip, its frames as they were before smoothing, as far as they are known; that is
+    further than the results. seconds: spent, by stage. killed: worker processes that did not
+    survive it. resumable: whether the engine can continue after it. notes: on the inputs.
     """
 
     paths: Sequence[str]
@@ -30,21 +32,36 @@ class Chunk:
     killed: int = 0
     resumable: bool = True
     notes: Sequence[str] = ()
+    raw: Sequence[Result] = ()
 
 
 class Engine(Protocol):
     """What annotates inputs."""
 
-    def run(
-        self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
-    ) -> Generator[Chunk]:
-        """The inputs behind the first `done`, chunk by chunk as `chunked` makes them."""
+    def run(self, inputs: Inputs, done: int, progress: Progress) -> Generator[Chunk]:
+        """The inputs after the first `done`, chunk by chunk as `chunked` makes them."""
         ...
+
+
+class Counts(Protocol):
+    """The counts of a run so far."""
+
+    @property
+    def faces(self) -> int: ...
+
+    @property
+    def statuses(self) -> Mapping[str, int]: ...
+
+    @property
+    def failures(self) -> Sequence[tuple[str, str]]: ...
+
+    @property
+    def notes(self) -> Mapping[str, int]: ...
 
 
 @dataclass(slots=True)
 class Summary:
-    """What a run came to.
+    """The counts of a run.
 
     seconds: of all workers together for decode, detect, crop and draw; of the parent for network,
     write and waiting (for workers). killed: worker processes that were killed from outside.
@@ -57,12 +74,8 @@ class Summary:
     seconds: dict[str, float] = field(default_factory=dict)
     killed: int = 0
 
-    def add(self, seconds: dict[str, float]) -> None:
-        """Time spent more, by stage."""
-        add_seconds(self.seconds, seconds)
-
     def count(self, path: str, result: Result) -> None:
-        """One input more."""
+        """Count one more input."""
         self.statuses[result.status] += 1
         if isinstance(result, Failure):
             self.failures.append((path, result.reason))
@@ -72,41 +85,91 @@ class Summary:
             self.notes[result.note] += 1
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """How far an earlier run came.
+
+    done: inputs whose rows are written; bytes: length of the table with them; raw: length of the
+    table of the points before smoothing.
+    """
+
+    done: int = 0
+    bytes: int = 0
+    raw: int = 0
+    faces: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+
+    def summary(self) -> Summary:
+        """Its counts, to be continued."""
+        return Summary(
+            Counter(self.statuses), self.faces, list(self.failures), Counter(self.notes)
+        )  # fmt: skip
+
+
+class Table(Protocol):
+    """Takes the rows of inputs."""
+
+    def write(self, image: str, result: Result) -> None:
+        """Write the rows of one input."""
+        ...
+
+    def flush(self) -> int:
+        """Bring the rows to their place; the number of bytes there."""
+        ...
+
+
+class Log(Protocol):
+    """Remembers how far a run has come."""
+
+    @property
+    def past(self) -> Past:
+        """How far it had come before."""
+        ...
+
+    def commit(self, counts: Counts, written: int, raw: int) -> None:
+        """Note that the rows so far are on disk, with the length of both tables."""
+        ...
+
+
 def annotate(
     inputs: Inputs,
     engine: Engine,
-    progress: Callable[[int, int], None],
+    progress: Progress,
     table: Table,
-    journal: Journal | None = None,
+    log: Log | None = None,
+    raw: Table | None = None,
 ) -> Summary:
-    """Write the rows of all inputs into a table.
+    """Write the rows of all inputs into a table, and those before smoothing into another.
 
     Rows come in the order of the inputs. An unreadable input is a row, and never ends the run.
-    With a journal, a run that was stopped goes on where it was.
+    With a log, a run that was stopped continues where it was.
     """
-    past = journal.past if journal is not None else Past()
-    summary = Summary(
-        Counter(past.statuses), past.faces, list(past.failures), Counter(past.notes)
-    )  # fmt: skip
+    past = log.past if log is not None else Past()
+    summary = past.summary()
     with closing(engine.run(inputs, past.done, progress)) as chunks:
         for chunk in chunks:
             watch = Watch()
             for path, result in zip(chunk.paths, chunk.results, strict=True):
                 table.write(path, result)
                 summary.count(path, result)
+            if raw is not None:
+                for result in chunk.raw:
+                    raw.write(inputs.paths[0], result)
             written = table.flush()
-            if journal is not None and chunk.resumable:
-                journal.commit(summary, written)
+            if log is not None and chunk.resumable:
+                log.commit(summary, written, raw.flush() if raw is not None else 0)
             watch.lap("write")
-            summary.add(chunk.seconds)
-            summary.add(watch.seconds)
+            add_seconds(summary.seconds, chunk.seconds)
+            add_seconds(summary.seconds, watch.seconds)
             summary.killed += chunk.killed
             summary.notes.update(chunk.notes)
     return summary
 
 
 def chunked(paths: Sequence[str], done: int) -> Iterator[Sequence[str]]:
-    """The chunks behind the first `done` inputs: always the same ones, wherever a run goes on."""
+    """The chunks after the first `done` inputs: always the same ones, wherever a run is resumed."""
     start, size = 0, CHUNK // 8
     while start < len(paths):
         if start >= done:

@@ -1,4 +1,4 @@
-"""Where the time goes."""
+"""Time spent, by stage."""
 
 import time
 
@@ -11,17 +11,17 @@ class Watch:
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """The time since the last lap was this stage's."""
+        """Count the time since the last lap as this stage's."""
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now
 
     def skip(self) -> None:
-        """The time since the last lap was nobody's."""
+        """Leave out the time since the last lap."""
         self._last = time.perf_counter()
 
 
 def add_seconds(seconds: dict[str, float], more: dict[str, float]) -> None:
-    """Add what was spent more to what was spent, by stage."""
+    """Add further seconds by stage to those in `seconds`, in place."""
     for stage, spent in more.items():
         seconds[stage] = seconds.get(stage, 0.0) + spent

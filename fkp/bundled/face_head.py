@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from fkp.errors import ModelError
-from fkp.learn.detector.canvas import Scene
+from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.score import MATCH, iou
-from fkp.learn.networks.architectures import Integral
+from fkp.learn.networks.base import Architecture
 from fkp.learn.networks.checkpoint import Model
 from fkp.learn.training.augment import Augmentation, augment_pictures
 from fkp.vision.crop import CropTransform
@@ -60,26 +60,27 @@ def mine(
 def fit_judge(model: Model, faces: Crops, others: Crops, seed: int, steps: int = 1500) -> Model:
     """Fit the part of a network that says whether a crop is a face; all else stays as it is."""
     network = model.network
-    if not isinstance(network, Integral):
-        raise ModelError(f"the architecture {model.architecture} cannot judge faces")
+    head = network.face_head
+    if head is None:
+        raise ModelError(f"the architecture {model.architecture} has no face head")
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     order = np.random.default_rng(seed)
     few = (c[np.sort(order.permutation(len(c))[:MOST])] for c in (faces, others))
     yes, no = (_features(network, crops, generator) for crops in few)
-    optimizer = torch.optim.AdamW(network.face.parameters(), lr=2e-3, weight_decay=0.05)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
     wanted = torch.cat([torch.ones(256), torch.zeros(256)])
-    network.face.train().requires_grad_(True)
+    head.train().requires_grad_(True)
     for _ in range(steps):
         batch = torch.cat([_draw(yes, 256, generator), _draw(no, 256, generator)])
-        loss = functional.binary_cross_entropy_with_logits(network.face(batch)[:, 0], wanted)
+        loss = functional.binary_cross_entropy_with_logits(head(batch)[:, 0], wanted)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     network.eval()
-    return replace(model, judges_faces=True)
+    return replace(model, estimates_faces=True)
 
 
 def _draw(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -87,8 +88,8 @@ def _draw(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def _features(network: Integral, crops: Crops, generator: torch.Generator) -> Tensor:
-    """(VIEWS * N, C): the encoder's mean features of augmented crops."""
+def _features(network: Architecture, crops: Crops, generator: torch.Generator) -> Tensor:
+    """(VIEWS * N, C): what the face head is given of augmented crops."""
     network.eval()
     settings = Augmentation(rotation=15, shift=0.04, scale=0.1)
     parts = []
@@ -96,5 +97,5 @@ def _features(network: Integral, crops: Crops, generator: torch.Generator) -> Te
         for part in torch.split(torch.from_numpy(crops), 128):
             views = augment_pictures(part[:, None].float() / 255, settings, generator)
             views = views.contiguous(memory_format=torch.channels_last)
-            parts.append(network.encode(views)[2].mean((2, 3)))
+            parts.append(network.pooled(network.encode(views)))
     return torch.cat(parts)

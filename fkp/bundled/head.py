@@ -75,15 +75,18 @@ def _symmetric(shape: Array) -> Array:
 
 
 TOO_LITTLE = 1.25
-_JAW = (76, 72, 66, 60, 52, 44, 34, 20, 0)
+"""What the yaw of a face is multiplied by: labels of half hidden faces are guesses that turn the
+head too little."""
+
 _SIDEWAYS = {
-    **dict(enumerate(_JAW)),
-    17: 52, 18: 45, 19: 40, 20: 35, 21: 30, 27: 8, 28: 8, 29: 5, 30: 0, 31: 45, 32: 32, 33: 8,
-    36: 47, 37: 44, 38: 40, 39: 38, 40: 40, 41: 44, 48: 48, 49: 38, 50: 22, 51: 5, 57: 5, 58: 22,
-    59: 38, 60: 44, 61: 22, 62: 5, 66: 5, 67: 22,
+    17: 68, 18: 60, 19: 50, 20: 40, 21: 32, 27: 8, 28: 8, 29: 5, 30: 0, 31: 60, 32: 60, 33: 15,
+    36: 56, 37: 48, 38: 48, 39: 58, 40: 48, 41: 48, 48: 52, 49: 44, 50: 28, 51: 8, 57: 8, 58: 28,
+    59: 44, 60: 50, 61: 28, 62: 8, 66: 8, 67: 28,
 }  # fmt: skip
-"""By point of the right half (and the middle line): degrees between where the skin there looks
-and where the face looks. With the face turned away by more than the rest to 90, it is hidden."""
+"""By point of the right half (and the middle line): degrees between where the skin there looks, or
+what stands before it, and where the face looks. With the face turned away by more than the rest to
+90, it is hidden. The jaw is where the face ends in the picture, and seen on either side (Kumar et
+al., CVPR 2020)."""
 
 
 def self_hidden(points: FloatArray, head: Head) -> npt.NDArray[np.bool_]:
@@ -94,6 +97,5 @@ def self_hidden(points: FloatArray, head: Head) -> npt.NDArray[np.bool_]:
         side = 1 if flip[point] != point else 0
         angle[point], angle[flip[point]] = -side * degrees, side * degrees
     # A face turned towards the picture's right shows less of its own left half, which is there.
-    # The labels of half hidden faces are guesses that turn the head too little.
     away = TOO_LITTLE * head.yaw(points)[:, None] * np.sign(angle)
     return np.asarray((away > 90 - np.abs(angle)) & (angle != 0))

@@ -1,14 +1,19 @@
-"""`fkp annotate`: its options."""
+"""`fkp annotate`."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from fkp import api
+from fkp.annotate.inputs import read_list
+from fkp.annotate.run import Report
 from fkp.cli import console
-from fkp.cli.annotating import Request, run
-from fkp.cli.options import drawing_options, face_options, result_options
+from fkp.cli.options import detail_network, drawing_options, face_options, result_options
 from fkp.vision.images import MAX_PIXELS
+
+SHOWN = 10
 
 
 def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
@@ -27,11 +32,11 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     type=click.Path(path_type=Path),
     default=Path("results"),
     show_default=True,
-    help="The folder for the results; - writes rows to stdout.",
+    help="The folder for the results; - writes the rows to stdout.",
 )
 @result_options
 @face_options
-@click.option("--jobs", type=click.IntRange(1), help="Worker processes; else one a processor.")
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes.  [default: one per CPU]")
 @drawing_options("1600", "pictures")
 @click.option("--crops", is_flag=True, help="Write an upright crop of each face into crops/.")
 @click.option(
@@ -39,7 +44,7 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     type=click.IntRange(16, 4096),
     default=256,
     show_default=True,
-    help="Side of these crops, pixels.",
+    help="Side of these crops, in pixels.",
 )
 @click.option(
     "--max-pixels",
@@ -63,16 +68,68 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     show_default=True,
     help="dask: on a cluster, see --scheduler.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster: tcp://HOST:8786.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Address of the Dask cluster: tcp://HOST:8786."
+)
 @console.talk_options
-def annotate_command(**given: Any) -> int:
-    """Find the faces and their keypoints in pictures: files, folders, globs, or - for stdin.
+def annotate_command(inputs: tuple[str, ...], out: Path, null: bool, **given: Any) -> int:
+    """Find faces and their keypoints in pictures: files, folders, globs, or - for stdin.
 
-    Writes keypoints.csv (a row a face, and one for each input without), overlays/, index.html to
+    Writes keypoints.csv (a row per face, and one for each input without), overlays/, index.html to
     look at it all, and run.json.
 
     \b
     fkp annotate photos/ --out results/
     fkp annotate faces/ --detector none --model runs/data-lecture/best.safetensors
     """
-    return run(Request(**given))
+    stream = str(out) == "-"
+    say = console.note if stream else console.say
+    detail_network(given["model"])
+    with console.reader_may_leave(), console.progress("annotate") as progress:
+        report = api.annotate(
+            _expand(inputs, null), sys.stdout.buffer if stream else out,
+            progress=progress, say=say, **given,
+        )  # fmt: skip
+        _print(report, say)
+        return report.exit_code
+    return 0
+
+
+def _expand(inputs: tuple[str, ...], null: bool) -> list[str]:
+    """The inputs, with the paths on stdin in the place of `-`."""
+    expanded: list[str] = []
+    for item in inputs:
+        if item == "-":
+            expanded += read_list(sys.stdin.buffer.read(), b"\0" if null else b"\n")
+        else:
+            expanded.append(item)
+    return expanded
+
+
+def _print(report: Report, say: console.Say) -> None:
+    if report.finished_before:
+        say(f"{report.folder}: this run is already finished")
+        return
+    summary, counts = report.summary, report.summary.statuses
+    console.detail_seconds(summary.seconds)
+    say(
+        f"{report.inputs} pictures in {report.seconds:.1f} s ({report.per_second:.1f} per second): "
+        f"{summary.faces} faces in {counts['ok']}, {counts['no_face']} without a face, "
+        f"{counts['unreadable']} unreadable"
+    )
+    if report.skipped:
+        say(f"skipped {report.skipped} files without an image extension")
+    for note, count in summary.notes.items():
+        say(f"{count} pictures: {note}")
+    if summary.killed:
+        console.warn(
+            f"worker processes were killed {summary.killed} times, possibly for lack of memory; "
+            "their work was done again"
+        )
+    for path, reason in summary.failures[:SHOWN]:
+        console.warn(f"unreadable: {path}: {reason}")
+    if len(summary.failures) > SHOWN:
+        more = len(summary.failures) - SHOWN
+        console.warn(f"... and {more} more (status unreadable in the table)")
+    if report.page is not None:
+        say(f"see {report.page}")

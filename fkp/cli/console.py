@@ -2,6 +2,9 @@
 
 import os
 import platform
+import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -15,11 +18,16 @@ from fkp import __version__
 
 
 class _Terminal(Console):
-    """A console whose reader may leave (`| head`): the command goes on and ends as it would."""
+    """A console whose reader may leave (`| head`): the command continues, and ends as it would."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        _discard(self.file.fileno())
+
+
+def _discard(number: int) -> None:
+    """Let all that is written to an open file vanish."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 out = _Terminal(highlight=False)
@@ -28,6 +36,57 @@ _notes = _Terminal(stderr=True, highlight=False)
 _details = _Terminal(stderr=True, highlight=False, quiet=True)
 
 Command = TypeVar("Command", bound=Callable[..., object])
+Say = Callable[[str], None]
+
+_bars: list[Progress] = []
+"""The bar on the terminal, if there is one."""
+
+
+@contextmanager
+def bar_shown(bar: Progress) -> Iterator[None]:
+    """Show a bar; lines that are printed meanwhile stand above it."""
+    with bar:
+        _bars.append(bar)
+        try:
+            yield
+        finally:
+            _bars.pop()
+
+
+def _print(console: Console, text: str) -> None:
+    """A line as it is: no markup, no wrapping."""
+    if console.quiet:
+        return
+    for bar in _bars:
+        bar.stop()
+    console.print(text, markup=False, soft_wrap=True)
+    for bar in _bars:
+        bar.start()
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """End quietly where whoever reads stdout has seen enough, as `| head` does."""
+    try:
+        yield
+    except BrokenPipeError:
+        _discard(sys.stdout.fileno())
+
+
+@contextmanager
+def interrupt_ends() -> Iterator[threading.Event]:
+    """Let the first Ctrl-C set an event, which ends a live run; the second one breaks it off."""
+    event = threading.Event()
+
+    def stop(number: int, frame: object) -> None:
+        event.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -39,19 +98,18 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(
-        *columns, console=err, transient=True, disable=not err.is_terminal or out.quiet
-    ) as bar:
-        task = bar.add_task(title, total=None)
+    bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal or out.quiet)
+    task = bar.add_task(title, total=None)
 
-        def update(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+    def update(done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total)
 
+    with bar_shown(bar):
         yield update
 
 
 def talk_options(command: Command) -> Command:
-    """How much is said."""
+    """How much is printed."""
 
     def quiet(context: click.Context, parameter: click.Parameter, given: bool) -> None:
         out.quiet = _notes.quiet = given
@@ -59,16 +117,16 @@ def talk_options(command: Command) -> Command:
     def verbose(context: click.Context, parameter: click.Parameter, given: bool) -> None:
         _details.quiet = not given
         python = platform.python_version()
-        detail(f"fkp {__version__}, Python {python}, {os.cpu_count()} processors")
+        detail(f"fkp {__version__}, Python {python}, {os.cpu_count()} CPUs")
 
     options = (
         click.option(
             "-q", "--quiet", is_flag=True, expose_value=False, callback=quiet, is_eager=True,
-            help="Say nothing but warnings and errors.",
+            help="Print only warnings and errors.",
         ),
         click.option(
             "-v", "--verbose", is_flag=True, expose_value=False, callback=verbose, is_eager=True,
-            help="Say more: which network on what, seconds by stage, where an error came from.",
+            help="Print more: the network file, seconds by stage, where an error came from.",
         ),
     )  # fmt: skip
     for option in reversed(options):
@@ -77,38 +135,38 @@ def talk_options(command: Command) -> Command:
 
 
 def is_verbose() -> bool:
-    """Whether more is to be said."""
+    """Whether more is to be printed."""
     return not _details.quiet
 
 
 def silence() -> None:
-    """Say nothing from here on: another process does."""
+    """Print nothing from here on: another process does."""
     out.quiet = err.quiet = _notes.quiet = _details.quiet = True
 
 
 def say(text: str = "") -> None:
-    """A line on stdout, as it is: no markup, no wrapping."""
-    out.print(text, markup=False, soft_wrap=True)
+    """A line on stdout."""
+    _print(out, text)
 
 
 def note(text: str) -> None:
-    """A line on stderr that is no warning: where stdout is for rows."""
-    _notes.print(text, markup=False, soft_wrap=True)
+    """A line on stderr that is not a warning: where stdout is for rows."""
+    _print(_notes, text)
 
 
 def detail(text: str) -> None:
-    """A line on stderr for those who want to know more."""
-    _details.print(text, markup=False, soft_wrap=True)
+    """A line on stderr, with --verbose."""
+    _print(_details, text)
 
 
 def detail_seconds(seconds: Mapping[str, float]) -> None:
-    """Seconds by stage, likewise."""
+    """Seconds by stage, with --verbose."""
     detail("seconds: " + ", ".join(f"{stage} {spent:.2f}" for stage, spent in seconds.items()))
 
 
 def warn(text: str) -> None:
     """A line on stderr."""
-    err.print(text, markup=False, soft_wrap=True)
+    _print(err, text)
 
 
 def table(columns: list[str], rows: list[list[str]]) -> None:

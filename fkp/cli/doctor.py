@@ -1,4 +1,4 @@
-"""`fkp doctor`: what is installed here, what it runs on, and how fast."""
+"""`fkp doctor`: what is installed, which devices there are, and how fast they are."""
 
 import importlib.metadata
 import os
@@ -12,12 +12,10 @@ import click
 import numpy as np
 
 import fkp
-from fkp import __version__
+from fkp import __version__, api
 from fkp.cli import console
-from fkp.cli.models import find_detector, load_named
 from fkp.errors import FkpError
 from fkp.labels.cache import cache_folder
-from fkp.learn.networks.checkpoint import BUNDLED
 from fkp.learn.networks.devices import describe_devices, pick_device
 from fkp.vision.haar import HaarDetector
 
@@ -37,9 +35,9 @@ SECONDS = 0.5
 @click.command("doctor")
 @console.talk_options
 def doctor_command() -> int:
-    """Say what is installed, which devices and detectors there are, and time the bundled networks.
+    """Show what is installed, which devices and detectors there are, and time the bundled networks.
 
-    Exits with 1 where something that fkp needs does not work, and says what to do.
+    Exits with 1 if something that fkp needs does not work, and says what to do.
 
     \b
     fkp doctor
@@ -49,7 +47,7 @@ def doctor_command() -> int:
     console.say(f"fkp {__version__} in {Path(fkp.__file__).parent}")
     console.say(
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
-        f"{os.cpu_count()} processors" + (f", {memory / 2**30:.0f} GB" if memory else "")
+        f"{os.cpu_count()} CPUs" + (f", {memory / 2**30:.0f} GB" if memory else "")
     )
     console.say("installed: " + ", ".join(f"{name} {_version(name) or '?'}" for name in NEEDED))
     for extra, package in EXTRAS.items():
@@ -64,11 +62,11 @@ def doctor_command() -> int:
     try:
         _time_networks()
     except FkpError as error:
-        problems.append(f"{error}; install fkp again")
+        problems.append(f"{error}; reinstall fkp")
     for problem in problems:
         console.warn(f"problem: {problem}")
     if not problems:
-        console.say("all is well")
+        console.say("everything works")
     return 1 if problems else 0
 
 
@@ -77,7 +75,7 @@ def _posix() -> bool:
 
 
 def _version(package: str) -> str:
-    """ "" where it is not installed."""
+    """The version, "" where it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -93,7 +91,7 @@ def _haar() -> str:
 
 
 def _unwritable(folder: Path) -> str:
-    """Why nothing can be written there, "" where it can."""
+    """Why nothing can be written there, "" where something can."""
     while not folder.exists():
         folder = folder.parent
     try:
@@ -104,20 +102,21 @@ def _unwritable(folder: Path) -> str:
 
 
 def _time_networks() -> None:
-    model, detector = load_named(BUNDLED, "auto"), find_detector("fkp")
+    network = api.load()
+    model, detector = network.model, network.detector
     assert detector is not None
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (480, 640, 3)).astype(np.uint8)
     crops = rng.integers(0, 256, (64, model.size, model.size)).astype(np.uint8)
     seconds = _each(lambda: detector.detect(picture))
-    console.say(f"detector: {1000 * seconds:.1f} ms for a picture of 640x480")
+    console.say(f"detector: {1000 * seconds:.1f} ms per picture of 640x480")
     seconds = _each(lambda: model.predict(crops)) / len(crops)
-    console.say(f"network: {1000 * seconds:.2f} ms a face, in batches of {len(crops)}")
+    console.say(f"network: {1000 * seconds:.2f} ms per face, in batches of {len(crops)}")
 
 
 def _each(run: Callable[[], object]) -> float:
-    """Seconds that it takes, the median over half a second."""
-    run()  # what is done once
+    """Seconds that it takes: the median of the runs in half a second."""
+    run()  # warm up
     taken: list[float] = []
     while sum(taken) < SECONDS:
         started = time.perf_counter()

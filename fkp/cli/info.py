@@ -56,7 +56,7 @@ def _model(path: Path, model: Model) -> None:
     console.say(f"{path.name}: a keypoint network, {model.architecture}")
     _scheme(model.scheme)
     console.say(f"takes gray crops of {model.size} px, framed by {model.framing.measured}")
-    console.say(f"tells faces from other things: {'yes' if model.judges_faces else 'no'}")
+    console.say(f"tells faces from other things: {'yes' if model.estimates_faces else 'no'}")
     scores = [f"{k} {v:.4g}" for k, v in model.scores.items() if math.isfinite(v)]
     console.say(f"validation: {', '.join(scores) or 'none'}")
     told = {k: v for k, v in model.training.items() if k != "augmentation"}
@@ -88,10 +88,10 @@ def _samples(path: Path, samples: Samples) -> None:
     _scheme(samples.scheme)
     if len(samples.schemes) > 1:
         console.say(f"for a network of {len(samples.target)} points ({samples.target.name})")
-    console.say(f"crops of {samples.size} px, framing {samples.framing}")
+    console.say(f"crops of {samples.size} px, cut: {samples.crop_mode}")
     for name in SPLITS:
         part = samples.part(name)
-        persons = len(set(part.group))
+        persons = len(set(part.person))
         console.say(
             f"  {name}: {len(part)} rows of {persons} persons, {len(part.labelled())} labelled"
         )
@@ -111,7 +111,7 @@ def _video(path: Path) -> None:
         raise ImageError(f"{path}: {error}") from error
     seconds = facts.last - facts.first
     rate = (facts.frames - 1) / seconds if seconds > 0 else 0.0
-    turned = ", turned upright" if facts.rotated else ""
+    turned = ", turned upright" if facts.turned else ""
     console.say(f"{path.name}: a video, {facts.width} x {facts.height}{turned}, {facts.codec}")
     console.say(
         f"{facts.frames} frames from {facts.first:.3f} to {facts.last:.3f} s: "

@@ -5,26 +5,29 @@ import signal
 import sys
 import traceback
 from types import FrameType
+from typing import NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
 from fkp import __version__
-from fkp.errors import FkpError, UndecidedError
+from fkp.errors import FkpError, UndecidedError, UsageError
 
 _SUMMARIES = {
     "prepare": "Turn labelled tables into one checked data set.",
     "train": "Train a keypoint network on a data set.",
+    "train-detector": "Train the face detector on for one's own kind of face.",
     "evaluate": "Measure a network's errors on a data set.",
+    "benchmark": "Measure a network on a published benchmark, as papers do.",
     "audit": "Find labels that are probably wrong.",
     "predict": "Write a network's points for the rows of a data set.",
     "annotate": "Find faces and keypoints in pictures.",
     "video": "Find faces and keypoints in clips, frame by frame.",
     "merge": "Join the results of several shards of annotate.",
-    "convert": "Write labels in the form of another tool.",
+    "convert": "Write labels in the format of another tool.",
     "export": "Write a network for other runtimes.",
-    "info": "Say what a network or a table is.",
-    "doctor": "Say what is installed here, and how fast it is.",
+    "info": "Show what a network, a table or a video is.",
+    "doctor": "Show what is installed here, and how fast it is.",
 }
 COMMANDS = tuple(_SUMMARIES)
 
@@ -38,9 +41,10 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"fkp.cli.{cmd_name}"), f"{cmd_name}_command")
+        module = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(f"fkp.cli.{module}"), f"{module}_command")
         if not isinstance(command, click.Command):
-            raise TypeError(f"fkp.cli.{cmd_name} has no command")
+            raise TypeError(f"fkp.cli.{module} has no command")
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -64,7 +68,7 @@ def cli() -> None:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came: to be taken as Ctrl-C is."""
+    """SIGTERM came: handled as Ctrl-C is."""
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
@@ -79,8 +83,16 @@ def _trace(error: Exception) -> None:
         traceback.print_exception(error)
 
 
+def _end(text: str, code: int, error: BaseException | None) -> NoReturn:
+    """Exit with a line on stderr, followed by what the library noted on the error."""
+    click.echo(f"fkp: {text}", err=True)
+    for note in getattr(error, "__notes__", ()):
+        click.echo(note, err=True)
+    sys.exit(code)
+
+
 def main() -> None:
-    """Run the command line; exit 0 all well, 1 failed, 2 wrong usage, 3 a person is needed."""
+    """Run the command line; exit 0 success, 1 failed, 2 wrong usage, 3 a person is needed."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = cli.main(standalone_mode=False)
@@ -88,19 +100,21 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
-        terminated = isinstance(error.__cause__, Terminated)
-        click.echo("fkp: terminated" if terminated else "fkp: interrupted", err=True)
-        sys.exit(143 if terminated else 130)
+        cause = error.__cause__ or error
+        if isinstance(cause, Terminated):
+            _end("terminated", 143, cause)
+        _end("interrupted", 130, cause)
     except FkpError as error:
         _trace(error)
-        click.echo(f"fkp: {error.told(lambda setting: setting.option)}", err=True)
-        sys.exit(3 if isinstance(error, UndecidedError) else 1)
+        code = 2 if isinstance(error, UsageError) else 1
+        if isinstance(error, UndecidedError):
+            code = 3
+        _end(error.told(lambda setting: setting.option), code, error)
     except OSError as error:
-        # A full disk, no permission: the user's to mend. Anything else is a bug.
+        # A full disk, no permission: for the user to mend. Anything else is a bug.
         if error.errno is None:
             raise
         _trace(error)
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"fkp: {where}{(error.strerror or 'failed').lower()}", err=True)
-        sys.exit(1)
+        _end(f"{where}{(error.strerror or 'failed').lower()}", 1, error)
     sys.exit(code if isinstance(code, int) else 0)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fkp.annotate.output.merge import merge
+from fkp import api
 from fkp.cli import console
 
 
@@ -27,13 +27,11 @@ def merge_command(folders: tuple[Path, ...], out: Path, overwrite: bool) -> int:
     fkp annotate photos/ --shard 2/2 --out part2/
     fkp merge part1/ part2/ --out results/
     """
-    if any(out.resolve() == folder.resolve() for folder in folders):
-        raise click.UsageError(f"{out} is one of the folders to be joined")
-    merged = merge(folders, out, overwrite)
+    merged = api.merge(folders, out, overwrite=overwrite)
     counts = merged.statuses
     console.say(
         f"{merged.inputs} pictures of {len(folders)} shards: {merged.faces} faces in "
         f"{counts['ok']}, {counts['no_face']} without a face, {counts['unreadable']} unreadable"
     )
-    console.say(f"look at {merged.table}")
-    return 3 if counts["unreadable"] else 0
+    console.say(f"see {merged.table}")
+    return merged.exit_code

@@ -1,94 +1,38 @@
-"""Options that commands share."""
+"""Options that commands share; their names are those of the arguments in `fkp.api`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
-import numpy as np
 
-from fkp import __version__
-from fkp.annotate.config import MIN_SCORE, AnnotateConfig
-from fkp.annotate.output.journal import fingerprint
-from fkp.annotate.output.results import FORMATS, SCHEMAS, Output, wanted_scheme
-from fkp.cli.models import DETECTORS, find_detector
-from fkp.keypoints import SCHEMES, Scheme
+from fkp.annotate.config import MIN_SCORE
+from fkp.annotate.output.folder import TABLE_FORMATS
+from fkp.annotate.output.schemas import SCHEMAS
+from fkp.cli import console
+from fkp.keypoints import SCHEMES
 from fkp.learn.networks.checkpoint import BUNDLED, find_model
-from fkp.vision.detect import WEIGHTS, FaceDetector
+from fkp.vision.detectors import DETECTORS
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaceRequest:
-    """What `face_options`, `result_options` and `drawing_options` were given."""
+def _not(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
+    """The argument that a `--no-...` option switches off."""
+    return not given
 
-    form: str
-    schema: str
-    model: str
-    scheme: str | None
-    detector: str
-    detector_model: Path | None
-    det_size: int
-    min_score: float
-    min_face: float
-    max_faces: int | None
-    confidence: bool
-    measures: bool
-    batch: int
-    device: str
-    no_overlays: bool
-    overlay_size: int
-    blur: str | None
-    overwrite: bool
-    resume: bool
 
-    def find_detector(self) -> FaceDetector | None:
-        """The detector wanted."""
-        return find_detector(self.detector, self.detector_model, self.det_size, self.min_face)
+def detail_network(model: str) -> None:
+    """Print the file of a network, with --verbose."""
+    console.detail(f"network: {find_model(model)}")
 
-    def output(self, own: Scheme, gallery: bool) -> Output:
-        """What is to be written of a network that finds the points `own`; raises before any work
-        where it cannot give those wanted.
-        """
-        scheme = wanted_scheme(self.schema, self.scheme, own)
-        own.convert(np.zeros((len(own), 2)), scheme)
-        return Output(scheme, self.form, self.schema, self.confidence, gallery, self.measures)
 
-    def config(self, scheme: Scheme, **more: Any) -> AnnotateConfig:
-        """How to annotate."""
-        return AnnotateConfig(
-            scheme=scheme,
-            min_score=self.min_score,
-            max_faces=self.max_faces or 0,
-            batch=self.batch,
-            **more,
-        )
-
-    def shared_identity(self, points: Scheme) -> dict[str, object]:
-        """What must be the same for a stopped run to go on with the same bytes at its end."""
-        weights = self.detector_model or WEIGHTS
-        return {
-            "fkp": __version__,
-            "model file": fingerprint(find_model(self.model).read_bytes()),
-            "detector file": fingerprint(weights.read_bytes()),
-            "points": list(points.names),
-            "--format": self.form,
-            "--schema": self.schema,
-            "--detector": self.detector,
-            "--det-size": self.det_size,
-            "--min-score": self.min_score,
-            "--min-face": self.min_face,
-            "--max-faces": self.max_faces,
-            "--confidence": self.confidence,
-            "--measures": self.measures,
-            "--batch": self.batch,
-            "--device": self.device,
-            "--no-overlays": self.no_overlays,
-            "--overlay-size": self.overlay_size,
-            "--blur": self.blur,
-        }
+def device_option(command: Command) -> Command:
+    """Where the network runs."""
+    option = click.option(
+        "--device", default="auto", show_default=True, help="auto, cpu, cuda, mps."
+    )
+    return option(command)
 
 
 def face_options(command: Command) -> Command:
@@ -100,14 +44,14 @@ def face_options(command: Command) -> Command:
         click.option(
             "--scheme",
             type=click.Choice(sorted(SCHEMES)),
-            help="The points wanted, where the network's can be converted.",
+            help="Other points, where the network's can be converted to them.",
         ),
         click.option(
             "--detector",
             type=click.Choice(DETECTORS),
             default="fkp",
             show_default=True,
-            help="haar: OpenCV's cascade; none: each picture is one face crop already.",
+            help="haar: OpenCV's cascade; none: each picture is already the crop of one face.",
         ),
         click.option(
             "--detector-model",
@@ -120,32 +64,32 @@ def face_options(command: Command) -> Command:
             type=click.IntRange(64),
             default=640,
             show_default=True,
-            help="Long side of the picture that the detector looks at, pixels.",
+            help="Long side of the picture that the detector looks at, in pixels.",
         ),
         click.option(
             "--min-score",
             type=click.FloatRange(0, 1),
             default=MIN_SCORE,
             show_default=True,
-            help="Leave out faces that are less sure.",
+            help="Discard faces scoring below this.",
         ),
         click.option(
             "--min-face",
             type=click.FloatRange(0),
             default=0,
-            help="Leave out faces whose box is smaller, pixels of the picture.",
+            help="Discard faces with a smaller box, in pixels of the picture.",
         ),
         click.option(
-            "--max-faces", type=click.IntRange(1), help="Only the surest faces of a picture."
+            "--max-faces", type=click.IntRange(1), help="Keep only the highest-scoring faces."
         ),
         click.option(
             "--batch",
             type=click.IntRange(1),
             default=64,
             show_default=True,
-            help="Faces in a batch of the network.",
+            help="Faces per batch of the network.",
         ),
-        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps."),
+        device_option,
     )
     for option in reversed(options):
         command = option(command)
@@ -153,33 +97,50 @@ def face_options(command: Command) -> Command:
 
 
 def result_options(command: Command) -> Command:
-    """What is written, and what becomes of results that are there already."""
+    """What is written, and what happens to earlier results."""
     options = (
         click.option(
             "--format",
-            "form",
-            type=click.Choice(FORMATS),
+            type=click.Choice(TABLE_FORMATS),
             default="csv",
             show_default=True,
-            help="Of the rows; jsonl is an object a line, parquet needs fkp[parquet].",
+            help="Of the table: jsonl has an object per line, parquet needs fkp[parquet].",
         ),
         click.option(
-            "--schema",
-            type=click.Choice(SCHEMAS),
-            default="fkp",
-            show_default=True,
-            help="Also write what another tool reads: openface.csv, coco.json, yolo/ and so on.",
+            "--also",
+            type=click.Choice(list(SCHEMAS)),
+            multiple=True,
+            help="Also write what another tool reads: openface.csv, coco.json, ...; repeatable.",
         ),
         click.option(
-            "--confidence", is_flag=True, help="Columns for the confidence of each point."
+            "--confidence", is_flag=True, help="Add a column for the confidence of each point."
         ),
         click.option(
             "--measures",
             is_flag=True,
-            help="Columns for how far eyes and mouth are open, and yaw, pitch and roll.",
+            help="Add columns for the openings of eyes and mouth, and yaw, pitch and roll.",
+        ),
+        click.option(
+            "--focal",
+            type=click.FloatRange(0, min_open=True),
+            metavar="PIXELS",
+            help="Focal length of the camera for --measures; default: the picture's longer side.",
+        ),
+        click.option(
+            "--fov",
+            type=click.FloatRange(0, 180, min_open=True, max_open=True),
+            metavar="DEGREES",
+            help="Instead of --focal: angle of view along the longer side; default: 53.",
+        ),
+        click.option(
+            "--no-paths",
+            "paths",
+            is_flag=True,
+            callback=_not,
+            help="Leave whole paths out of run.json and the page.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run."),
-        click.option("--resume", is_flag=True, help="Go on with a run that was stopped."),
+        click.option("--resume", is_flag=True, help="Continue a run that was stopped."),
     )
     for option in reversed(options):
         command = option(command)
@@ -187,18 +148,20 @@ def result_options(command: Command) -> Command:
 
 
 def drawing_options(largest: str, what: str) -> Callable[[Command], Command]:
-    """What is drawn. largest: the long side at most, if nothing is said; what: is drawn."""
+    """What is drawn. largest: the default long side; what: is drawn."""
 
     def add(command: Command) -> Command:
         options = (
-            click.option("--no-overlays", is_flag=True, help="Draw nothing."),
+            click.option(
+                "--no-overlays", "overlays", is_flag=True, callback=_not, help="Draw nothing."
+            ),
             click.option(
                 "--overlay-size",
                 callback=_overlay_size,
                 metavar="PIXELS|full",
                 default=largest,
                 show_default=True,
-                help=f"Long side of the drawn {what} at most, pixels.",
+                help=f"Long side of the drawn {what} at most, in pixels.",
             ),
             click.option(
                 "--blur",
@@ -213,10 +176,12 @@ def drawing_options(largest: str, what: str) -> Callable[[Command], Command]:
     return add
 
 
-def _overlay_size(context: click.Context, parameter: click.Parameter, value: str) -> int:
-    """A number of pixels; `full` is 0."""
+def _overlay_size(
+    context: click.Context, parameter: click.Parameter, value: str
+) -> int | None:  # fmt: skip
+    """A number of pixels, None for `full`."""
     if value == "full":
-        return 0
+        return None
     if not value.isdigit() or int(value) < 64:
         raise click.BadParameter("expected at least 64 pixels, or full")
     return int(value)

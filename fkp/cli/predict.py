@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
+from fkp import api
+from fkp.api.choices import Split
 from fkp.cli import console
-from fkp.labels.cache import prepared
-from fkp.labels.store import SPLITS, read_samples
-from fkp.learn.evaluation.predict import write_predictions, write_submission
-from fkp.learn.networks.checkpoint import find_model, load_model
+from fkp.cli.options import device_option
+from fkp.labels.store import SPLITS
 
 
 @click.command("predict")
@@ -17,7 +17,6 @@ from fkp.learn.networks.checkpoint import find_model, load_model
 @click.option(
     "-o",
     "--out",
-    "output",
     type=click.Path(path_type=Path),
     required=True,
     metavar="FILE.csv",
@@ -25,7 +24,6 @@ from fkp.learn.networks.checkpoint import find_model, load_model
 )
 @click.option(
     "--kaggle",
-    "lookup",
     type=click.Path(path_type=Path),
     metavar="IdLookupTable.csv",
     help="Write Kaggle's submission (RowId, Location) for the rows of this table.",
@@ -35,12 +33,12 @@ from fkp.learn.networks.checkpoint import find_model, load_model
     type=click.Choice([*SPLITS, "all"]),
     default="all",
     show_default=True,
-    help="Whose rows.",
+    help="Which rows.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
+@device_option
 @console.talk_options
 def predict_command(
-    model: str, data: Path, output: Path, lookup: Path | None, split: str, device: str
+    model: str, data: Path, out: Path, kaggle: Path | None, split: Split, device: str
 ) -> None:
     """Write the points that MODEL finds in the crops of DATA, labelled or not.
 
@@ -51,12 +49,12 @@ def predict_command(
     fkp predict runs/data-integral/best.safetensors data.csv -o predictions.csv
     fkp predict best.safetensors test.csv -o submission.csv --kaggle IdLookupTable.csv
     """
-    network = load_model(find_model(model), device)
+    network = api.load(model, device=device, detector=None)
     with console.progress("prepare") as progress:
-        samples = read_samples(prepared(data, progress)).part(split)
-    if lookup is None:
-        write_predictions(output, network, samples)
-        console.say(f"wrote {output}: {len(samples)} faces, {len(network.scheme)} points each")
-        return
-    clipped = write_submission(output, network, samples, lookup)
-    console.say(f"wrote {output}; {clipped} locations were clipped to the picture")
+        if kaggle is None:
+            found = network.predict(data, split=split, out=out, progress=progress)
+            text = f"wrote {out}: {len(found)} faces, {len(network.scheme)} points each"
+        else:
+            clipped = network.submission(data, kaggle, out, split=split, progress=progress)
+            text = f"wrote {out}; {clipped} locations were clipped to the picture"
+    console.say(text)

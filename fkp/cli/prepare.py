@@ -71,7 +71,7 @@ def _help() -> str:
 @click.option("--test", type=float, default=0.1, show_default=True, help="Share of rows to test.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the split.")
 @click.option(
-    "--group-pattern",
+    "--person-pattern",
     metavar="REGEX",
     help="Finds the person in a picture's path (the first group, or the whole match).",
 )
@@ -135,7 +135,7 @@ def prepare_command(
     val: float,
     test: float,
     seed: int,
-    group_pattern: str | None,
+    person_pattern: str | None,
     images: Path | None,
     units: str,
     origin: str | None,
@@ -164,7 +164,7 @@ def prepare_command(
         images=images,
     )
     config = PrepareConfig(
-        sources, output, format_, crop, size, val, test, seed, group_pattern, drop_suspicious, read
+        sources, output, format_, crop, size, val, test, seed, person_pattern, drop_suspicious, read
     )
     with console.progress("prepare") as progress:
         report = prepare(config, progress)
@@ -222,11 +222,11 @@ def print_report(report: PrepareReport, output: Path) -> None:
     odd = [int(row) for row in samples.source_row[samples.flags != ""][:SHOWN]]
     if odd:
         console.say(f"  such as rows {', '.join(map(str, odd))} (column flags of {output})")
-    hint = " (--group-pattern)" if "not known" in report.persons else ""
-    console.say(f"persons: {len(set(samples.group))}, {report.persons}{hint}")
+    hint = " (--person-pattern)" if "not known" in report.persons else ""
+    console.say(f"persons: {len(set(samples.person))}, {report.persons}{hint}")
     for name in SPLITS:
         part = samples.split == name
-        console.say(f"  {name}: {part.sum()} rows of {len(set(samples.group[part]))} persons")
+        console.say(f"  {name}: {part.sum()} rows of {len(set(samples.person[part]))} persons")
     for rejected in report.rejected[:SHOWN]:
         console.warn(f"left out: {rejected}")
     if report.rejected:

@@ -1,29 +1,23 @@
 """`fkp train`."""
 
 import math
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fkp import api
 from fkp.cli import console
-from fkp.learn.networks.architectures import ARCHITECTURES
-from fkp.learn.networks.checkpoint import Model, find_model
+from fkp.learn.networks.architectures import ARCHITECTURES, DEFAULT
+from fkp.learn.networks.checkpoint import Model
 from fkp.learn.training.augment import AUGMENTATIONS
-from fkp.learn.training.config import (
-    OPTIMIZERS,
-    PRECISIONS,
-    SCHEDULES,
-    TrainConfig,
-    from_dict,
-    recipe,
-)
-from fkp.learn.training.folder import BEST, CONFIG, REPORT, RunFolder, new_name, read_config
+from fkp.learn.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES
+from fkp.learn.training.folder import BEST, CONFIG, REPORT, is_finished, new_name, read_config
 from fkp.learn.training.loop import Epoch, Listener
 from fkp.learn.training.losses import LOSSES
-from fkp.learn.training.run import Training, fit, resume
 from fkp.learn.training.team import Team
 
 
@@ -48,9 +42,9 @@ class _Rate(click.ParamType[float | str]):
 @click.option(
     "--arch",
     type=click.Choice(sorted(ARCHITECTURES)),
-    help="The network; it brings the defaults of the options below.  [default: integral]",
+    help="The network; it sets the defaults of the options below.  [default: integral]",
 )
-@click.option("--name", help="Of the run; else made from the data's and the network's names.")
+@click.option("--name", help="Of the run.  [default: the data's and the network's names]")
 @click.option(
     "--runs",
     "root",
@@ -64,71 +58,69 @@ class _Rate(click.ParamType[float | str]):
     "resumed",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Go on with the run in this folder; takes no other options.",
+    help="Continue the run in this folder; takes no other options.",
 )
 @click.option(
     "--config",
-    "config_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The config.json of a run, whose settings are taken where no option says otherwise.",
+    help="The config.json of a run: its settings, unless an option says otherwise.",
 )
 @click.option(
     "--init",
     metavar="bundled|FILE",
-    help="Begin with the weights of a trained network; its points may be others.",
+    help="Start from the weights of a trained network, also one with other points.",
 )
+@click.option("--freeze", is_flag=True, default=None, help="Train only what follows the features.")
+@click.option("--epochs", type=click.IntRange(1), help="[default: by the number of training rows]")
+@click.option("--batch", type=click.IntRange(1), help="Pictures per mini-batch.")
+@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="[default: as suits the network]")
 @click.option(
-    "--freeze", is_flag=True, default=None, help="Learn only what is behind the features."
-)
-@click.option("--epochs", type=click.IntRange(1), help="Else by the number of training rows.")
-@click.option("--batch", type=click.IntRange(1), help="Pictures in a mini-batch.")
-@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="Else the network's own.")
-@click.option(
-    "--lr", type=_Rate(), help="Learning rate; under onecycle its peak. auto: by a range test."
+    "--lr", type=_Rate(), help="Learning rate, its peak with onecycle; auto: by a range test."
 )
 @click.option("--schedule", type=click.Choice(SCHEDULES), help="Of the learning rate.")
 @click.option("--momentum", type=float, help="Of sgd.")
-@click.option("--weight-decay", type=float, help="How strongly weights are drawn to 0.")
-@click.option("--loss", type=click.Choice(sorted(LOSSES)), help="Of the points' distances.")
-@click.option("--ema", type=float, help="Decay of the averaged weights; 0: no averaging.")
+@click.option("--weight-decay", type=float, help="Pull of the weights towards 0.")
+@click.option("--loss", type=click.Choice(sorted(LOSSES)), help="On the distances of the points.")
+@click.option("--ema", type=float, help="Decay of the averaged weights, 0 for no averaging.")
 @click.option(
     "--patience",
     type=click.IntRange(0),
-    help="Stop after so many epochs without a better validation; 0: never.",
+    help="Stop after this many epochs without improvement, 0 for never.",
 )
 @click.option(
-    "--aug", type=click.Choice(list(AUGMENTATIONS)), help="How much pictures are changed at random."
+    "--aug",
+    type=click.Choice(list(AUGMENTATIONS)),
+    help="Augmentation: how much pictures are changed at random.",
 )
-@click.option("--flip-pairs", metavar="A:B,...", help="Points that a mirror swaps, by name.")
+@click.option(
+    "--flip-pairs", metavar="A:B,...", help="Points that swap in a mirror image, by name."
+)
 @click.option("--compile", is_flag=True, default=None, help="Compile the network (torch.compile).")
-@click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard, too.")
+@click.option("--tensorboard", is_flag=True, help="Also write events for TensorBoard.")
 @click.option("--device", help="auto, cpu, cuda, cuda:1, mps.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Arithmetic of the network.")
-@click.option("--threads", type=click.IntRange(0), help="Of the CPU; 0: all.")
-@click.option("--seed", type=int, help="The same one gives the same weights, on one machine.")
+@click.option("--threads", type=click.IntRange(0), help="CPU threads, 0 for all.")
+@click.option("--seed", type=int, help="The same seed gives the same weights on the same machine.")
 @console.talk_options
 @click.pass_context
 def train_command(
     context: click.Context,
     /,
     data: Path | None,
-    arch: str | None,
+    arch: Any,
     name: str | None,
     root: Path,
     resumed: Path | None,
-    config_file: Path | None,
-    lr: float | str | None,
-    aug: str | None,
+    config: Path | None,
     flip_pairs: str | None,
-    tensorboard: bool,
     **settings: Any,
 ) -> None:
     """Train a keypoint network on DATA, a data set of fkp prepare or a table that it could read.
 
-    Ctrl-C ends the training; the best network so far stays in the run's folder, and --resume goes
-    on from the last whole epoch. Several processes train one network together when torchrun
-    starts them.
+    Ctrl-C ends the training; the best network so far stays in the run's folder, and --resume
+    continues after the last whole epoch. Several processes train one network together when
+    torchrun starts them.
 
     \b
     fkp train data.csv
@@ -144,22 +136,25 @@ def train_command(
         given = [p for p in context.params if _given(context, p) and p != "resumed"]
         if given:
             raise click.UsageError(f"--resume takes no other options: {', '.join(given)}")
-        if (resumed / REPORT).exists():
-            console.say(f"{resumed}: is finished already")
+        if is_finished(resumed):
+            console.say(f"{resumed}: this run is already finished")
             return
-        _follow(resumed, team, None)
+        with _shown(resumed) as shown:
+            network = api.resume_training(
+                resumed, listener=shown, progress=shown.prepare, say=console.warn
+            )
+        _print_best(network.model, resumed, team)
         return
     if data is None:
         raise click.UsageError("Missing argument 'DATA' (or --resume RUN).")
-    base = from_dict(read_config(config_file)["training"]) if config_file else None
-    rate = None if lr == "auto" else lr
-    if settings["init"] is not None:
-        settings["init"] = str(find_model(settings["init"]).resolve())
-    config = _config(base, arch, {**settings, "lr": rate}, aug)
-    path = root / (name or new_name(root, f"{data.stem}-{config.architecture}"))
+    path = root / (name or new_name(root, f"{data.stem}-{_architecture(arch, config)}"))
     pairs = console.parse_pairs(flip_pairs)
-    training = Training(data, path, config, lr == "auto", tensorboard, pairs)
-    _follow(path, team, training)
+    with _shown(path) as shown:
+        network = api.train(
+            data, path, arch=arch, config=config, flip_pairs=pairs,
+            listener=shown, progress=shown.prepare, say=console.warn, **settings,
+        )  # fmt: skip
+    _print_best(network.model, path, team)
 
 
 def _given(context: click.Context, name: str) -> bool:
@@ -167,51 +162,38 @@ def _given(context: click.Context, name: str) -> bool:
     return source is click.core.ParameterSource.COMMANDLINE
 
 
-def _config(
-    base: TrainConfig | None, arch: str | None, settings: dict[str, Any], aug: str | None
-) -> TrainConfig:
-    """The settings of a file, else the recipe of the network, with what was said on top."""
-    said: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
-    if base is None:
-        config = recipe(arch, **said)
-    else:
-        config = replace(base, **said)
-        config = replace(config, architecture=arch or base.architecture)
-    return config if aug is None else replace(config, augmentation=AUGMENTATIONS[aug])
+def _architecture(arch: str | None, config: Path | None) -> str:
+    """The network that is trained."""
+    if arch is None and config is not None:
+        return str(read_config(config)["training"]["architecture"])
+    return arch or DEFAULT
 
 
-def _follow(path: Path, team: Team, training: Training | None) -> None:
-    """Run a new training, or go on with the one in the folder, and show how it goes."""
+@contextmanager
+def _shown(path: Path) -> "Iterator[_Shown]":
+    """The terminal while a training goes on; after Ctrl-C it says how to continue."""
     shown = _Shown(path)
-    config = RunFolder.reopen(path).config if training is None else training.config
-    team.join(team.device(config.device))
     try:
-        with shown.bar:
-            if training is None:
-                model = resume(path, shown, shown.prepare, console.warn, team)
-            else:
-                model = fit(training, shown, shown.prepare, console.warn, team)
+        with console.bar_shown(shown.bar):
+            yield shown
     except KeyboardInterrupt:
         if (path / CONFIG).exists():
-            console.warn(f"stopped; go on with: fkp train --resume {path}")
-        if (path / BEST).exists():
-            console.warn(f"{path / BEST} is the best network so far")
+            console.warn(f"stopped; continue with: fkp train --resume {path}")
         raise
-    finally:
-        team.leave()
-    if team.leads:
-        _print_best(model, path)
 
 
-def _print_best(model: Model, path: Path) -> None:
+def _print_best(model: Model, path: Path, team: Team) -> None:
+    if not team.leads:
+        return
     best = model.scores
-    error = ""
-    if math.isfinite(best.get("val_rmse", math.nan)):
-        error = f": validation RMSE {best['val_rmse']:.3f} px"
+    if math.isfinite(best["val_rmse"]):
+        said = f"best epoch {best['epoch']:.0f}: validation RMSE {best['val_rmse']:.3f} px"
         if math.isfinite(best["val_nme"]):
-            error += f", NME {100 * best['val_nme']:.2f} %"
-    console.say(f"best epoch {best['epoch']:.0f}{error}")
-    console.say(f"wrote {path / BEST}; look at {path / REPORT}")
+            said += f", NME {100 * best['val_nme']:.2f} %"
+    else:
+        said = f"network of the last epoch, {best['epoch']:.0f}: there are no validation rows"
+    console.say(said)
+    console.say(f"wrote {path / BEST}; see {path / REPORT}")
 
 
 class _Shown(Listener):
@@ -249,13 +231,15 @@ class _Shown(Listener):
 
     def epoch(self, result: Epoch, model: Model) -> None:
         nme = f"  NME {100 * result.val_nme:.2f} %" if math.isfinite(result.val_nme) else ""
+        rmse = ""
+        if math.isfinite(result.val_rmse):
+            rmse = f"  validation RMSE {result.val_rmse:.3f} px"
         if result.best and nme:
             self._best = f"best{nme}  "
         console.say(
-            f"epoch {result.epoch}: loss {result.train_loss:.5f}  "
-            f"validation RMSE {result.val_rmse:.3f} px{nme}  "
+            f"epoch {result.epoch}: loss {result.train_loss:.5f}{rmse}{nme}  "
             f"{result.images_per_second:.0f} images/s{'  *' if result.best else ''}"
         )
 
     def resumed(self, epoch: int) -> None:
-        console.say(f"going on after epoch {epoch}")
+        console.say(f"resuming after epoch {epoch}")

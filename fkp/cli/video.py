@@ -1,21 +1,27 @@
-"""`fkp video`: its options."""
+"""`fkp video`."""
 
-import math
 import re
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
+from fkp import api
+from fkp.annotate.run import Report
 from fkp.cli import console
-from fkp.cli.filming import Request, run
-from fkp.cli.options import drawing_options, face_options, result_options
+from fkp.cli.options import detail_network, drawing_options, face_options, result_options
+from fkp.vision.interlaced import DEINTERLACE
+from fkp.vision.sources import is_live
 
 
-def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float:
-    """Seconds, or hours, minutes and seconds; without any: from or to the end of all times."""
+def _seconds(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> float | None:  # fmt: skip
+    """Seconds; as such, or as hours, minutes and seconds."""
     if value is None:
-        return math.inf if parameter.name == "end" else -math.inf
+        return None
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d*)?", value):
         raise click.BadParameter("expected seconds or H:MM:SS, such as 75.5 or 1:15.5")
     seconds = 0.0
@@ -30,7 +36,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: str | No
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="The folder for the results, else results/NAME; - writes rows to stdout.",
+    help="The folder for the results; - writes the rows to stdout.  [default: results/NAME]",
 )
 @click.option(
     "--every",
@@ -39,15 +45,17 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: str | No
     show_default=True,
     help="Only frames whose number is a multiple of this.",
 )
-@click.option("--start", callback=_seconds, metavar="TIME", help="From this time of the clip on.")
-@click.option("--end", callback=_seconds, metavar="TIME", help="Up to this time: 75.5 or 1:15.5.")
-@click.option("--max-frames", type=click.IntRange(1), help="So many frames at most.")
+@click.option(
+    "--start", callback=_seconds, metavar="TIME", help="Begin this long after the first frame."
+)
+@click.option("--end", callback=_seconds, metavar="TIME", help="End at this time: 75.5 or 1:15.5.")
+@click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option(
     "--smooth",
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="How much trembling is taken out of the points; 0: nothing is changed.",
+    help="Jitter smoothing, 0 (off) to 1.",
 )
 @click.option(
     "--fill",
@@ -55,30 +63,50 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: str | No
     default=0,
     show_default=True,
     metavar="N",
-    help="Fill gaps of a face up to N frames; such rows have the status filled.",
+    help="Fill gaps of a face of up to N frames; these rows have the status filled.",
 )
 @click.option("--raw", is_flag=True, help="Also write raw.csv: the points before smoothing.")
 @click.option(
     "--series",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="plot.png",
-    help="Draw each point's path over time, and the confidence; with --confidence that of each.",
+    help="Plot each point and the confidence over time; with --confidence that of each point.",
+)
+@click.option(
+    "--stream",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Which video stream of a file with several.  [default: the largest]",
+)
+@click.option(
+    "--deinterlace",
+    type=click.Choice(DEINTERLACE),
+    default="auto",
+    show_default=True,
+    help="auto: frames that are marked as interlaced; on: all frames; off: none.",
+)
+@click.option(
+    "--fps",
+    type=click.FloatRange(0, min_open=True),
+    metavar="RATE",
+    help="Folders and patterns of pictures (frames/, f_%04d.png, 'f_*.png') are clips of this "
+    "frame rate.",
 )
 @click.option(
     "--live",
     is_flag=True,
-    help="Drop frames rather than fall behind, and say how many; cameras and RTSP always do.",
+    help="Drop frames to keep up, and count them; cameras and RTSP always do.",
 )
-@click.option("--view", is_flag=True, help="Show the pictures on a page on this machine, only.")
+@click.option("--view", is_flag=True, help="Show the pictures on a page on this machine only.")
 @result_options
 @face_options
 @drawing_options("full", "video")
 @console.talk_options
-def video_command(**given: Any) -> int:
-    """Find the faces and their keypoints in clips: files, folders, globs; or in a stream: the
-    number of a camera, an rtsp:// or http:// address, or - for stdin.
+def video_command(inputs: tuple[str, ...], out: Path | None, **given: Any) -> int:
+    """Find faces and their keypoints in clips: files, folders, globs; or in a stream: the number
+    of a camera, an rtsp:// or http:// address, or - for stdin.
 
-    Writes keypoints.csv (a row a face and frame, and one for each frame without), overlay.mp4,
+    Writes keypoints.csv (a row per face and frame, and one for each frame without), overlay.mp4,
     index.html to look at it, and run.json. A face keeps its number as long as it is followed.
 
     \b
@@ -86,4 +114,51 @@ def video_command(**given: Any) -> int:
     fkp video 0 --view
     fkp video clip.mp4 --start 0:01 --end 0:02.5 --out - --format jsonl
     """
-    return run(Request(**given))
+    to_stdout = str(out) == "-"
+    say = console.note if to_stdout else console.say
+    detail_network(given["model"])
+    live = given["live"] or any(is_live(name) for name in inputs)
+    with (
+        console.reader_may_leave(),
+        console.progress("video") as progress,
+        console.interrupt_ends() if live else nullcontext() as stop,
+    ):
+        reports = api.video(
+            inputs, sys.stdout.buffer if to_stdout else out, stop=stop, progress=progress,
+            say=console.note if given["view"] else say,
+            on_finish=lambda report: _print(report, say), **given,
+        )  # fmt: skip
+        return max(report.exit_code for report in reports)
+    return 0
+
+
+def _print(report: Report, say: console.Say) -> None:
+    if report.finished_before:
+        say(f"{report.folder}: this run is already finished")
+        return
+    summary, counts, path = report.summary, report.summary.statuses, report.name
+    console.detail_seconds(summary.seconds)
+    if report.inputs == counts["unreadable"] == 1:  # the clip itself
+        console.warn(f"unreadable: {path}: {summary.failures[0][1]}")
+    else:
+        say(
+            f"{path}: {report.inputs} frames in {report.seconds:.1f} s "
+            f"({report.per_second:.1f} per second), {counts['ok']} with faces, "
+            f"{counts['no_face']} without, {counts['unreadable']} undecodable"
+        )
+        _print_live(report, say)
+        for note in summary.notes:
+            console.warn(f"{path}: {note}")
+        if summary.failures:
+            console.warn(f"{path}: {len(summary.failures)} frames: {summary.failures[0][1]}")
+    if report.page is not None:
+        say(f"see {report.page}")
+
+
+def _print_live(report: Report, say: console.Say) -> None:
+    if report.live is not None:
+        median, high = report.live.latency()
+        say(
+            f"{report.live.dropped} frames dropped; latency {1000 * median:.0f} ms, "
+            f"95 % within {1000 * high:.0f} ms"
+        )

@@ -1,4 +1,4 @@
-"""Tables of face boxes with five anchor points: `image, box_x .. mouth_left_y, score[, second]`."""
+"""Tables of face boxes with five points: `image, box_x .. mouth_left_y[, score[, second]]`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import pandas as pd
 from fkp.errors import LabelError
 from fkp.keypoints import ANCHOR_NAMES
 
-_BOX = ["box_x", "box_y", "box_w", "box_h"]
+BOX_COLUMNS = ("box_x", "box_y", "box_w", "box_h")
 _POINTS = [f"{name}_{axis}" for name in ANCHOR_NAMES for axis in "xy"]
 _OTHER_NAMES = {f"nose_{axis}": f"nose_tip_{axis}" for axis in "xy"}
 
@@ -21,7 +21,8 @@ class BoxTable:
     """B face boxes in pictures, B >= 0.
 
     images: B names; boxes: (B, 4) float64 xywh pixels; anchors: (B, 5, 2) pixels;
-    scores: (B,) of the detector that made them; second: (B,) of another detector, NaN = none.
+    scores: (B,) of the detector that made them, 1 without; second: (B,) of another detector, NaN
+    without.
     """
 
     images: list[str]
@@ -43,23 +44,24 @@ def read_boxes(path: Path) -> BoxTable:
     except (OSError, ValueError) as error:
         raise LabelError(f"{path}: cannot be read as a table of boxes: {error}") from error
     table = table.rename(columns=_OTHER_NAMES)
-    missing = [c for c in ("image", *_BOX, *_POINTS, "score") if c not in table.columns]
+    missing = [c for c in ("image", *BOX_COLUMNS, *_POINTS) if c not in table.columns]
     if missing:
         raise LabelError(f"{path}: a table of boxes needs the column {missing[0]}")
     try:
-        values = table[_BOX + _POINTS + ["score"]].to_numpy(np.float64)
+        values = table[[*BOX_COLUMNS, *_POINTS]].to_numpy(np.float64)
+        scores = table["score"].to_numpy(np.float64) if "score" in table else np.ones(len(values))
         second = (
             table["second"].to_numpy(np.float64) if "second" in table else values[:, 0] * np.nan
         )
     except ValueError as error:
         raise LabelError(f"{path}: {error}") from error
-    if not np.isfinite(values).all():
+    if not (np.isfinite(values).all() and np.isfinite(scores).all()):
         row = int(np.flatnonzero(~np.isfinite(values).all(1))[0])
         raise LabelError(f"{path} row {row + 2}: a number is missing")
     return BoxTable(
         table["image"].tolist(),
         values[:, :4],
         values[:, 4:14].reshape(-1, 5, 2),
-        values[:, 14],
+        scores,
         second,
     )

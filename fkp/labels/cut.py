@@ -61,20 +61,20 @@ class _Face:
 def cut_crops(
     table: LabelTable,
     pictures: Pictures | None,
-    framing: str,
+    crop_mode: str,
     size: int,
     options: ReadOptions,
     progress: Progress,
 ) -> Crops:
     """Cut the crop of every row, in parallel; rows without a usable picture or face are rejected.
 
-    pictures: the files of the rows, None for a table with pixels. framing: `face` for an upright
+    pictures: the files of the rows, None for a table with pixels. crop_mode: `face` for an upright
     face according to the labels, `none` for the whole picture. Raises LabelError if the labels as
     a whole do not fit the pictures, UndecidedError if a setting must say what they mean.
     """
     n = len(table.rows)
     results: list[_Face | Rejected] = []
-    if table.pixels is not None and framing == "none" and table.pixels.shape[1:] == (size, size):
+    if table.pixels is not None and crop_mode == "none" and table.pixels.shape[1:] == (size, size):
         images = table.pixels
         whole = CropTransform.whole(size, size, size)
         every = table.in_pixels(slice(n), (size, size))
@@ -82,7 +82,7 @@ def cut_crops(
     else:
         images = np.empty((n, size, size), np.uint8)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            waiting = pool.map(lambda i: _cut(table, pictures, i, framing, images[i]), range(n))
+            waiting = pool.map(lambda i: _cut(table, pictures, i, crop_mode, images[i]), range(n))
             for i, result in enumerate(waiting):
                 results.append(result)
                 progress(i + 1, n)
@@ -136,7 +136,7 @@ def _counted(notes: Sequence[str]) -> list[str]:
 
 
 def _cut(
-    table: LabelTable, pictures: Pictures | None, i: int, framing: str, crop: Image
+    table: LabelTable, pictures: Pictures | None, i: int, crop_mode: str, crop: Image
 ) -> _Face | Rejected:
     """Cut row `i` into `crop` (S, S), or say why that is impossible."""
     row = int(table.rows[i])
@@ -161,7 +161,7 @@ def _cut(
         except LabelError as error:
             return Rejected(table.source, row, "image", f"{path}: {error}")
     try:
-        transform = _transform(table.scheme, labels, framing, (width, height), len(crop))
+        transform = _transform(table.scheme, labels, crop_mode, (width, height), len(crop))
     except DataError as error:
         reason = str(error) if np.isfinite(labels).any() else "no point is labelled"
         return _Face(None, labels, (width, height), reason)
@@ -172,11 +172,11 @@ def _cut(
 def _transform(
     scheme: Scheme,
     points: npt.NDArray[np.float64],
-    framing: str,
+    crop_mode: str,
     size_wh: tuple[int, int],
     size: int,
 ) -> CropTransform:
-    if framing == "none":
+    if crop_mode == "none":
         return CropTransform.whole(*size_wh, size)
     if sum(bool(group) for group in scheme.anchors) < 2:
         return CropTransform.around(points, size)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from fkp.errors import LabelError, Setting, parse_json
 from fkp.labels.table import LabelTable, ReadOptions
 from fkp.vision.images import is_image_name
-from fkp.vision.video import is_video_name
+from fkp.vision.sources import is_video_name
 
 SAMPLE = 200
 """Number of paths that decide in which folder a table's paths start."""

@@ -33,7 +33,7 @@ class PrepareConfig:
 
     format: a name of `formats.known.FORMATS`, None to recognise it. crop: `face` or `none`, None
     for `none` with ready-made crops and `face` otherwise. size: side of the crops in pixels.
-    val, test: shares of rows. group_pattern: a regular expression that finds the person in a
+    val, test: shares of rows. person_pattern: a regular expression that finds the person in a
     picture's path.
     """
 
@@ -45,7 +45,7 @@ class PrepareConfig:
     val: float = 0.1
     test: float = 0.1
     seed: int = 0
-    group_pattern: str | None = None
+    person_pattern: str | None = None
     drop_suspicious: bool = False
     read: ReadOptions = field(default_factory=ReadOptions)
 
@@ -77,20 +77,20 @@ def prepare(
     files = label_files(config)
     if tables is None:
         tables = [read_source(path, options, config.format) for path, options in files]
-    framing = _framing(tables, config)
+    crop_mode = _crop_mode(tables, config)
     folder = config.output.with_name(f"{config.output.stem}_frames")
     parts = [
         cut_crops(
-            table, pictures_of(table, options, folder), framing, config.size, options, progress
+            table, pictures_of(table, options, folder), crop_mode, config.size, options, progress
         )
         for table, (_, options) in zip(tables, files, strict=True)
     ]
     pairs = list(zip(tables, parts, strict=True))
-    persons = [_persons(t, c, config) for t, c in pairs]
+    named = [_persons(t, c, config) for t, c in pairs]
     hashes = [hashlib.blake2b(image.tobytes()).hexdigest() for c in parts for image in c.images]
-    groups = merge_groups([name for names, _ in persons for name in names], hashes)
+    persons = merge_groups([name for names, _ in named for name in names], hashes)
     flags = [f for t, c in pairs for f in check.suspicious(c.labels, t.scheme)]
-    samples = _samples(pairs, framing, groups, flags, config)
+    samples = _samples(pairs, crop_mode, persons, flags, config)
     rejected = [r for t in tables for r in t.rejected] + [r for c in parts for r in c.rejected]
     if config.drop_suspicious:
         samples, dropped = _drop(samples)
@@ -109,7 +109,7 @@ def prepare(
             ],
             axis=0,
         ),
-        persons="; ".join(dict.fromkeys(how for _, how in persons)),
+        persons="; ".join(dict.fromkeys(how for _, how in named)),
         duplicates=len(hashes) - len(set(hashes)),
     )
     _write(config, report)
@@ -135,16 +135,16 @@ def label_files(config: PrepareConfig) -> list[tuple[Path, ReadOptions]]:
     return files
 
 
-def _framing(tables: Sequence[LabelTable], config: PrepareConfig) -> str:
+def _crop_mode(tables: Sequence[LabelTable], config: PrepareConfig) -> str:
     """How all crops are cut: as specified, or `none` for ready-made crops."""
-    framings = {config.crop or ("face" if t.pixels is None else "none") for t in tables}
-    if len(framings) > 1:
+    crop_modes = {config.crop or ("face" if t.pixels is None else "none") for t in tables}
+    if len(crop_modes) > 1:
         raise DataError(
             "ready-made crops and pictures in one data set",
             Setting("crop", "face", "cut a square around each face"),
             Setting("crop", "none", "take whole pictures"),
         )
-    return framings.pop()
+    return crop_modes.pop()
 
 
 def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[list[str], str]:
@@ -152,10 +152,10 @@ def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[li
     if table.images is None and table.persons is None:
         names = [f"{table.source}:{table.rows[i]}" for i in crops.kept]
         return names, "not known: each picture counts as a person of its own"
-    if table.persons is not None and (config.group_pattern is None or table.images is None):
+    if table.persons is not None and (config.person_pattern is None or table.images is None):
         return [table.persons[i] for i in crops.kept], "as the labels say"
     images = [(table.images or [])[i] for i in crops.kept]
-    found, how = persons_from_names(images, config.group_pattern)
+    found, how = persons_from_names(images, config.person_pattern)
     if found is None:
         what = "picture" if table.frames is None else "clip"
         return images, f"not known: each {what} counts as a person of its own"
@@ -164,8 +164,8 @@ def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[li
 
 def _samples(
     pairs: list[tuple[LabelTable, Crops]],
-    framing: str,
-    groups: list[str],
+    crop_mode: str,
+    persons: list[str],
     flags: list[list[str]],
     config: PrepareConfig,
 ) -> Samples:
@@ -174,21 +174,21 @@ def _samples(
     every = joined(schemes)
     return Samples(
         schemes=schemes,
-        images=parts[0].images if len(parts) == 1 else np.concatenate([c.images for c in parts]),
+        crops=parts[0].images if len(parts) == 1 else np.concatenate([c.images for c in parts]),
         points=np.concatenate(
             [
                 _into(every, t.scheme, c.points.swapaxes(0, 1), np.nan).swapaxes(0, 1)
                 for t, c in pairs
             ]
         ).astype(np.float32),
-        group=np.array(groups, str),
-        split=np.array(split_groups(groups, config.val, config.test, config.seed), str),
+        person=np.array(persons, str),
+        split=np.array(split_groups(persons, config.val, config.test, config.seed), str),
         image=np.array([name for c in parts for name in c.names], str),
         source=np.array([t.source for t, c in pairs for _ in c.kept], str),
         source_row=np.array([t.rows[i] for t, c in pairs for i in c.kept], np.int64),
         flags=np.array(["; ".join(row) for row in flags], str),
-        crops=np.array([[t.a, t.b, t.tx, t.ty] for c in parts for t in c.transforms]),
-        framing=framing,
+        transforms=np.array([[t.a, t.b, t.tx, t.ty] for c in parts for t in c.transforms]),
+        crop_mode=crop_mode,
         folders={t.source: str(c.folder.resolve()) for t, c in pairs if t.images},
         other=_other(pairs),
     )

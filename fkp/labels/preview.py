@@ -16,11 +16,11 @@ def write_preview(path: Path, samples: Samples, count: int = 48, seed: int = 0) 
     rows = [*odd, *np.sort(rest[: count - len(odd)])]
     tiles = [
         tile(
-            samples.images[i],
+            samples.crops[i],
             [(samples.points[i], ORANGE if samples.flags[i] else GREEN)],
             samples.scheme,
             160,
-            f"{samples.source_row[i]} {samples.flags[i] or samples.group[i]}"[:26],
+            f"{samples.source_row[i]} {samples.flags[i] or samples.person[i]}"[:26],
         )
         for i in rows
     ]

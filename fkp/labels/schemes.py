@@ -1,4 +1,4 @@
-"""Combining the schemes of several sources."""
+"""Combining the schemes of several sources, and parts of schemes."""
 
 from collections.abc import Sequence
 
@@ -61,3 +61,9 @@ def part_of(scheme: Scheme, points: Sequence[int]) -> Scheme:
         ),
         (at[outer[0]], at[outer[1]]) if outer and set(outer) <= set(at) else None,
     )
+
+
+def subset(scheme: Scheme, names: Sequence[str]) -> Scheme:
+    """The points of a scheme that have these names, in its order; the scheme itself for all."""
+    kept = [i for i, name in enumerate(scheme.names) if name in names]
+    return scheme if len(kept) == len(scheme) else part_of(scheme, kept)

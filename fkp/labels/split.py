@@ -23,15 +23,15 @@ def persons_from_names(images: Sequence[str], pattern: str | None) -> tuple[list
             regex = re.compile(pattern)
         except re.error as error:
             raise DataError(
-                f"the group pattern {pattern} is not a regular expression: {error}"
+                f"the person pattern {pattern} is not a regular expression: {error}"
             ) from error
         matches = [regex.search(image) for image in images]
         persons = [m.group(1 if regex.groups else 0) if m else "" for m in matches]
         if not any(persons):
-            raise DataError(f"the group pattern {pattern} matches no name, such as {images[0]}")
+            raise DataError(f"the person pattern {pattern} matches no name, such as {images[0]}")
         named = [p or image for p, image in zip(persons, images, strict=True)]
         missed = persons.count("")
-        return named, f"by the group pattern ({missed} names without a match count as persons)"
+        return named, f"by the person pattern ({missed} names without a match count as persons)"
     stems = [PurePath(image.replace("\\", "/")).stem for image in images]
     found = [_LFW_NAME.match(stem) for stem in stems]
     persons = [m.group(1) if m else stem for m, stem in zip(found, stems, strict=True)]
@@ -46,20 +46,14 @@ def persons_from_names(images: Sequence[str], pattern: str | None) -> tuple[list
 
 def merge_groups(groups: Sequence[str], same: Sequence[str]) -> list[str]:
     """Join groups that share a value of `same` (identical pictures); returns a name per row."""
-    parent: dict[str, str] = {g: g for g in groups}
+    from scipy.cluster.hierarchy import DisjointSet  # heavy
 
-    def root(group: str) -> str:
-        while parent[group] != group:
-            parent[group] = parent[parent[group]]
-            group = parent[group]
-        return group
-
+    sets = DisjointSet(groups)
     first: dict[str, str] = {}
     for group, key in zip(groups, same, strict=True):
-        a, b = root(group), root(first.setdefault(key, group))
-        if a != b:
-            parent[max(a, b)] = min(a, b)
-    return [root(group) for group in groups]
+        sets.merge(group, first.setdefault(key, group))
+    names = {group: min(joined) for joined in sets.subsets() for group in joined}
+    return [names[group] for group in groups]
 
 
 def split_groups(groups: Sequence[str], val: float, test: float, seed: int) -> list[str]:
@@ -81,7 +75,7 @@ def split_groups(groups: Sequence[str], val: float, test: float, seed: int) -> l
             f"{len(sizes)} person(s) cannot be split into {', '.join(['train', *wanted])}",
             Setting("val", "0", "no validation"),
             Setting("test", "0", "no test"),
-            Setting("group_pattern", "REGEX", "how to tell persons apart"),
+            Setting("person_pattern", "REGEX", "how to tell persons apart"),
         )
     order = sorted(sizes, key=lambda g: hashlib.sha256(f"{seed}:{g}".encode()).digest())
     place = dict.fromkeys(sizes, "train")

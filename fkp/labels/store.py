@@ -22,7 +22,7 @@ from fkp.labels.table import ReadOptions
 from fkp.vision.crop import CropTransform
 
 META_COLUMNS = (
-    "image", "source", "source_row", "group", "split", "flags",
+    "image", "source", "source_row", "person", "split", "flags",
     "crop_a", "crop_b", "crop_tx", "crop_ty",
 )  # fmt: skip
 SPLITS = ("train", "val", "test")
@@ -33,34 +33,34 @@ class Samples:
     """N face crops with their labels.
 
     schemes: the schemes of the sources.
-    images: (N, S, S) uint8 gray, memory-mapped when read from a file.
+    crops: (N, S, S) uint8 gray, memory-mapped when read from a file.
     points: (N, K, 2) float32 crop pixels of the points in `scheme`, NaN = not labelled.
-    crops: (N, 4) float64: a, b, tx, ty of the similarity from picture to crop pixels.
-    framing: how the crops were cut: `face`, or `none` for whole pictures.
+    transforms: (N, 4) float64: a, b, tx, ty of the similarity from picture to crop pixels.
+    crop_mode: how the crops were cut: `face`, or `none` for whole pictures.
     folders: the folder where the picture paths of each source start, if it has picture files.
     other: further columns of the sources, (N,) each, "" for sources without them.
     """
 
     schemes: tuple[Scheme, ...]
-    images: npt.NDArray[np.uint8]
+    crops: npt.NDArray[np.uint8]
     points: npt.NDArray[np.float32]
-    group: npt.NDArray[np.str_]
+    person: npt.NDArray[np.str_]
     split: npt.NDArray[np.str_]
     image: npt.NDArray[np.str_]
     source: npt.NDArray[np.str_]
     source_row: npt.NDArray[np.int64]
     flags: npt.NDArray[np.str_]
-    crops: npt.NDArray[np.float64]
-    framing: str
+    transforms: npt.NDArray[np.float64]
+    crop_mode: str
     folders: dict[str, str] = field(default_factory=dict)
     other: dict[str, npt.NDArray[np.str_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n, size = len(self.points), self.size
-        if self.images.shape != (n, size, size) or self.images.dtype != np.uint8:
+        if self.crops.shape != (n, size, size) or self.crops.dtype != np.uint8:
             raise DataError(
                 f"crops: expected uint8 ({n}, S, S), "
-                f"got {self.images.dtype} {self.images.shape}; prepare the data again"
+                f"got {self.crops.dtype} {self.crops.shape}; prepare the data again"
             )
         if self.points.shape != (n, len(self.scheme), 2):
             raise DataError(f"points: expected {(n, len(self.scheme), 2)}, got {self.points.shape}")
@@ -90,7 +90,7 @@ class Samples:
     @property
     def size(self) -> int:
         """Side of the square crops in pixels."""
-        return int(self.images.shape[-1])
+        return int(self.crops.shape[-1])
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "Samples":
         """These rows, in this order."""
@@ -100,7 +100,7 @@ class Samples:
 
     def transform(self, row: int) -> CropTransform:
         """The transform from a row's picture to its crop."""
-        a, b, tx, ty = (float(v) for v in self.crops[row])
+        a, b, tx, ty = (float(v) for v in self.transforms[row])
         return CropTransform(a, b, tx, ty, self.size)
 
     def paths(self) -> list[str]:
@@ -146,13 +146,13 @@ def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> No
         name: getattr(samples, name) for name in META_COLUMNS[:6]
     }
     for i, name in enumerate(META_COLUMNS[6:]):
-        text[name] = samples.crops[:, i]
+        text[name] = samples.transforms[:, i]
     flat = samples.points.reshape(len(samples), -1)
     points = {name: flat[:, i] for i, name in enumerate(samples.scheme.columns)}
     frame = pd.DataFrame({**text, **points, **samples.other})
     schemes = [{"names": s.names, "flip_order": s.flip_order} for s in samples.schemes]
     meta = {
-        "framing": samples.framing,
+        "crop": samples.crop_mode,
         "size": samples.size,
         "schemes": schemes,
         "folders": samples.folders,
@@ -164,7 +164,7 @@ def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> No
             for suffix in (path.suffix, ".json", ".npy")  # replaced in reverse order
         )
         with array_part.open("wb") as file:
-            np.save(file, samples.images)
+            np.save(file, samples.crops)
         json_part.write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
         frame.to_csv(csv_part, index=False)
 
@@ -172,7 +172,7 @@ def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> No
 def rewrite_samples(path: Path, samples: Samples, original: Path) -> None:
     """Write some rows of a prepared data set as a new one, with the original's report."""
     meta = _read_meta(original.with_suffix(".json"))
-    report = {k: v for k, v in meta.items() if k not in ("framing", "size", "schemes", "folders")}
+    report = {k: v for k, v in meta.items() if k not in ("crop", "size", "schemes", "folders")}
     splits = {name: int((samples.split == name).sum()) for name in SPLITS}
     write_samples(path, samples, {**report, "splits": splits, "from": str(original)})
 
@@ -188,31 +188,31 @@ def read_samples(path: Path) -> Samples:
     try:
         frame = pd.read_csv(
             path,
-            dtype=dict.fromkeys(("image", "source", "group", "split", "flags", *other), str),
+            dtype=dict.fromkeys(("image", "source", "person", "split", "flags", *other), str),
             keep_default_na=False,
             na_values={name: [""] for name in numbers},
         )
         points = frame[joined(schemes).columns].to_numpy(np.float32).reshape(len(frame), -1, 2)
-        crops = frame[list(META_COLUMNS[6:])].to_numpy(np.float64)
+        transforms = frame[list(META_COLUMNS[6:])].to_numpy(np.float64)
         source_row = frame["source_row"].to_numpy(np.int64)
     except (ValueError, KeyError, OverflowError) as error:
         raise DataError(f"{path}: not a valid data set: {error}; prepare the data again") from error
     array_path = path.with_suffix(".npy")
-    images = load_array(array_path)
-    if images.dtype != np.uint8:
-        raise DataError(f"{array_path}: expected uint8 crops, got {images.dtype}")
-    if len(images) != len(frame):
+    crops = load_array(array_path)
+    if crops.dtype != np.uint8:
+        raise DataError(f"{array_path}: expected uint8 crops, got {crops.dtype}")
+    if len(crops) != len(frame):
         raise DataError(
-            f"{path} has {len(frame)} rows, but {array_path} has {len(images)} crops; "
+            f"{path} has {len(frame)} rows, but {array_path} has {len(crops)} crops; "
             "prepare the data again"
         )
     return Samples(
-        schemes=schemes, images=images.view(np.uint8), points=points, crops=crops,
-        framing=str(meta.get("framing", "face")),
+        schemes=schemes, crops=crops.view(np.uint8), points=points, transforms=transforms,
+        crop_mode=str(meta.get("crop", "face")),
         folders=_folders(meta),
         other={name: frame[name].to_numpy(str) for name in other},
         source_row=source_row,
-        **{n: frame[n].to_numpy(str) for n in ("group", "split", "image", "source", "flags")},
+        **{n: frame[n].to_numpy(str) for n in ("person", "split", "image", "source", "flags")},
     )  # fmt: skip
 
 

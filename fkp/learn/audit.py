@@ -1,4 +1,4 @@
-"""Which labels are probably wrong: those that a network which never saw them disagrees with."""
+"""Labels that are probably wrong: those that a network which never saw them disagrees with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.errors import DataError, ImageError
-from fkp.keypoints import group_means
+from fkp.keypoints import mean_points
 from fkp.labels.split import split_groups
 from fkp.labels.store import Samples
 from fkp.labels.table import Rejected
@@ -31,27 +31,27 @@ SIDE = 160  # of a picture in the sheet, pixels
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Audit:
-    """The rows of `samples` with labels, and what the judge says of them.
+    """The labelled rows of a data set, and where a network sees their points.
 
-    said: (N, K, 2) crop pixels; judged: what the judge looked at, `picture` or `crop`.
+    predicted: (N, K, 2) crop pixels; seen_in: what the network looked at, `picture` or `crop`.
     """
 
     samples: Samples
-    said: Array
-    judged: list[str]
+    predicted: Array
+    seen_in: list[str]
     found: Disagreement
 
     @property
     def order(self) -> npt.NDArray[np.int64]:
-        """The rows, the worst first."""
+        """The rows, worst first."""
         scores = np.where(np.isnan(self.found.scores), -1, self.found.scores)
         return np.asarray(np.argsort(-scores, kind="stable"), np.int64)
 
     def without(self) -> tuple[Samples, list[Rejected]]:
-        """The data set without the rows that are probably wrong, and these with the reason."""
+        """The data set without the rows that are probably wrong, and those rows with the reason."""
         wrong = self.found.wrong
         if wrong.all():
-            raise DataError("the judge disagrees with every row: nothing would be left")
+            raise DataError("the network disagrees with every row: nothing would be left")
         rejected = [
             Rejected(
                 str(self.samples.source[i]), int(self.samples.source_row[i]), "",
@@ -63,35 +63,37 @@ class Audit:
 
 
 def audit_by_model(model: Model, samples: Samples, find: Finder | None) -> Audit:
-    """Let a model that was trained on other data judge all labelled rows.
+    """Check all labelled rows with a model that was trained on other data.
 
-    find: what finds faces in the pictures with it. The face nearest to the labels counts; where
-    none is found, and without `find`, the model looks at the crops that the labels gave.
+    find: finds faces in the picture files with that model. The face nearest to the labels counts;
+    where none is found, and without `find`, the model looks at the crops cut by the labels. Raises
+    DataError where the model does not find the labelled points.
     """
     part = samples.labelled()
     if not model.scheme.can_convert(part.scheme):
         raise DataError(
-            f"the judge finds {len(model.scheme)} points ({model.scheme.name}), from which "
-            f"{', '.join(part.scheme.names[:3])}, ... cannot be had: use --judge kfold"
+            f"the network finds {len(model.scheme)} points ({model.scheme.name}), from which "
+            f"{', '.join(part.scheme.names[:3])}, ... do not follow; check by folds (kfold) instead"
         )
-    said, judged = _judge(model, part, find)
-    return Audit(part, said, judged, disagreement(part.points, said, part.scheme, part.size))
+    predicted, seen_in = _look(model, part, find)
+    found = disagreement(part.points, predicted, part.scheme, part.size)
+    return Audit(part, predicted, seen_in, found)
 
 
-def _judge(model: Model, part: Samples, find: Finder | None) -> tuple[Array, list[str]]:
-    """What a model says of each row, (N, K, 2) crop pixels, and what it looked at."""
-    said, judged = np.full(part.points.shape, np.nan), ["crop"] * len(part)
-    groups = model.scheme.groups(part.scheme)
+def _look(model: Model, part: Samples, find: Finder | None) -> tuple[Array, list[str]]:
+    """Where a model sees the points of each row, (N, K, 2) crop pixels, and what it looked at."""
+    predicted, seen_in = np.full(part.points.shape, np.nan), ["crop"] * len(part)
+    indices = model.scheme.point_indices(part.scheme)
     for i, faces in enumerate(find(part.paths()) if find is not None else ()):
         if isinstance(faces, str) or len(faces) == 0:
             continue
-        points = group_means(part.transform(i).apply(faces.points), groups)
+        points = mean_points(part.transform(i).apply(faces.points), indices)
         away = np.nanmean(np.linalg.norm(points - part.points[i], axis=2), axis=1)
-        said[i], judged[i] = points[int(away.argmin())], "picture"
-    rest = np.flatnonzero([what == "crop" for what in judged])
+        predicted[i], seen_in[i] = points[int(away.argmin())], "picture"
+    rest = np.flatnonzero([what == "crop" for what in seen_in])
     if len(rest):
-        said[rest] = group_means(predict_crops(model, part.take(rest), part)[0], groups)
-    return said, judged
+        predicted[rest] = mean_points(predict_crops(model, part.take(rest), part)[0], indices)
+    return predicted, seen_in
 
 
 def audit_by_folds(
@@ -102,36 +104,41 @@ def audit_by_folds(
     told: Callable[[int], Listener],
     finder: Callable[[Model], Finder] | None,
 ) -> Audit:
-    """Let each row be judged by a network trained on the rows of other persons alone.
+    """Check each row with a network trained only on rows of other persons.
 
-    finder: what finds faces in the pictures with a network. Without, it looks at the crops, which
-    the labels themselves gave: where these are shifted as a whole, it sees no difference.
+    told: gives the listener of fold 1, 2, ...; finder: gives what finds faces in the pictures with
+    a network. Without it, the network looks at crops cut by the labels themselves: where all points
+    of a face are shifted alike, it sees no difference. Raises DataError where there are too few
+    persons.
     """
     part = samples.labelled()
-    if len(set(part.group)) < 2 * folds:
-        raise DataError(f"{len(set(part.group))} persons are too few for {folds} folds")
+    if len(set(part.person)) < 2 * folds:
+        raise DataError(f"{len(set(part.person))} persons are too few for {folds} folds")
     fold = np.zeros(len(part), int)
     rest = np.ones(len(part), bool)
     for number in range(folds, 1, -1):  # each takes its share of what is left
-        groups = part.group[rest].tolist()
-        places = np.array(split_groups(groups, 0, 1 / number, config.seed))
+        persons = part.person[rest].tolist()
+        places = np.array(split_groups(persons, 0, 1 / number, config.seed))
         fold[np.flatnonzero(rest)[places == "test"]] = number - 1
         rest = fold == 0
-    said, judged = np.full((*part.points.shape,), np.nan), [""] * len(part)
+    predicted, seen_in = np.full((*part.points.shape,), np.nan), [""] * len(part)
     for number in range(folds):
         split = np.where(fold == number, "test", "train")
         model = train(config, replace(part, split=split), framing, told(number + 1))
         rows = np.flatnonzero(fold == number)
-        said[rows], by = _judge(model, part.take(rows), finder(model) if finder else None)
-        for i, what in zip(rows, by, strict=True):
-            judged[i] = f"fold {number + 1}, {what}"
-    return Audit(part, said, judged, disagreement(part.points, said, part.scheme, part.size))
+        find = finder(model) if finder else None
+        predicted[rows], looked_at = _look(model, part.take(rows), find)
+        for i, what in zip(rows, looked_at, strict=True):
+            seen_in[i] = f"fold {number + 1}, {what}"
+    found = disagreement(part.points, predicted, part.scheme, part.size)
+    return Audit(part, predicted, seen_in, found)
 
 
 def write_audit(path: Path, audit: Audit) -> None:
-    """A CSV of all rows, the worst first: score (over 1 is probably wrong), kind, and how far off.
+    """Write a CSV of all rows, worst first.
 
-    shift_x, shift_y: pixels of the picture, from the labels to where the judge sees the face.
+    score: over 1 is probably wrong; kind: what kind of error it looks like; shift_x, shift_y:
+    picture pixels, from the labels to where the network sees the face; seen_in: what it looked at.
     """
     samples, found, order = audit.samples, audit.found, audit.order
     shifts = np.array([_shift(audit, i) for i in order]).reshape(-1, 2)
@@ -142,13 +149,13 @@ def write_audit(path: Path, audit: Audit) -> None:
             "image": samples.image[order],
             "source": samples.source[order],
             "source_row": samples.source_row[order],
-            "group": samples.group[order],
+            "person": samples.person[order],
             "score": found.scores[order].round(3),
             "kind": [found.kinds[i] for i in order],
             "worst_point": [worst[i] for i in order],
             "shift_x": shifts[:, 0].round(2),
             "shift_y": shifts[:, 1].round(2),
-            "judged_by": [audit.judged[i] for i in order],
+            "seen_in": [audit.seen_in[i] for i in order],
         }
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,38 +164,38 @@ def write_audit(path: Path, audit: Audit) -> None:
 
 def _shift(audit: Audit, i: int) -> Array:
     inverse = audit.samples.transform(i).invert
-    away = inverse(audit.said[i]) - inverse(audit.samples.points[i])
+    away = inverse(audit.predicted[i]) - inverse(audit.samples.points[i])
     known = np.isfinite(away).all(1)
     return np.asarray(away[known].mean(0) if known.any() else [np.nan] * 2, np.float64)
 
 
 def write_sheet(path: Path, audit: Audit) -> None:
-    """The worst rows as pictures: labels orange, the judge's points green, score and kind below."""
+    """Draw the worst rows: labels orange, the network's points green, score and kind below."""
     samples, found = audit.samples, audit.found
     tiles = []
     for i in audit.order[:SHEET]:
-        image, labels, said = _view(audit, int(i))
-        layers = [(labels, ORANGE), (said, GREEN)]
+        image, labels, predicted = _view(audit, int(i))
+        layers = [(labels, ORANGE), (predicted, GREEN)]
         caption = f"{found.scores[i]:.1f} {found.kinds[i]}"[:26]
         tiles.append(tile(image, layers, samples.scheme, SIDE, caption))
     write_image(path, sheet(tiles, columns=10))
 
 
 def _view(audit: Audit, i: int) -> tuple[Image, Array, Array]:
-    """The part of a row's picture that shows the labels (K, 2) and what was said (K, 2).
+    """The part of a row's picture with its labels (K, 2) and the network's points (K, 2).
 
-    Its crop, where there is no picture file.
+    Its crop, if there is no picture file.
     """
     samples = audit.samples
-    crop, labels, said = np.asarray(samples.images[i]), samples.points[i], audit.said[i]
+    crop, labels, predicted = np.asarray(samples.crops[i]), samples.points[i], audit.predicted[i]
     folder = samples.folders.get(str(samples.source[i]))
     if folder is None:
-        return crop, labels.astype(np.float64), said
+        return crop, labels.astype(np.float64), predicted
     inverse = samples.transform(i).invert
-    labels, said = inverse(labels), inverse(said)
-    frame = CropTransform.around(np.concatenate([labels, said]), SIDE, margin=0.4)
+    labels, predicted = inverse(labels), inverse(predicted)
+    frame = CropTransform.around(np.concatenate([labels, predicted]), SIDE, margin=0.4)
     try:
         picture = read_image(Path(folder) / str(samples.image[i]), gray=True)
     except ImageError as error:
         raise DataError(f"{samples.image[i]}: {error}; prepare the data again") from error
-    return frame.cut(picture), frame.apply(labels), frame.apply(said)
+    return frame.cut(picture), frame.apply(labels), frame.apply(predicted)

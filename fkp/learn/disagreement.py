@@ -1,4 +1,4 @@
-"""Where labels and what a network says of the same faces differ, and what kind of error it is."""
+"""How labels differ from a network's points on the same faces, and what kind of error it is."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,23 +23,23 @@ OFF = "off"
 UNLIKE = "unlike a face here"
 
 LIMIT = 6.0
-"""Medians of a point's distance, beyond which it is not by chance: of distances that are a Gamma
-distribution of shape 2 (see `losses.doubt`), one in 2,000 is larger."""
+"""In medians of a point's distances, the distance beyond which it is not chance: where distances
+follow a Gamma distribution of shape 2 (see `losses.doubt`), one in 2,000 is larger."""
 
 LEAST = 0.04
-"""No distance below this share of the face's size is held against a label."""
+"""Smaller distances, as a share of the face's size, never count against a label."""
 
 FAR = 3.0
-"""Labels further from the face than so many of its sizes are those of another."""
+"""Labels further from the face than this, in sizes of the face, belong to another face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Disagreement:
-    """How N rows of labels differ from what was said of them.
+    """How N rows of labels differ from a network's points.
 
-    distances: (N, K) shares of the face's size; limits: (K,) of what happens by chance; scores:
-    (N,) the largest distance over its limit, NaN where nothing can be said; kinds: N, "" where the
-    score is at most 1.
+    distances: (N, K) shares of the face's size; limits: (K,) the largest distance that chance
+    explains; scores: (N,) the largest distance over its limit, NaN where no point can be compared;
+    kinds: N, "" where the score is at most 1.
     """
 
     distances: Array
@@ -54,26 +54,26 @@ class Disagreement:
 
 
 def disagreement(
-    labels: FloatArray, said: FloatArray, scheme: Scheme, width: float
+    labels: FloatArray, predicted: FloatArray, scheme: Scheme, width: float
 ) -> Disagreement:
-    """Compare labels and what a network says, both (N, K, 2) in crops of that width.
+    """Compare labels and a network's points, both (N, K, 2) in crops of that width.
 
-    What is usual is learnt from the rows themselves: most of them must be labelled rightly.
+    The usual distances are learnt from the rows themselves: most of them must be labelled right.
     """
-    sizes = _sizes(said)
-    distances = np.linalg.norm(np.asarray(labels, np.float64) - said, axis=2) / sizes[:, None]
+    sizes = _sizes(predicted)
+    distances = np.linalg.norm(np.asarray(labels, np.float64) - predicted, axis=2) / sizes[:, None]
     limits = np.array([_limit(distances[:, k]) for k in range(len(scheme))])
     ratio = distances / limits
     known = np.isfinite(ratio).any(1)
     scores = np.where(known, np.where(np.isfinite(ratio), ratio, -1).max(1), np.nan)
     kinds = [""] * len(scores)
     for i in np.flatnonzero(scores > 1):
-        kinds[i] = _kind(labels[i], said[i], scheme, limits * sizes[i], sizes[i], width)
+        kinds[i] = _kind(labels[i], predicted[i], scheme, limits * sizes[i], sizes[i], width)
     return Disagreement(distances, limits, scores, kinds)
 
 
 def _sizes(points: FloatArray) -> Array:
-    """(N,) the size of faces from their points: the mean extent."""
+    """(N,) sizes of faces: the root mean square of the width and height of their points."""
     low = np.where(np.isnan(points), np.inf, points).min(1)
     high = np.where(np.isnan(points), -np.inf, points).max(1)
     extent = np.asarray(np.hypot(*(high - low).T) / np.sqrt(2), np.float64)
@@ -81,7 +81,7 @@ def _sizes(points: FloatArray) -> Array:
 
 
 def _limit(distances: FloatArray) -> float:
-    """Up to where one point's distances come by chance."""
+    """The largest of a point's distances (N,) that chance explains."""
     known = distances[np.isfinite(distances)]
     return max(LEAST, LIMIT * float(np.median(known))) if len(known) else float("inf")
 
@@ -93,7 +93,7 @@ def _exchanged(
     width: float,
     fits: Callable[[FloatArray], bool],
 ) -> str | None:
-    """Whether points stand for each other: left and right, mirrored, or two that are off."""
+    """Which points have changed places: left and right, mirrored, or two that are off; or None."""
     if scheme.flip_order is not None:
         swapped = labels[list(scheme.flip_order)]
         if fits(swapped):
@@ -111,38 +111,40 @@ def _exchanged(
 
 def _kind(
     labels: FloatArray,
-    said: FloatArray,
+    predicted: FloatArray,
     scheme: Scheme,
     limits: FloatArray,
     size: float,
     width: float,
 ) -> str:
-    """What would make the labels (K, 2) fit what was said (K, 2), within limits (K,) pixels."""
-    known = np.asarray(np.isfinite(labels).all(1) & np.isfinite(said).all(1))
+    """What would make the labels (K, 2) fit the network's points (K, 2), within limits (K,) px."""
+    known = np.asarray(np.isfinite(labels).all(1) & np.isfinite(predicted).all(1))
 
-    away = np.linalg.norm(labels - said, axis=1)
+    away = np.linalg.norm(labels - predicted, axis=1)
     off = known & (away > limits)
 
     def fits(moved: FloatArray) -> bool:
-        left = np.linalg.norm(moved - said, axis=1)[known]
+        left = np.linalg.norm(moved - predicted, axis=1)[known]
         return bool((left <= 1.5 * limits[known]).all() and left.mean() < 0.5 * away[known].mean())
 
     if (exchanged := _exchanged(labels, scheme, off, width, fits)) is not None:
         return exchanged
-    shift = np.asarray((said - labels)[known].mean(0), np.float64)
+    shift = np.asarray((predicted - labels)[known].mean(0), np.float64)
     if known.sum() > 1 and off.sum() > max(1, known.sum() / 4):
         if fits(labels + shift):
             return OTHER_FACE if float(np.hypot(*shift)) > FAR * size else SHIFTED
-        if any(fits(moved) for moved in _similar(labels, said, known)):
+        if any(fits(moved) for moved in _similar(labels, predicted, known)):
             return RESIZED
     if off.sum() <= max(1, known.sum() / 4):
         return f"{OFF}: {', '.join(scheme.names[k] for k in np.flatnonzero(off)[:3])}"
     return UNLIKE
 
 
-def _similar(labels: FloatArray, said: FloatArray, known: npt.NDArray[np.bool_]) -> Iterator[Array]:
-    """The labels brought as near as a similarity can bring them."""
+def _similar(
+    labels: FloatArray, predicted: FloatArray, known: npt.NDArray[np.bool_]
+) -> Iterator[Array]:
+    """The labels moved by the similarity that brings them nearest."""
     try:
-        yield CropTransform.fit(labels[known], said[known], 1).apply(labels)
+        yield CropTransform.fit(labels[known], predicted[known], 1).apply(labels)
     except DataError:  # all at one place
         return

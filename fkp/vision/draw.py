@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from fkp.errors import ImageError
 from fkp.keypoints import Faces, FloatArray, Scheme
 from fkp.vision.images import Image
 
@@ -39,6 +40,22 @@ class KeypointAnnotator:
                 )  # fmt: skip
             draw_points(image, points, faces.scheme, self.colour, face / 110)
         return image
+
+
+def as_bgr(image: Image) -> Image:
+    """A picture as (H, W, 3) BGR; ImageError where it is neither that nor (H, W) gray, uint8."""
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
+        raise ImageError(
+            f"expected uint8 (H, W, 3) BGR or (H, W) gray, got {image.dtype} {image.shape}"
+        )
+    return image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+
+
+def canvas(faces: Faces) -> Image:
+    """A blank BGR picture that holds all boxes, from the origin on."""
+    corners = faces.boxes[:, :2] + faces.boxes[:, 2:]
+    width, height = np.ceil(corners.max(0, initial=64)).astype(int)
+    return np.full((height, width, 3), 40, np.uint8)
 
 
 def hide(image: Image, faces: Faces, what: str) -> Image:

@@ -5,6 +5,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +19,13 @@ import pandas as pd
 import pytest
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import TOLERANCE, KeypointNetwork, judge
+from fkp.annotate.faces import TOLERANCE, KeypointNetwork, face_scores
 from fkp.annotate.inputs import find_inputs, read_list
 from fkp.annotate.outcome import Annotated
-from fkp.annotate.output.results import TableFile, TableStream, claim_folder
-from fkp.annotate.output.rows import CsvRows, JsonRows
-from fkp.annotate.photo.drawing import Drawing
+from fkp.annotate.output.folder import claimed
+from fkp.annotate.output.sinks import TableFile, TableStream
+from fkp.annotate.output.text import CsvRows, JsonRows
+from fkp.annotate.photo.drawing import DrawConfig
 from fkp.annotate.photo.local import Local
 from fkp.annotate.pipeline import Summary, annotate
 from fkp.errors import DataError, FkpError
@@ -52,7 +55,7 @@ def run(
     """Annotate into a folder; the summary and the table."""
     out.mkdir(parents=True, exist_ok=True)
     inputs = find_inputs(paths, exclude=out)
-    config = AnnotateConfig(scheme=scheme, **{"drawing": Drawing(out / "overlays"), **options})
+    config = AnnotateConfig(scheme=scheme, **{"drawing": DrawConfig(out / "overlays"), **options})
     rows = CsvRows(scheme or network.scheme, each)
     with TableFile(out / "keypoints.csv", rows) as table:
         engine = Local(network, detector, config)
@@ -236,7 +239,7 @@ def test_the_network_has_its_say_about_what_is_a_face(tmp_path: Path, samples: P
 def test_scores_of_faces() -> None:
     nan = float("nan")
     detected, face = np.array([0.81, 0.5, nan, nan]), np.array([1.0, nan, 0.3, nan])
-    scores = judge(detected.astype(np.float32), face.astype(np.float32))
+    scores = face_scores(detected.astype(np.float32), face.astype(np.float32))
     assert scores[:2] == pytest.approx([0.9, 0.5])
     assert np.isnan(scores[2:]).all()
 
@@ -312,24 +315,39 @@ def test_odd_names_survive_the_table(tmp_path: Path) -> None:
 
 def test_results_are_not_overwritten_by_chance(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    claim_folder(out, overwrite=False)
+    with claimed(out), pytest.raises(FkpError, match="another run is writing"), claimed(out):
+        pass
     (out / "keypoints.csv").write_text("mine")
     (out / "overlays" / "a").mkdir(parents=True)
     (out / "overlays" / "a" / "x.jpg").touch()
     (out / "other.txt").touch()
-    with pytest.raises(FkpError, match="holds results; use --overwrite"):
-        claim_folder(out, overwrite=False)
+    with pytest.raises(FkpError, match="holds results; overwrite them"), claimed(out):
+        pass
     assert (out / "keypoints.csv").read_text() == "mine"
-    claim_folder(out, overwrite=True)
-    assert sorted(p.name for p in out.iterdir()) == ["other.txt", "overlays"]
-    assert not any((out / "overlays").iterdir())
+    with claimed(out, overwrite=True):
+        assert {p.name for p in out.iterdir()} - {".lock"} == {"other.txt", "overlays"}
+        assert not any((out / "overlays").iterdir())
     (tmp_path / "file").touch()
-    with pytest.raises(FkpError, match="cannot be used"):
-        claim_folder(tmp_path / "file", overwrite=False)
+    with pytest.raises(FkpError, match="cannot be used"), claimed(tmp_path / "file"):
+        pass
+
+
+def test_what_a_killed_process_left_behind_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "run.json").touch()
+    (tmp_path / "overlays").mkdir()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    strays = [f".{dead.pid}-3.part.json", f"overlays/.{dead.pid}-9.part.jpg"]
+    others = [f".{os.getpid()}-3.part.json", ".mine.part", "keypoints.csv.part"]
+    for name in (*strays, *others):
+        (tmp_path / name).touch()
+    with claimed(tmp_path, resume=True):
+        left = {p.name for p in tmp_path.rglob("*.part*")}
+    assert left == set(others)
 
 
 def test_crops_are_upright_and_of_one_size(tmp_path: Path, samples: Path, network: Model) -> None:
-    drawing = Drawing(crops=tmp_path / "crops", crop_size=128)
+    drawing = DrawConfig(crops=tmp_path / "crops", crop_size=128)
     run([str(samples)], tmp_path, network, drawing=drawing)
     names = sorted(p.name for p in (tmp_path / "crops").iterdir())
     assert names == [
@@ -357,9 +375,9 @@ def test_crops_are_upright_and_of_one_size(tmp_path: Path, samples: Path, networ
 def test_hidden_faces(tmp_path: Path, samples: Path, network: Model, hidden: str) -> None:
     path = samples / "astronaut.jpg"
     pictures = {}
-    for name, what in (("plain", ""), ("hidden", hidden)):
+    for name, what in (("plain", None), ("hidden", hidden)):
         out = tmp_path / name
-        drawing = Drawing(out / "overlays", crops=out / "crops", hidden=what)
+        drawing = DrawConfig(out / "overlays", crops=out / "crops", blur=what)
         run([str(path)], out, network, drawing=drawing)
         overlay = cv2.imread(str(out / "overlays" / "astronaut.jpg"))
         crop = cv2.imread(str(out / "crops" / "astronaut.jpg.0.png"))

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import judge, predict
+from fkp.annotate.faces import face_scores, predict
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.photo.cutting import FaceCutter
 from fkp.bundled.make import Recipe, prepared_samples
@@ -25,8 +25,8 @@ from fkp.keypoints import IBUG68, MTFL5, RADIUS_90
 from fkp.labels.reading import read_source
 from fkp.labels.store import Samples
 from fkp.labels.table import ReadOptions
-from fkp.learn.detector.canvas import Scene
 from fkp.learn.detector.data import load
+from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.score import score_detector
 from fkp.learn.networks.checkpoint import Model, find_model, load_model
 from fkp.vision.crop import CropTransform
@@ -51,7 +51,7 @@ def enlarged(detect: Callable[[Image], Detections]) -> Callable[[Image], Detecti
     return on_large
 
 
-def judged(detector: YuNetDetector, model: Model) -> Callable[[Image], Detections]:
+def with_face_probability(detector: YuNetDetector, model: Model) -> Callable[[Image], Detections]:
     """Detector and keypoint network together, as `fkp annotate` has them."""
 
     def detect(image: Image) -> Detections:
@@ -60,7 +60,7 @@ def judged(detector: YuNetDetector, model: Model) -> Callable[[Image], Detection
             return found
         gray = to_gray(image)
         cuts = [CropTransform.framed(a, model.layout, model.size).cut(gray) for a in found.anchors]
-        scores = judge(found.scores, model.predict(np.stack(cuts)).face)
+        scores = face_scores(found.scores, model.predict(np.stack(cuts)).face)
         return Detections(found.boxes, scores, found.anchors)
 
     return detect
@@ -79,8 +79,8 @@ def detectors(scenes: list[Scene], frames: list[Scene], model: Model, yunet: Pat
     tried: dict[str, Callable[[Image], Detections]] = {
         "fkp": own.detect,
         "fkp, 640 px": enlarged(own.detect),
-        "fkp + face probability": judged(YuNetDetector(), model),
-        "fkp + face probability, 640 px": enlarged(judged(YuNetDetector(), model)),
+        "fkp + face probability": with_face_probability(YuNetDetector(), model),
+        "fkp + face probability, 640 px": enlarged(with_face_probability(YuNetDetector(), model)),
     }
     if yunet is not None:
         tried["--yunet, 640 px"] = enlarged(YuNetDetector(yunet, min_score=0.02).detect)
@@ -138,7 +138,7 @@ def anchor_errors(frames: list[Scene], model: Model) -> None:
 def crops(model: Model, samples: Samples) -> None:
     """Errors, calibration and face probability on the test people's crops."""
     part = samples.part("test")
-    said = model.predict(part.images)
+    said = model.predict(part.crops)
     distance = np.linalg.norm(said.points - part.points, axis=2)
     outer = np.linalg.norm(part.points[:, 36] - part.points[:, 45], axis=1)[:, None]
     nme = (distance / outer).mean(1)
@@ -146,9 +146,10 @@ def crops(model: Model, samples: Samples) -> None:
     rank = np.argsort(np.argsort(said.scale.mean(1)))
     worst = rank >= 0.9 * len(rank)
     print(
-        f"crops: {len(part)} faces of {len(set(part.group))} people: NME {100 * nme.mean():.2f} %, "
-        f"over 8 %: {100 * (nme > 0.08).mean():.2f} %; 90 % radius holds "
-        f"{100 * inside.mean():.1f} % (points from {100 * inside.mean(0).min():.1f} to "
+        f"crops: {len(part)} faces of {len(set(part.person))} people: "
+        f"NME {100 * nme.mean():.2f} %, over 8 %: {100 * (nme > 0.08).mean():.2f} %; "
+        f"90 % radius holds {100 * inside.mean():.1f} % "
+        f"(points from {100 * inside.mean(0).min():.1f} to "
         f"{100 * inside.mean(0).max():.1f} %); NME of the least confident tenth "
         f"{100 * nme[worst].mean():.2f} %; face probability over 0.5: "
         f"{100 * (said.face > 0.5).mean():.2f} %"
@@ -191,7 +192,7 @@ def five_point_errors(name: str, points: Array, found: npt.NDArray[np.bool_], tr
 def end_to_end(data: Path, samples: Samples, model: Model) -> None:
     """Detector, then network, on the frames of the test people, against both labels of them."""
     frames = data / "ytf68"
-    people = set(samples.group[samples.split == "test"].tolist())
+    people = set(samples.person[samples.split == "test"].tolist())
     table = read_source(
         frames / "training_frames_keypoints.csv", ReadOptions(scheme=IBUG68, origin=1)
     )
@@ -208,7 +209,7 @@ def end_to_end(data: Path, samples: Samples, model: Model) -> None:
         at = here.get(Path(path).name)
         if at is None or not ok:
             continue
-        a, b, tx, ty = part.crops[at]
+        a, b, tx, ty = part.transforms[at]
         label = CropTransform(a, b, tx, ty, part.size).invert(part.points[at])
         outer = np.linalg.norm(label[36] - label[45])
         nme.append(np.linalg.norm(face - label, axis=1).mean() / outer)
@@ -222,7 +223,7 @@ def mtfl(data: Path, samples: Samples, model: Model) -> None:
     """Manual five points on small pictures, of people that training did not see by name."""
     table = read_source(data / "mtfl5" / "training.txt", ReadOptions())
     names = table.images or []
-    known = set(samples.group[samples.split == "train"].tolist())
+    known = set(samples.person[samples.split == "train"].tolist())
     for part in ("lfw_5590", "net_7876"):
         rows = [
             i
@@ -259,7 +260,7 @@ def main() -> None:
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     samples = prepared_samples(Recipe(given.data, given.work))
-    persons = dict(zip(samples.group.tolist(), samples.split.tolist(), strict=True))
+    persons = dict(zip(samples.person.tolist(), samples.split.tolist(), strict=True))
     pictures = load(given.data, persons)
     model = load_model(find_model(given.model))
     frames = list(pictures.test_frames.values())

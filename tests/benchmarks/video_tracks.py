@@ -20,14 +20,17 @@ from fkp.annotate.inputs import Inputs
 from fkp.annotate.outcome import Result
 from fkp.annotate.output.rows import Record
 from fkp.annotate.video.run import ClipEngine
-from fkp.cli.models import find_detector, load_named
+from fkp.learn.networks.checkpoint import find_model, load_model
+from fkp.vision.detectors import find_detector
 from tests.composed import KINDS, Following, Picture, Sprite, Truth, compose, judge
 
 
 def followed(path: Path, smooth: float = 0.5) -> list[Record]:
     """What `fkp video` has of a clip."""
-    detector = find_detector("fkp", None, 640, 0)
-    engine = ClipEngine(load_named("bundled", "cpu"), detector, AnnotateConfig(), smooth=smooth)
+    detector = find_detector("fkp")
+    engine = ClipEngine(
+        load_model(find_model("bundled")), detector, AnnotateConfig(), smooth=smooth
+    )
     results: list[Result] = []
     for chunk in engine.run(Inputs((str(path),), 0, ""), 0, lambda done, total: None):
         results += chunk.results

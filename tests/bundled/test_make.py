@@ -83,11 +83,11 @@ def test_the_recipe_runs_and_passes_over_what_is_done(
         "--out",
         str(tmp_path / "out"),
     ]
-    words += ["--iterations", "2", "--epochs", "2"]
+    words += ["--iterations", "2", "--epochs", "2", "--canvases", "8", "--threads", "1"]
     make.main(words)
-    assert "judge: " in capsys.readouterr().out
+    assert "face head: " in capsys.readouterr().out
     model = load_model(tmp_path / "out" / "keypoints68.safetensors")
-    assert model.judges_faces
+    assert model.estimates_faces
     assert model.scheme == IBUG68
     first = (tmp_path / "out" / "faces.onnx").read_bytes()
     before = (tmp_path / "work" / "points.safetensors").stat().st_mtime_ns

@@ -44,7 +44,7 @@ def test_the_courses_path(tmp_path: Path) -> None:
     assert "best epoch" in done.stdout
     run = tmp_path / "runs" / "data-lecture"
     assert {p.name for p in run.iterdir()} == {
-        "best.safetensors", "config.json", "results.csv", "report.html", "aug.png",
+        ".lock", "best.safetensors", "config.json", "results.csv", "report.html", "aug.png",
         "curves.png", "val_predictions.png", "val_best.png", "val_worst.png",
     }  # fmt: skip
     config = json.loads((run / "config.json").read_text())
@@ -127,7 +127,7 @@ def test_annotate_tells_what_is_unreadable(tmp_path: Path) -> None:
     assert facts["statuses"] == {"no_face": 1, "unreadable": 1}
     again = fkp("annotate", "bad.jpg", "--out", "r", cwd=tmp_path)
     assert again.returncode == 1
-    assert "holds results; use --overwrite" in again.stderr
+    assert "holds results; overwrite them" in again.stderr
 
 
 @pytest.mark.slow
@@ -146,7 +146,7 @@ def test_ctrl_c_leaves_a_usable_network(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert b"go on with: fkp train --resume runs/long" in err
+    assert b"continue with: fkp train --resume runs/long" in err
     assert b"best.safetensors is the best network so far" in err
     assert b"training rows" in out
     assert (run / "curves.png").exists()

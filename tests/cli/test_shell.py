@@ -19,6 +19,7 @@ import torch
 from fkp.cli.main import COMMANDS, cli
 from fkp.learn.networks.checkpoint import find_model
 from tests.helpers import SAMPLES, fkp, write_course, write_kaggle
+from tests.published import face68, write_300w, write_wider
 
 VARIED = {"--epochs", "--batch", "--format", "--overlay-size", "--split", "--scheme", "--resume"}
 """Options whose values depend on the command."""
@@ -106,7 +107,7 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     for text in (
         f"torch {torch.__version__}", "devices: cpu", "detectors: fkp (bundled)", "extra parquet",
-        "ms for a picture of 640x480", "ms a face", "all is well",
+        "ms per picture of 640x480", "ms per face", "everything works",
     ):  # fmt: skip
         assert text in said
     assert torch.get_num_threads() == threads
@@ -155,6 +156,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "IdLookupTable.csv").write_text(
         "RowId,ImageId,FeatureName,Location\n1,1,nose_tip_x,\n2,1,nose_tip_y,\n"
     )
+    write_300w(folder / "datasets" / "300w", {"ibug": face68()})
+    kept = {setting: {"a": [1]} for setting in ("easy", "medium", "hard")}
+    boxes = {"0--One": {"a": np.array([[50.0, 60, 200, 200]])}}
+    write_wider(folder / "datasets" / "wider", boxes, kept)
     for i, crop in enumerate(np.load(folder / "data.npy")[:3]):
         cv2.imwrite(str(folder / "faces" / f"{i}.png"), crop)
     yield folder

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.output.datasets import YoloFolder
 from fkp.annotate.output.parquet import write_parquet
-from fkp.annotate.output.rows import TABLES
-from fkp.annotate.output.schemas import OpenFaceRows
+from fkp.annotate.output.rows import Columns
+from fkp.annotate.output.text import JsonRows
+from fkp.annotate.output.tool_rows import OpenFaceRows
 from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, WFLW98, Faces, Scheme
 from tests.helpers import write_course, write_kaggle, write_pictures
 
@@ -325,7 +326,7 @@ def results_of(folder: Path, scheme: Scheme = FKP4) -> tuple[list[tuple[str, Any
 
 def jsonl(folder: Path) -> Example:
     records, points = results_of(folder)
-    rows = TABLES["jsonl"](FKP4, False, False)
+    rows = JsonRows(FKP4)
     path = folder / "keypoints.jsonl"
     path.write_text(rows.header() + "".join(rows.of(name, result) for name, result in records))
     return Example(path, FKP4, points)
@@ -334,7 +335,7 @@ def jsonl(folder: Path) -> Example:
 def parquet(folder: Path) -> Example:
     records, points = results_of(folder)
     path = folder / "keypoints.parquet"
-    write_parquet(path, FKP4, False, False, records)
+    write_parquet(path, Columns(FKP4), records)
     return Example(path, FKP4, points)
 
 

@@ -43,7 +43,7 @@ def test_labels_come_back_as_they_went(tmp_path: Path, form: str, name: str) -> 
     )
     prepare(again, lambda done, total: None)
     if form == "coco":  # who is in the picture goes along
-        assert set(read_samples(tmp_path / "again.csv").group) == set(samples.group)
+        assert set(read_samples(tmp_path / "again.csv").person) == set(samples.person)
 
 
 def test_missing_points_and_several_faces(tmp_path: Path) -> None:
@@ -76,11 +76,11 @@ def test_pictures_without_files_get_some(tmp_path: Path) -> None:
     assert np.allclose(table.points, samples.points, atol=1e-3, equal_nan=True)
     picture = cv2.imread(str(tmp_path / str((table.images or [])[4])), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
-    assert np.array_equal(picture, samples.images[4])
+    assert np.array_equal(picture, samples.crops[4])
     convert(samples, "kaggle", tmp_path / "kaggle.csv")
     back = read_source(tmp_path / "kaggle.csv", ReadOptions())
     assert back.pixels is not None
-    assert np.array_equal(back.pixels, samples.images)
+    assert np.array_equal(back.pixels, samples.crops)
     assert np.allclose(back.points, samples.points, atol=1e-3, equal_nan=True)
 
 

@@ -31,10 +31,10 @@ def test_kaggle_round_trip(tmp_path: Path) -> None:
     points = write_kaggle(tmp_path / "training.csv", 40)
     report = run(tmp_path / "training.csv")
     samples = read_samples(tmp_path / "out" / "data.csv")
-    assert samples.framing == "none"
+    assert samples.crop_mode == "none"
     assert np.allclose(samples.points, points, equal_nan=True, atol=1e-4)
-    assert (samples.images == faces(40)[0]).all()
-    assert isinstance(samples.images, np.memmap)
+    assert (samples.crops == faces(40)[0]).all()
+    assert isinstance(samples.crops, np.memmap)
     assert np.allclose(report.missing, np.isnan(points[:, :, 0]).mean(0))
     assert not (tmp_path / "out" / "data.rejected.csv").exists()
 
@@ -54,13 +54,13 @@ def test_course_form(tmp_path: Path, unit: bool, layout: str) -> None:
     report = run(tmp_path / "labels.csv")  # finds the only array beside it
     assert report.samples.scheme is FKP4
     assert np.allclose(report.samples.points, points, atol=1e-3)
-    assert (report.samples.images == faces(30)[0]).all()
+    assert (report.samples.crops == faces(30)[0]).all()
 
 
 def test_as_many_pictures_as_pixels(tmp_path: Path) -> None:
     write_course(tmp_path, 96)
     report = run(tmp_path / "labels.csv", tmp_path / "faces.npy")
-    assert (report.samples.images == faces(96)[0]).all()
+    assert (report.samples.crops == faces(96)[0]).all()
 
 
 def test_course_form_names_what_is_wrong(tmp_path: Path) -> None:
@@ -79,16 +79,16 @@ def test_course_form_names_what_is_wrong(tmp_path: Path) -> None:
 def test_pictures_are_cut_upright(tmp_path: Path) -> None:
     points = write_pictures(tmp_path, 12)
     samples = run(tmp_path / "labels.csv").samples
-    assert samples.framing == "face"
+    assert samples.crop_mode == "face"
     eyes = samples.scheme.anchor_points(samples.points)[:, :2]
     assert np.abs(eyes[:, 0, 1] - eyes[:, 1, 1]).max() < 8
-    for row, (a, b, tx, ty) in enumerate(samples.crops):
+    for row, (a, b, tx, ty) in enumerate(samples.transforms):
         x, y = points[row].T
         mapped = np.stack([a * x - b * y + tx, b * x + a * y + ty], 1)
         assert np.allclose(mapped, samples.points[row], atol=1e-3)
     # The dark spot of an eye lies under its label.
     x, y = np.rint(samples.points[0, 0]).astype(int)
-    assert samples.images[0, y, x] < 100
+    assert samples.crops[0, y, x] < 100
 
 
 def test_numbered_columns_and_origin(tmp_path: Path) -> None:
@@ -245,9 +245,9 @@ def test_two_sources_share_their_points_and_persons(tmp_path: Path) -> None:
         np.save(tmp_path / name / "faces.npy", array // (1 if name == "a" else 2))
     samples = run(tmp_path / "a/labels.csv", tmp_path / "b/labels.csv", val=0.3).samples
     assert len(samples) == 40
-    for person in set(samples.group):
-        assert len(set(samples.split[samples.group == person])) == 1
-        assert (samples.group == person).sum() == 4
+    for person in set(samples.person):
+        assert len(set(samples.split[samples.person == person])) == 1
+        assert (samples.person == person).sum() == 4
 
 
 def test_what_annotate_writes_is_a_table(tmp_path: Path, samples: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fkp.cli.main import cli
-from fkp.errors import DataError
+from fkp.errors import DataError, UsageError
 from fkp.keypoints import FKP4, IBUG68
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import read_samples
@@ -89,10 +89,10 @@ def test_folds_find_labels_of_another_place(tmp_path: Path) -> None:
     framing = measure_framing(samples, None)
     found = audit_by_folds(samples, framing, config, 3, listener, None)
     assert told == [1, 2, 3]
-    assert set(found.judged) == {"fold 1, crop", "fold 2, crop", "fold 3, crop"}
-    for fold in set(found.judged):  # nobody is judged by a network that has seen them
-        own = np.array([judged == fold for judged in found.judged])
-        assert not set(samples.group[own]) & set(samples.group[~own])
+    assert set(found.seen_in) == {"fold 1, crop", "fold 2, crop", "fold 3, crop"}
+    for fold in set(found.seen_in):  # nobody is checked by a network that has seen them
+        own = np.array([seen_in == fold for seen_in in found.seen_in])
+        assert not set(samples.person[own]) & set(samples.person[~own])
     wrong = set((found.samples.source_row[found.found.wrong] - 2).tolist())
     assert len(wrong & set(bad)) >= 0.9 * len(bad)
     assert len(wrong - set(bad)) <= 0.1 * len(bad)
@@ -113,7 +113,7 @@ def test_folds_find_labels_of_another_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_given_model_judges_pictures_and_drops_what_is_wrong(
+def test_a_given_model_checks_pictures_and_drops_what_is_wrong(
     tmp_path: Path, samples: Path
 ) -> None:
     """The bundled network against its own points, some of them moved."""
@@ -130,11 +130,11 @@ def test_a_given_model_judges_pictures_and_drops_what_is_wrong(
     assert done.returncode == 0, done.stderr
     done = fkp("audit", "data.csv", "--drop", "--report", "a", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert f"{len(table)} rows judged, 1 look wrong" in done.stdout
+    assert f"{len(table)} rows checked, 1 look wrong" in done.stdout
     found = pd.read_csv(tmp_path / "a" / "audit.csv")
     assert found.loc[0, "source_row"] == 2
     assert found.loc[0, "kind"] in ("shifted", "wrong face")
-    assert (found["judged_by"] == "picture").all()
+    assert (found["seen_in"] == "picture").all()
     assert (tmp_path / "a" / "audit.png").stat().st_size > 10000
     clean = read_samples(tmp_path / "data-clean.csv")
     assert len(clean) == len(table) - 1
@@ -152,11 +152,11 @@ def test_where_the_clean_data_may_go(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (["--drop", "-o", "data.csv"], "another name"),
         (["--drop", "-o", "x.txt"], "ends in .csv"),
     ):
-        with pytest.raises(click.UsageError, match=message):
+        with pytest.raises((click.UsageError, UsageError), match=message):
             cli.main(["audit", "data.csv", *arguments], standalone_mode=False)
 
 
-def test_a_judge_of_other_points_is_refused(tmp_path: Path) -> None:
+def test_a_model_of_other_points_is_refused(tmp_path: Path) -> None:
     points = write_pictures(tmp_path, 10)
     frame = label_frame(points, FKP4).rename(columns=lambda c: c.replace("nose_tip", "ear"))
     frame.insert(0, "image", pd.read_csv(tmp_path / "labels.csv")["image"])
@@ -164,5 +164,5 @@ def test_a_judge_of_other_points_is_refused(tmp_path: Path) -> None:
     config = PrepareConfig((tmp_path / "labels.csv",), tmp_path / "data.csv", size=48)
     prepare(config, lambda done, total: None)
     model = load_model(find_model("bundled"))
-    with pytest.raises(DataError, match="use --judge kfold"):
+    with pytest.raises(DataError, match="check by folds"):
         audit_by_model(model, read_samples(tmp_path / "data.csv"), None)

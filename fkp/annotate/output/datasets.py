@@ -1,8 +1,10 @@
-"""Whole data sets of what was found, for the tools of object detection: COCO and YOLO."""
+"""Whole data sets of the results, for the tools of object detection: COCO and YOLO."""
 
 import json
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PurePath
+from typing import IO
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from fkp.keypoints import Faces, Scheme
 
 
 def write_coco(path: Path, scheme: Scheme, records: Iterable[Record]) -> None:
-    """A COCO keypoints file (Lin et al., ECCV 2014): boxes and points with their scores.
+    """Write a COCO keypoints file (Lin et al., ECCV 2014): boxes and points with their scores.
 
     Every input is one of `images`, with fkp's `status`; the width and height of an unreadable one
     are 0.
@@ -25,9 +27,8 @@ def write_coco(path: Path, scheme: Scheme, records: Iterable[Record]) -> None:
         "keypoints": list(scheme.names),
         "skeleton": [[a + 1, b + 1] for a, b in scheme.edges],
     }
-    images = path.with_name(f".{path.name}.images.part")
     count = 0
-    with path.open("w", encoding="utf-8") as out, images.open("w+", encoding="utf-8") as aside:
+    with path.open("w", encoding="utf-8") as out, _aside(path.parent) as aside:
         head = {"info": {"description": "annotated by fkp"}, "categories": [category]}
         out.write(json.dumps(head)[:-1] + ', "annotations": [')
         for number, (name, result) in enumerate(records, 1):
@@ -43,7 +44,11 @@ def write_coco(path: Path, scheme: Scheme, records: Iterable[Record]) -> None:
         out.write('\n], "images": [')
         out.writelines(aside)
         out.write("\n]}\n")
-    images.unlink()
+
+
+def _aside(folder: Path) -> IO[str]:
+    """A file for what comes last; it is gone when it is closed."""
+    return tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder)
 
 
 def _image(number: int, name: str, result: Annotated | Failure) -> dict[str, object]:
@@ -78,8 +83,8 @@ def _annotation(number: int, image: int, faces: Faces, i: int) -> dict[str, obje
 class YoloFolder:
     """A pose data set of Ultralytics YOLO: a text file beside each picture's name, and data.yaml.
 
-    A line a face: class, centre and sides of the box, then x, y, visibility of each point, all in
-    shares of the picture. A picture without a face has an empty file, an unreadable one has none.
+    A line per face: class, centre and sides of the box, then x, y, visibility of each point, all as
+    fractions of the picture. A picture without a face has an empty file, an unreadable one none.
     """
 
     def __init__(self, folder: Path, scheme: Scheme) -> None:
@@ -92,10 +97,10 @@ class YoloFolder:
         for name in names:
             label = str(PurePath(name).with_suffix(".txt"))
             if seen.setdefault(label, name) != name:
-                raise FkpError(f"--schema yolo: {seen[label]} and {name} would share {label}")
+                raise FkpError(f"yolo: {seen[label]} and {name} would share {label}")
 
     def write(self, records: Iterable[tuple[str, Annotated | Failure]]) -> None:
-        """All files; the names of the records are relative to the folder of the inputs."""
+        """Write all files; the names of the records are relative to the folder of the inputs."""
         for name, result in records:
             if isinstance(result, Annotated):
                 target = (self.folder / "labels" / name).with_suffix(".txt")

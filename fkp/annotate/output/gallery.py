@@ -1,11 +1,10 @@
-"""`index.html`: a page to look at the results, that needs nothing else than itself."""
+"""`index.html`: a page to look at the results, complete in itself."""
 
 import base64
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
+from heapq import heappush, heappushpop, nlargest
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,11 +16,13 @@ from fkp.annotate.inputs import relative_to
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.output.rows import Record
 from fkp.errors import ImageError
+from fkp.files import replacing
 from fkp.vision.images import Encoded, encoded_jpeg, overlay_name, resized
 from fkp.vision.process import settle
 
 AT_MOST = 5000
-"""Cards of a page: the doubtful ones first."""
+"""Cards of a page: half of them for the faces of lowest confidence, half for inputs without a face,
+where there are too many of both."""
 
 SIDE = 144
 """Of a thumbnail, pixels."""
@@ -33,11 +34,13 @@ PAGE = "index.html"
 class Card:
     """What the page shows of one face, or of an input without one.
 
-    box: (4,) xywh in pixels of the picture, None for the whole of it; longest: its long side.
+    image: as the page calls it; overlay: its drawn copy, below the folder of these. box: (4,) xywh
+    in pixels of the picture, None for the whole of it; longest: its long side.
     """
 
     order: int
     image: str
+    overlay: str
     status: str
     face: int | None
     confidence: float | None
@@ -47,67 +50,81 @@ class Card:
 
     @property
     def doubt(self) -> tuple[float, int]:
-        """Which cards come first where there are too many: failures, then the least confident."""
+        """Which faces come first where there are too many: the least confident."""
         return (-1.0 if self.confidence is None else self.confidence, self.order)
 
 
 def write_gallery(
-    path: Path, records: Iterable[Record], overlays: Path, root: str, jobs: int
+    path: Path,
+    records: Iterable[Record],
+    overlays: Path,
+    root: str,
+    jobs: int,
+    paths: bool = True,
 ) -> None:
     """Write the page; the thumbnails are made from the overlays of the pictures.
 
-    root: the folder of all inputs, whose tree the overlays mirror.
+    root: the folder of all inputs, whose tree the overlays mirror. paths: whether pictures are
+    called by their whole paths, or by those below the root alone.
     """
-    total = 0
-
-    def counted() -> Iterator[Card]:
-        nonlocal total
-        for card in _cards(records):
-            total += 1
-            yield card
-
-    cards = sorted(nsmallest(AT_MOST, counted(), key=lambda c: c.doubt), key=lambda c: c.order)
-    names = [overlay_name(relative_to(root, c.image)) for c in cards]
+    cards, total = _chosen(_cards(records, root, paths))
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=16)
-    thumbnails = pool(
-        joblib.delayed(_thumbnail)(overlays / name, card)
-        for name, card in zip(names, cards, strict=True)
-    )
+    thumbnails = pool(joblib.delayed(_thumbnail)(overlays / card.overlay, card) for card in cards)
     page = files("fkp.annotate.output").joinpath("gallery.html").read_text(encoding="utf-8")
     before, after = page.split("/*DATA*/")
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as out:
+    with replacing(path) as part, part.open("w", encoding="utf-8") as out:
         out.write(before)
         out.write(f"const TOTAL = {total};\nconst CARDS = [\n")
-        for card, name, thumbnail in zip(cards, names, thumbnails, strict=True):
-            link = None if thumbnail is None else f"{overlays.name}/{name}"
+        for card, thumbnail in zip(cards, thumbnails, strict=True):
+            link = None if thumbnail is None else f"{overlays.name}/{card.overlay}"
             row = [card.image, card.status, card.face, card.confidence, card.note, link, thumbnail]
             out.write(json.dumps(row).replace("<", "\\u003c") + ",\n")
         out.write("];")
         out.write(after)
-    os.replace(part, path)
 
 
-def _cards(records: Iterable[Record]) -> Iterator[Card]:
+def _chosen(cards: Iterable[Card]) -> tuple[list[Card], int]:
+    """The cards for the page in their order, and how many there are in all."""
+    faces: list[tuple[float, int, Card]] = []  # a heap, the most confident first
+    others: list[Card] = []
+    total = 0
+    for card in cards:
+        total += 1
+        if card.face is None:
+            if len(others) < AT_MOST:
+                others.append(card)
+            continue
+        doubt, order = card.doubt
+        item = (-doubt, -order, card)
+        heappush(faces, item) if len(faces) < AT_MOST else heappushpop(faces, item)
+    room = max(AT_MOST - len(others), AT_MOST - AT_MOST // 2)
+    kept = [card for _, _, card in nlargest(room, faces)]
+    kept += others[: AT_MOST - len(kept)]
+    return sorted(kept, key=lambda card: card.order), total
+
+
+def _cards(records: Iterable[Record], root: str, paths: bool) -> Iterator[Card]:
     order = 0
     for image, result in records:
-        for card in _of(order, image, result):
+        below = relative_to(root, image)
+        for card in _of(order, image if paths else below, overlay_name(below), result):
             order += 1
             yield card
 
 
-def _of(order: int, image: str, result: Annotated | Failure) -> Sequence[Card]:
+def _of(order: int, image: str, overlay: str, result: Annotated | Failure) -> Sequence[Card]:
     if isinstance(result, Failure):
-        return [Card(order, image, result.status, None, None, result.reason)]
-    longest, faces = max(result.width, result.height), result.faces
-    if len(faces) == 0:
-        return [Card(order, image, result.status, None, None, result.note, None, longest)]
+        return [Card(order, image, overlay, result.status, None, None, result.reason)]
+    longest, note = max(result.width, result.height), result.note
+    if len(result.faces) == 0:
+        return [Card(order, image, overlay, result.status, None, None, note, None, longest)]
     cards = []
-    for i in range(len(faces)):
-        mean = float(faces.confidence[i].mean())
-        sure = round(mean, 3) if np.isfinite(mean) else None
-        x, y, w, h = (float(v) for v in faces.boxes[i])
-        card = Card(order + i, image, result.status, i, sure, result.note, (x, y, w, h), longest)
+    for i, face in enumerate(result.faces):
+        mean = float(face.confidence.mean())
+        confidence = round(mean, 3) if np.isfinite(mean) else None
+        x, y, w, h = (float(v) for v in face.box)
+        box = (x, y, w, h)
+        card = Card(order + i, image, overlay, "ok", i, confidence, note, box, longest)
         cards.append(card)
     return cards
 
@@ -121,7 +138,7 @@ def _thumbnail(overlay: Path, card: Card) -> str | None:
         encoded = Encoded.read(overlay)
         factor = encoded.reduction(SIDE) if card.box is None else 1
         image = encoded.decode(factor)
-    except ImageError:  # no overlay, no thumbnail: the page says so in its place
+    except ImageError:  # no overlay, no thumbnail: the page says so instead
         return None
     height, width = image.shape[:2]
     x0, y0, x1, y1 = 0, 0, width, height

@@ -4,10 +4,10 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from fkp.annotate.pipeline import Counts, Past
 from fkp.errors import FkpError, parse_json
 
 JOURNAL = "journal.jsonl"
@@ -24,7 +24,7 @@ def fingerprint(*parts: bytes) -> str:
 def differences(
     one: Mapping[str, object], other: Mapping[str, object], names: tuple[str, str]
 ) -> list[str]:
-    """In what two identities of runs differ, each told with the names of the two."""
+    """What differs between two identities of runs, each difference with the names of the two."""
     return [
         f"{key}: {one.get(key)!r} {names[0]}, {other.get(key)!r} {names[1]}"
         for key in {**one, **other}
@@ -32,41 +32,10 @@ def differences(
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """How far an earlier run came.
-
-    done: inputs whose rows are written; bytes: length of the table with them.
-    """
-
-    done: int = 0
-    bytes: int = 0
-    faces: int = 0
-    statuses: dict[str, int] = field(default_factory=dict)
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    notes: dict[str, int] = field(default_factory=dict)
-
-
-class Counts(Protocol):
-    """What a run has come to so far."""
-
-    @property
-    def faces(self) -> int: ...
-
-    @property
-    def statuses(self) -> Mapping[str, int]: ...
-
-    @property
-    def failures(self) -> Sequence[tuple[str, str]]: ...
-
-    @property
-    def notes(self) -> Mapping[str, int]: ...
-
-
 class Journal:
-    """`journal.jsonl`: a line with what the run is, then one after each chunk.
+    """`journal.jsonl`: a line with the identity of the run, then one after each chunk.
 
-    A line counts once it is whole; rows behind the last one are cut off when the run goes on.
+    A line counts once it is whole; rows after the last one are cut off when the run is resumed.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, object], past: Past) -> None:
@@ -78,37 +47,40 @@ class Journal:
 
     @classmethod
     def resume(cls, folder: Path, identity: Mapping[str, object]) -> "Journal":
-        """Go on with the run in a folder, or begin one where there is none.
+        """Resume the run in a folder, or begin one where there is none.
 
-        Raises FkpError where the run there is another one, saying in what.
+        Raises FkpError where the run there is another one, with the differences.
         """
         lines = _whole_lines(folder / JOURNAL)
         if not lines:  # killed before it had begun, or there was none
             return cls(folder, identity, Past())
         was = lines[0].get("run")
         if not isinstance(was, dict):
-            raise FkpError(f"{folder / JOURNAL}: not a journal of fkp annotate")
+            raise FkpError(f"{folder / JOURNAL}: not the journal of a run")
         changed = differences(was, identity, ("then", "now"))
         if changed:
             raise FkpError(
                 f"{folder}: the run there cannot be resumed, it differs in {'; '.join(changed)}; "
-                "use --overwrite to start again"
+                "overwrite it to start again"
             )
         try:
             return cls(folder, identity, _past(lines[1:]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FkpError(
-                f"{folder / JOURNAL}: damaged: {error!r}; use --overwrite to start again"
+                f"{folder / JOURNAL}: damaged: {error!r}; overwrite it to start again"
             ) from error
 
-    def commit(self, counts: Counts, written: int) -> None:
-        """Note that the rows so far, `written` bytes of the table, are on disk."""
+    def commit(self, counts: Counts, written: int, raw: int = 0) -> None:
+        """Note that the rows so far are on disk: `written` bytes of the table, `raw` of that of the
+        points before smoothing.
+        """
         new = list(counts.failures[self._listed :])
         self._listed += len(new)
         self._append(
             {
                 "done": sum(counts.statuses.values()),
                 "bytes": written,
+                "raw_bytes": raw,
                 "faces": counts.faces,
                 "statuses": dict(counts.statuses),
                 "failures": new,
@@ -128,14 +100,14 @@ class Journal:
 
 
 def _past(lines: Sequence[Mapping[str, Any]]) -> Past:
-    """What the lines of chunks say."""
+    """How far a run came, by the lines of its chunks."""
     if not lines:
         return Past()
     failures = [(str(path), str(why)) for line in lines for path, why in line["failures"]]
     last = lines[-1]
     counts = [{str(k): int(v) for k, v in last[name].items()} for name in ("statuses", "notes")]
-    done, size, faces = (int(last[name]) for name in ("done", "bytes", "faces"))
-    return Past(done, size, faces, counts[0], failures, counts[1])
+    done, size, raw, faces = (int(last[n]) for n in ("done", "bytes", "raw_bytes", "faces"))
+    return Past(done, size, raw, faces, counts[0], failures, counts[1])
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
@@ -148,9 +120,9 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
     try:
         lines = [parse_json(line) for line in whole.splitlines()]
         if not all(isinstance(line, dict) for line in lines):
-            raise ValueError("a line is no object")
+            raise ValueError("a line is not an object")
     except ValueError as error:
-        raise FkpError(f"{path}: damaged: {error}; use --overwrite to start again") from error
+        raise FkpError(f"{path}: damaged: {error}; overwrite it to start again") from error
     if len(whole) < len(data):
         os.truncate(path, len(whole))
     return lines

@@ -8,19 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fkp.annotate.output.journal import differences
-from fkp.annotate.output.results import (
+from fkp.annotate.inputs import common_folder
+from fkp.annotate.output.folder import (
     CROPS,
     OVERLAYS,
     RUN,
-    Output,
-    claim_folder,
+    claimed,
     is_finished,
+    read_run,
     write_run,
 )
-from fkp.annotate.output.rows import Rows
-from fkp.errors import FkpError, parse_json
+from fkp.annotate.output.journal import differences
+from fkp.annotate.output.results import Output
+from fkp.annotate.output.text import Rows
+from fkp.errors import FkpError, UsageError
+from fkp.files import replacing
 from fkp.keypoints import Scheme
+from fkp.vision.head import Camera
 
 SHARD = "shard"
 """The key of a run's identity that tells which part it is: `I/N`."""
@@ -28,12 +32,17 @@ SHARD = "shard"
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What the joined run came to."""
+    """The joined run."""
 
     table: Path
     inputs: int
     faces: int
     statuses: Counter[str]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where all inputs were read, 3 where some are unreadable."""
+        return 3 if self.statuses["unreadable"] else 0
 
 
 def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
@@ -41,6 +50,8 @@ def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
 
     Raises FkpError where one is missing, unfinished, given twice, or of another run.
     """
+    if any(out.resolve() == folder.resolve() for folder in parts):
+        raise UsageError(f"{out}: is one of the folders to be joined")
     runs = [(_shard(facts), folder, facts) for folder, facts in _finished(parts)]
     runs.sort(key=lambda run: run[0])
     total = runs[0][0][1]
@@ -56,55 +67,59 @@ def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
         if others:
             raise FkpError(f"{folder}: is part of another run: {'; '.join(others)}")
     output = _output(first)
-    claim_folder(out, overwrite)
     folders = [folder for _, folder, _ in runs]
-    _join_tables(folders, out, output.table)
-    for folder in folders:
-        for name in (OVERLAYS, CROPS):
-            _copy_tree(folder / name, out / name)
-    table = output.finish(out, str(runs[0][2]["root"]), os.cpu_count() or 1)
-    statuses: Counter[str] = Counter()
-    for _, _, facts in runs:
-        statuses.update(facts["statuses"])
-    faces = sum(facts["faces"] for _, _, facts in runs)
-    inputs = sum(facts["inputs"] for _, _, facts in runs)
-    write_run(
-        out / RUN,
-        {
+    with claimed(out, overwrite):
+        _join_tables(folders, out, output.rows)
+        for folder in folders:
+            for name in (OVERLAYS, CROPS):
+                _copy_tree(folder / name, out / name)
+        root = common_folder(image for image, _ in output.records(out))
+        output.finish(out, root, os.cpu_count() or 1)
+        merged = _merged([facts for _, _, facts in runs], output.last_table(out))
+        facts = {
+            "inputs": merged.inputs,
+            "statuses": dict(merged.statuses),
+            "faces": merged.faces,
             "identity": {**first, SHARD: "1/1"},
-            "merged": [str(folder) for folder in folders],
-            "inputs": inputs,
-            "statuses": dict(statuses),
-            "faces": faces,
-            "root": runs[0][2]["root"],
-        },
-    )
-    output.tidy(out)
-    return Merged(table, inputs, faces, statuses)
+        }
+        told = {"root": root, "merged": [str(folder) for folder in folders]} if output.paths else {}
+        write_run(out, {**told, **facts})
+        output.tidy(out)
+    return merged
+
+
+def _merged(runs: Sequence[dict[str, Any]], table: Path) -> Merged:
+    statuses: Counter[str] = Counter()
+    for facts in runs:
+        statuses.update(facts["statuses"])
+    faces = sum(facts["faces"] for facts in runs)
+    return Merged(table, sum(facts["inputs"] for facts in runs), faces, statuses)
 
 
 def _output(identity: dict[str, Any]) -> Output:
     """What the shards wrote, to be written of all."""
+    measures = identity["measures"]
     return Output(
         Scheme.from_names(identity["points"]),
-        identity["--format"],
-        identity["--schema"],
-        identity["--confidence"],
-        gallery=not identity["--no-overlays"],
-        measured=identity["--measures"],
+        identity["format"],
+        tuple(identity["also"]),
+        identity["confidence"],
+        gallery=identity["overlays"],
+        measured=None if measures is None else Camera(**measures),
+        paths=identity["paths"],
     )
 
 
 def _finished(parts: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
     for folder in parts:
         if not is_finished(folder):
-            raise FkpError(f"{folder}: holds no finished run; continue it with --resume")
+            raise FkpError(f"{folder}: holds no finished run; resume it first")
+        facts = read_run(folder)
         try:
-            facts = parse_json((folder / RUN).read_text(encoding="utf-8"))
-            _shard(facts), facts["inputs"], facts["faces"], facts["statuses"], facts["root"]
+            _shard(facts), facts["inputs"] + 0
             _output(facts["identity"])
         except (ValueError, KeyError, TypeError) as error:
-            raise FkpError(f"{folder / RUN}: not what fkp annotate wrote: {error}") from error
+            raise FkpError(f"{folder / RUN}: not of a run over photos: {error!r}") from error
         yield folder, facts
 
 
@@ -116,17 +131,16 @@ def _shard(facts: dict[str, Any]) -> tuple[int, int]:
 def _join_tables(folders: Sequence[Path], out: Path, rows: Rows) -> None:
     """One table with the rows of all, and one header."""
     name = f"keypoints.{rows.suffix}"
-    part = out / f"{name}.part"
-    with part.open("wb") as target:
-        target.write(rows.header().encode())
+    header = rows.header().encode()
+    with replacing(out / name) as part, part.open("wb") as target:
+        target.write(header)
         for folder in folders:
             try:
                 with (folder / name).open("rb") as source:
-                    source.seek(len(rows.header().encode()))
+                    source.seek(len(header))
                     shutil.copyfileobj(source, target)
             except FileNotFoundError as error:
                 raise FkpError(f"{folder}: holds no {name}") from error
-    os.replace(part, out / name)
 
 
 def _copy_tree(source: Path, target: Path) -> None:

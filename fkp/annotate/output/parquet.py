@@ -2,18 +2,12 @@
 
 import importlib.util
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from fkp.annotate.outcome import Annotated
-from fkp.annotate.output.rows import Record
+from fkp.annotate.output.rows import Column, Columns, Record, rows_of
 from fkp.errors import FkpError
-from fkp.keypoints import Scheme
-from fkp.vision.measures import MEASURES, measure
 
 GROUP = 20_000
 """Inputs in a row group."""
@@ -22,64 +16,34 @@ GROUP = 20_000
 def check_parquet() -> None:
     """Raise FkpError where pyarrow is missing."""
     if importlib.util.find_spec("pyarrow") is None:
-        raise FkpError("--format parquet needs pyarrow: pip install 'fkp[parquet]'")
+        raise FkpError("the format parquet needs pyarrow: pip install 'fkp[parquet]'")
 
 
-def write_parquet(
-    path: Path, scheme: Scheme, each: bool, measured: bool, records: Iterable[Record]
-) -> None:
-    """Write the columns of `CsvRows`, typed; names that are no UTF-8 have `\\xff` escapes."""
+def write_parquet(path: Path, columns: Columns, records: Iterable[Record]) -> None:
+    """Write the columns of `CsvRows`, typed; names that are not UTF-8 get `\\xff` escapes."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    text, number = pa.string(), pa.float32()
-    confidence = [f"{name}_confidence" for name in scheme.names] if each else []
-    schema = pa.schema(
-        [("image", text), ("frame", pa.int64()), ("timestamp", pa.float64())]
-        + [("face", pa.int32()), ("status", text), ("score", number)]
-        + [(f"box_{side}", number) for side in "xywh"]
-        + [(name, number) for name in (*scheme.columns, *confidence, "confidence")]
-        + [("image_width", pa.int32()), ("image_height", pa.int32())]
-        + [(name, number) for name in (MEASURES if measured else ())]
-        + [("reason", text)]
-    )
+    def kind(column: Column) -> pa.DataType:
+        if column.kind == "text":
+            return pa.string()
+        if column.kind == "whole":
+            return pa.int64() if column.wide else pa.int32()
+        return pa.float64() if column.wide else pa.float32()
+
+    schema = pa.schema([(column.name, kind(column)) for column in columns.all()])
     waiting = iter(records)
     with parquet.ParquetWriter(path, schema) as writer:
         while group := list(islice(waiting, GROUP)):
-            rows = [row for record in group for row in _rows(record, each, measured)]
-            names = schema.names
-            columns = [[row.get(name) for row in rows] for name in names]
-            arrays = [
-                pa.array(c, schema.field(n).type) for n, c in zip(names, columns, strict=True)
+            rows = [
+                columns.cells(row)
+                for image, result in group
+                for row in rows_of(_utf8(image), result, columns.measured)
             ]
+            cells = zip(*rows, strict=True)
+            arrays = [pa.array(c, f.type) for c, f in zip(cells, schema, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
 
-def _rows(record: Record, each: bool, measured: bool) -> Iterator[dict[str, Any]]:
-    name, result = record
-    row: dict[str, Any] = {
-        "image": os.fsencode(name).decode("utf-8", "backslashreplace"),
-        "status": result.status,
-    }
-    if result.moment is not None:
-        row |= {"frame": result.moment.frame, "timestamp": result.moment.time}
-    if not isinstance(result, Annotated):
-        yield {**row, "reason": result.reason}
-        return
-    row |= {"image_width": result.width, "image_height": result.height}
-    row["reason"] = result.note or None
-    faces = result.faces
-    if len(faces) == 0:
-        yield row
-    values = measure(faces.points, result.width, result.height) if measured else None
-    for i in range(len(faces)):
-        cells = dict(zip(faces.scheme.columns, faces.points[i].reshape(-1), strict=True))
-        cells |= {f"box_{side}": v for side, v in zip("xywh", faces.boxes[i], strict=True)}
-        cells |= {"score": faces.scores[i], "confidence": faces.confidence[i].mean()}
-        if each:
-            sure = zip(faces.scheme.names, faces.confidence[i], strict=True)
-            cells |= {f"{point}_confidence": v for point, v in sure}
-        if values is not None:
-            cells |= dict(zip(MEASURES, values[i], strict=True))
-        known = {key: float(v) for key, v in cells.items() if np.isfinite(v)}
-        yield {**row, "face": result.number(i), "status": result.status_of(i), **known}
+def _utf8(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

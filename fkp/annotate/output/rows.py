@@ -1,293 +1,175 @@
-"""Rows of results as text, a line or more for each input, and back again."""
+"""Faces as rows: one flattening for CSV, JSON lines, Parquet and DataFrames."""
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterator
-from itertools import groupby
-from pathlib import Path
-from typing import Protocol, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
-from fkp.errors import parse_json
-from fkp.keypoints import Faces, FloatArray, Scheme
+from fkp.keypoints import Face, Faces, FloatArray, Scheme
+from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES, measure
-
-_COLUMNS = (
-    "image", "frame", "timestamp", "face", "status", "score", "box_x", "box_y", "box_w", "box_h",
-)  # fmt: skip
 
 SCORE, BOX, POINT, TIME = 4, 2, 3, 6
 """Decimals written."""
 
-FOUND = ("ok", "filled")
-"""What the row of a face may have for a status."""
-
 Record = tuple[str, Result]
+"""The path of an input, and its result."""
 
-_Row = TypeVar("_Row")
+Cell = str | int | float | None
 
-
-class Rows(Protocol):
-    """A form of rows."""
-
-    suffix: str
-
-    def header(self) -> str:
-        """What comes before the first row."""
-        ...
-
-    def of(self, image: str, result: Result) -> str:
-        """The rows of one input: one a face, or one that says why there is none."""
-        ...
+Kind = Literal["text", "whole", "number"]
 
 
-class Table(Rows, Protocol):
-    """Rows that tell all, and can be read again.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One face of an input, or an input without one.
 
-    each: with a confidence for each point; measured: with what `measures` has of each face.
+    moment: of a frame of a clip. face: with the number that the row has; None where there is none.
+    size: width and height of the picture in pixels; None where it could not be read. measures:
+    (M,) as `MEASURES` names them, None where nothing is measured. reason: why, or a note.
     """
 
-    each: bool
-    measured: bool
+    image: str
+    status: str
+    moment: Moment | None = None
+    face: Face | None = None
+    size: tuple[int, int] | None = None
+    measures: FloatArray | None = None
+    reason: str = ""
 
-    def read(self, path: Path) -> Iterator[Record]:
-        """The inputs of a file of these rows, in order."""
-        ...
+
+def rows_of(image: str, result: Result, measured: Camera | None = None) -> list[Row]:
+    """A row per face of an input, or one that says why there is none."""
+    if isinstance(result, Failure):
+        return [Row(image, result.status, result.moment, reason=result.reason)]
+    size, faces = (result.width, result.height), result.faces
+    if len(faces) == 0:
+        return [Row(image, result.status, result.moment, size=size, reason=result.note)]
+    values = [None] * len(faces) if measured is None else measure(faces.points, *size, measured)
+    numbered = faces.numbered([result.number(i) for i in range(len(faces))])
+    return [
+        Row(image, result.status_of(i), result.moment, face, size, values[i], result.note)
+        for i, face in enumerate(numbered)
+    ]
 
 
-class CsvRows:
-    """A table that is itself a valid training table: `<name>_x,<name>_y` for each point.
+def result_of(rows: Sequence[Row], scheme: Scheme) -> Result:
+    """The result that these rows are of: the inverse of `rows_of`."""
+    first, found = rows[0], [row.face for row in rows if row.face is not None]
+    if first.size is None:
+        return Failure(first.reason, first.moment)
+    if not found:
+        return Annotated(Faces.empty(scheme), *first.size, first.reason, first.moment)
+    faces = Faces(
+        scheme,
+        np.array([face.box for face in found], np.float32),
+        np.array([face.score for face in found], np.float32),
+        np.array([face.points for face in found], np.float32),
+        np.array([face.confidence for face in found], np.float32),
+    )
+    if first.moment is None:
+        return Annotated(faces, *first.size, first.reason)
+    numbers = tuple(face.number or 0 for face in found)
+    filled = tuple(row.status == "filled" for row in rows)
+    return Annotated(faces, *first.size, first.reason, first.moment, numbers, filled)
 
-    Behind the points stand the confidence of each (with `each`), their mean, the size of the
-    picture, what is measured (with `measured`), and what there is to say: why an input is
-    unreadable.
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the main table. decimals: of a number, as text. wide: kept in 64 bits."""
+
+    name: str
+    kind: Kind
+    decimals: int = 0
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of the main table.
+
+    each: with a confidence for each point; measured: with the measures of each face, as
+    this camera shows it.
     """
 
-    suffix = "csv"
+    scheme: Scheme
+    each: bool = False
+    measured: Camera | None = None
 
-    def __init__(self, scheme: Scheme, each: bool = False, measured: bool = False) -> None:
-        self.scheme, self.each, self.measured = scheme, each, measured
-        confidence = [f"{name}_confidence" for name in scheme.names] if each else []
-        self._last = ("image_width", "image_height", *_measures(measured), "reason")
-        self.columns = [*_COLUMNS, *scheme.columns, *confidence, "confidence", *self._last]
+    def all(self) -> list[Column]:
+        """The columns in order."""
+        whole = ("image_width", "image_height")
+        measures = () if self.measured is None else MEASURES
+        return [
+            Column("image", "text"),
+            Column("frame", "whole", wide=True),
+            Column("timestamp", "number", TIME, wide=True),
+            Column("time", "number", TIME, wide=True),
+            Column("face", "whole"),
+            Column("status", "text"),
+            *self.of_face(),
+            *(Column(name, "whole") for name in whole),
+            *(Column(name, "number", POINT) for name in measures),
+            Column("reason", "text"),
+        ]
 
-    def header(self) -> str:
-        """The names of the columns."""
-        return csv_line(self.columns)
+    def of_face(self) -> list[Column]:
+        """Those that a face alone fills."""
+        own = [f"{name}_confidence" for name in self.scheme.names] if self.each else []
+        return [
+            Column("score", "number", SCORE),
+            *(Column(f"box_{side}", "number", BOX) for side in "xywh"),
+            *(Column(n, "number", POINT) for n in (*self.scheme.columns, *own, "confidence")),
+        ]
 
-    def of(self, image: str, result: Result) -> str:
-        """Lines with empty cells where nothing is known."""
-        empty = [""] * (len(self.columns) - len(self._last) - 5)
-        none = [""] * (len(self._last) - 3)
-        first = [image, *moment_cells(result)]
-        if isinstance(result, Failure):
-            return csv_line([*first, "", result.status, *empty, "", "", *none, result.reason])
-        size = [str(result.width), str(result.height)]
-        if len(result.faces) == 0:
-            return csv_line([*first, "", result.status, *empty, *size, *none, result.note])
-        lines = []
-        measured = [cells(values, POINT) for values in _measured(result)] if self.measured else []
-        for i in range(len(result.faces)):
-            who = [str(result.number(i)), result.status_of(i)]
-            more = measured[i] if measured else []
-            face = self._face(result.faces, i)
-            lines.append(csv_line([*first, *who, *face, *size, *more, result.note]))
-        return "".join(lines)
+    def cells(self, row: Row) -> list[Cell]:
+        """The cells of a row in the order of the columns; None where nothing is known."""
+        moment, face, size = row.moment, row.face, row.size
+        empty = len(self.scheme) * (3 if self.each else 2) + 6
+        measures = [None] * (0 if self.measured is None else len(MEASURES))
+        return [
+            row.image,
+            None if moment is None else moment.frame,
+            None if moment is None or moment.timestamp != moment.timestamp else moment.timestamp,
+            None if moment is None else moment.time,
+            None if face is None else face.number,
+            row.status,
+            *([None] * empty if face is None else self.face_cells(face)),
+            *((None, None) if size is None else size),
+            *(measures if row.measures is None else known(row.measures)),
+            row.reason or None,
+        ]
 
-    def _face(self, faces: Faces, i: int) -> list[str]:
-        score = cell(faces.scores[i], SCORE)
-        confidence = cells(faces.confidence[i], POINT) if self.each else []
-        mean = cell(faces.confidence[i].mean(), POINT)
-        points = cells(faces.points[i].reshape(-1), POINT)
-        return [score, *cells(faces.boxes[i], BOX), *points, *confidence, mean]
-
-    def read(self, path: Path) -> Iterator[Record]:
-        """The inputs of a file of these rows, in order."""
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            reader = csv.reader(file)
-            next(reader)
-            first = (row for row in reader if row)
-            for rows in _by_input(first, lambda row: row[3], lambda row: row[1]):
-                yield rows[0][0], self._result(rows)
-
-    def _result(self, rows: list[list[str]]) -> Result:
-        status, last = rows[0][4], rows[0][-len(self._last) :]
-        moment = Moment(int(rows[0][1]), float(rows[0][2])) if rows[0][1] else None
-        if status == "unreadable":
-            return Failure(last[-1], moment)
-        faces = Faces.empty(self.scheme)
-        if status in FOUND:
-            k = len(self.scheme)
-            own = [row[5 : -len(self._last)] for row in rows]
-            numbers = np.array([[float(v or "nan") for v in row] for row in own], np.float32)
-            sure = numbers[:, 5 + 2 * k : -1] if self.each else np.repeat(numbers[:, -1:], k, 1)
-            points = numbers[:, 5 : 5 + 2 * k].reshape(-1, k, 2)
-            faces = Faces(self.scheme, numbers[:, 1:5], numbers[:, 0], points, sure)
-        size = int(last[0]), int(last[1])
-        if moment is None or len(faces) == 0:
-            return Annotated(faces, *size, last[-1], moment)
-        who = tuple(int(row[3]) for row in rows)
-        filled = tuple(row[4] == "filled" for row in rows)
-        return Annotated(faces, *size, last[-1], moment, who, filled)
-
-
-class JsonRows:
-    """An object a line: `points` maps names to [x, y], `confidence` is their mean.
-
-    With `each`, `confidences` maps names to the confidence of each; with `measured`, `measures`
-    names what is measured. What is not known is null.
-    """
-
-    suffix = "jsonl"
-
-    def __init__(self, scheme: Scheme, each: bool = False, measured: bool = False) -> None:
-        self.scheme, self.each, self.measured = scheme, each, measured
-
-    def header(self) -> str:
-        """Nothing."""
-        return ""
-
-    def of(self, image: str, result: Result) -> str:
-        """Lines of JSON."""
-        if isinstance(result, Failure):
-            return self._line(image, result, None, {"reason": result.reason})
-        about: dict[str, object] = {"size": [result.width, result.height]}
-        if result.note:
-            about["reason"] = result.note
-        if len(result.faces) == 0:
-            return self._line(image, result, None, about)
-        faces = [self._face(result.faces, i) for i in range(len(result.faces))]
-        if self.measured:
-            for face, values in zip(faces, _measured(result), strict=True):
-                named = zip(MEASURES, values, strict=True)
-                face["measures"] = {name: number(v, POINT) for name, v in named}
-        lines = [self._line(image, result, i, {**face, **about}) for i, face in enumerate(faces)]
-        return "".join(lines)
-
-    def _face(self, faces: Faces, i: int) -> dict[str, object]:
-        names = self.scheme.names
-        rows = zip(names, faces.points[i], strict=True)
-        row: dict[str, object] = {
-            "score": number(faces.scores[i], SCORE),
-            "box": [number(v, BOX) for v in faces.boxes[i]],
-            "points": {name: [number(v, POINT) for v in point] for name, point in rows},
-            "confidence": number(faces.confidence[i].mean(), POINT),
-        }
+    def face_cells(self, face: Face) -> list[float | None]:
+        """The cells that a face alone fills."""
+        parts = [[face.score], face.box, face.points.reshape(-1)]
         if self.each:
-            each = zip(names, faces.confidence[i], strict=True)
-            row["confidences"] = {name: number(v, POINT) for name, v in each}
-        return row
+            parts.append(face.confidence)
+        parts.append([face.confidence.mean()])
+        return known(np.concatenate([np.asarray(part, np.float64) for part in parts]))
 
-    @staticmethod
-    def _line(image: str, result: Result, i: int | None, more: dict[str, object]) -> str:
-        moment = result.moment
-        row: dict[str, object] = {"image": image}
-        row["frame"] = moment and moment.frame
-        row["timestamp"] = moment and round(moment.time, TIME)
-        if isinstance(result, Annotated) and i is not None:
-            row |= {"face": result.number(i), "status": result.status_of(i)}
-        else:
-            row |= {"face": None, "status": result.status}
-        return json.dumps({**row, **more}) + "\n"
-
-    def read(self, path: Path) -> Iterator[Record]:
-        """The inputs of a file of these rows, in order."""
-        with path.open(encoding="utf-8") as file:
-            rows = (parse_json(line) for line in file)
-            for group in _by_input(rows, lambda row: row["face"], lambda row: row["frame"]):
-                yield group[0]["image"], self._result(group)
-
-    def _result(self, rows: list[dict[str, object]]) -> Result:
-        first = rows[0]
+    def read(self, cells: Sequence[str]) -> Row:
+        """The row whose cells stand in a text table."""
+        after = 3 + (0 if self.measured is None else len(MEASURES))
+        image, frame, timestamp, time, number, status = cells[:6]
+        last = cells[-after:]
         moment = None
-        if first["frame"] is not None:
-            moment = Moment(int(str(first["frame"])), float(str(first["timestamp"])))
-        if first["status"] == "unreadable":
-            return Failure(str(first["reason"]), moment)
-        width, height = (int(v) for v in np.array(first["size"], int))
-        faces = Faces.empty(self.scheme)
-        if first["status"] in FOUND:
-            k = len(self.scheme)
-            sure = [
-                list(row["confidences"].values())  # type: ignore[attr-defined]
-                if self.each
-                else [row["confidence"]] * k
-                for row in rows
-            ]
-            points = [list(row["points"].values()) for row in rows]  # type: ignore[attr-defined]
-            score = [row["score"] for row in rows]
-            box = [row["box"] for row in rows]
-            arrays = (np.array(v, np.float32) for v in (box, score, points, sure))
-            faces = Faces(self.scheme, *arrays)
-        note = str(first.get("reason", ""))
-        if moment is None or len(faces) == 0:
-            return Annotated(faces, width, height, note, moment)
-        numbers = tuple(int(str(row["face"])) for row in rows)
-        filled = tuple(row["status"] == "filled" for row in rows)
-        return Annotated(faces, width, height, note, moment, numbers, filled)
+        if frame:
+            moment = Moment(int(frame), float(time), float(timestamp or "nan"))
+        size = (int(last[0]), int(last[1])) if last[0] else None
+        face = self._face(cells[6:-after], int(number)) if number else None
+        return Row(image, status, moment, face, size, None, last[-1])
+
+    def _face(self, cells: Sequence[str], number: int) -> Face:
+        k = len(self.scheme)
+        values = np.array([float(cell or "nan") for cell in cells], np.float32)
+        points = values[5 : 5 + 2 * k].reshape(k, 2)
+        confidence = values[5 + 2 * k : -1] if self.each else np.repeat(values[-1:], k)
+        return Face(self.scheme, values[1:5], float(values[0]), points, confidence, number)
 
 
-TABLES: dict[str, Callable[[Scheme, bool, bool], Table]] = {"csv": CsvRows, "jsonl": JsonRows}
-"""The forms of the main table that are written row by row."""
-
-
-def _measures(measured: bool) -> tuple[str, ...]:
-    return MEASURES if measured else ()
-
-
-def _measured(result: Annotated) -> FloatArray:
-    return measure(result.faces.points, result.width, result.height)
-
-
-def _by_input(
-    rows: Iterator[_Row], face: Callable[[_Row], object], frame: Callable[[_Row], object]
-) -> Iterator[list[_Row]]:
-    """Rows that belong together: of one frame of a clip; else a face's number greater than 0 goes
-    on with the picture before, as the same picture may be given twice.
-    """
-    count = 0
-    last: object = None
-
-    def number_of_input(row: _Row) -> int:
-        nonlocal count, last
-        before, last = last, frame(row)
-        if last in ("", None):
-            count += face(row) in ("", None, "0", 0)
-        else:
-            count += last != before
-        return count
-
-    for _, group in groupby(rows, number_of_input):
-        yield list(group)
-
-
-def moment_cells(result: Result) -> list[str]:
-    """Frame and timestamp of a frame of a clip; nothing for a picture."""
-    moment = result.moment
-    return ["", ""] if moment is None else [str(moment.frame), f"{moment.time:.{TIME}f}"]
-
-
-def csv_line(cells: list[str]) -> str:
-    """A line of CSV."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
-
-
-def cells(values: FloatArray, decimals: int) -> list[str]:
-    """Numbers (N,), or nothing where they are not known."""
-    form = f"%.{decimals}f"
-    return ["" if value != value else form % value for value in values.tolist()]
-
-
-def cell(value: np.floating, decimals: int) -> str:
-    """A number, or nothing where it is not known."""
-    return f"{float(value):.{decimals}f}" if np.isfinite(value) else ""
-
-
-def number(value: np.floating, decimals: int) -> float | None:
-    """A number, or None where it is not known."""
-    return round(float(value), decimals) if np.isfinite(value) else None
+def known(values: FloatArray) -> list[float | None]:
+    """Numbers (N,), None where they are not known."""
+    return [None if value != value else value for value in values.tolist()]

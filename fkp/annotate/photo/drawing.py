@@ -23,7 +23,7 @@ from fkp.vision.process import settle
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawOutcome:
     """A picture drawn, or the problem: why it can no longer be read."""
 
     problem: str | None
@@ -35,29 +35,29 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class DrawConfig:
     """Which pictures are drawn.
 
     overlays: the folder for pictures with the points drawn in, None for none; size: their long
-    side at most, pixels, 0 for whole ones.
+    side at most, pixels, None for the picture's own.
     crops: the folder for upright crops of the faces, None for none; crop_size: their side.
-    hidden: `eyes` or `face` to make them unrecognisable in both, or nothing.
+    blur: `eyes` or `face` to make them unrecognisable in both, None for neither.
     """
 
     overlays: Path | None = None
-    size: int = 1600
+    size: int | None = 1600
     crops: Path | None = None
     crop_size: int = 256
-    hidden: str = ""
+    blur: str | None = None
     max_pixels: int = MAX_PIXELS
     annotator: KeypointAnnotator = field(default_factory=KeypointAnnotator)
 
-    def absolute(self) -> "Drawing":
+    def absolute(self) -> "DrawConfig":
         """The same with absolute folders, for a process elsewhere."""
         overlays, crops = (f and f.absolute() for f in (self.overlays, self.crops))
         return replace(self, overlays=overlays, crops=crops)
 
-    def draw(self, path: str, name: str, faces: Faces) -> Drawn:
+    def draw(self, path: str, name: str, faces: Faces) -> DrawOutcome:
         """Draw the faces of a picture; `name` is its place below the folders."""
         settle()
         watch = Watch()
@@ -66,9 +66,9 @@ class Drawing:
             factor = encoded.reduction(self._needed(encoded, faces))
             image = encoded.decode(factor)
         except ImageError as error:
-            return Drawn(str(error), watch.seconds)
-        if self.hidden:
-            image = hide(image, faces.scaled(1 / factor), self.hidden)
+            return DrawOutcome(str(error), watch.seconds)
+        if self.blur is not None:
+            image = hide(image, faces.scaled(1 / factor), self.blur)
         if self.crops is not None:
             self._cut(image, factor, self.crops / name, faces)
         if self.overlays is not None:
@@ -76,7 +76,7 @@ class Drawing:
             drawn = self.annotator.draw(resized(image, scale), faces.scaled(scale / factor))
             write_image(self.overlays / overlay_name(name), drawn)
         watch.lap("draw")
-        return Drawn(None, watch.seconds)
+        return DrawOutcome(None, watch.seconds)
 
     def _needed(self, encoded: Encoded, faces: Faces) -> int:
         """The long side that is enough for all that is drawn, pixels."""

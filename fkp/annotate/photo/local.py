@@ -12,7 +12,7 @@ from fkp.annotate.faces import KeypointNetwork, predict
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.outcome import Annotated, Result
 from fkp.annotate.photo.cutting import FaceCutter, spent
-from fkp.annotate.photo.drawing import Drawn
+from fkp.annotate.photo.drawing import DrawOutcome
 from fkp.annotate.photo.workers import Cutting, Piece, Sketch, Task, Workers
 from fkp.annotate.pipeline import Chunk, chunked
 from fkp.annotate.watch import Watch, add_seconds
@@ -66,7 +66,7 @@ class Local:
         self, paths: Sequence[str], pieces: Sequence[Piece], watch: Watch, workers: Workers
     ) -> Chunk:
         """The network's part."""
-        cuts = [piece for piece in pieces if not isinstance(piece, Drawn)]
+        cuts = [piece for piece in pieces if not isinstance(piece, DrawOutcome)]
         seconds = spent(cuts)
         watch.skip()
         results = predict(cuts, self.network, self.config)
@@ -100,13 +100,13 @@ class _Progress:
 
     def told(self, pieces: Sequence[Piece]) -> None:
         """Count the inputs that have been read."""
-        self.done += sum(not isinstance(piece, Drawn) for piece in pieces)
+        self.done += sum(not isinstance(piece, DrawOutcome) for piece in pieces)
         self.show(self.done, self.total)
 
 
 def _drawn(chunk: Chunk, pieces: Sequence[Piece]) -> Chunk:
     """The chunk, in which pictures that could not be drawn have become failures."""
-    remaining = iter([piece for piece in pieces if isinstance(piece, Drawn)])
+    remaining = iter([piece for piece in pieces if isinstance(piece, DrawOutcome)])
     results: list[Result] = []
     seconds = dict(chunk.seconds)
     for result in chunk.results:

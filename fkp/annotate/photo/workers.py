@@ -13,12 +13,12 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from fkp.annotate.outcome import Failure
 from fkp.annotate.photo.cutting import Cut, FaceCutter
-from fkp.annotate.photo.drawing import Drawing, Drawn
+from fkp.annotate.photo.drawing import DrawConfig, DrawOutcome
 from fkp.keypoints import Faces
 
 KILLED = "the process that worked on it was killed, perhaps for its memory"
 
-Piece = Cut | Failure | Drawn
+Piece = Cut | Failure | DrawOutcome
 
 
 class Task(Protocol):
@@ -60,7 +60,7 @@ class Cutting:
 class Sketch:
     """Drawing one picture."""
 
-    drawing: Drawing
+    drawing: DrawConfig
     path: str
     name: str
     faces: Faces
@@ -74,7 +74,7 @@ class Sketch:
 
     def lost(self) -> Sequence[Piece]:
         """It could not be drawn."""
-        return [Drawn(KILLED, {})]
+        return [DrawOutcome(KILLED, {})]
 
 
 class Workers:

@@ -1,7 +1,6 @@
 """`index.html` of a clip: the overlay to play, and when which face was there, how surely."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -11,6 +10,7 @@ import numpy as np
 
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.rows import Record
+from fkp.files import replacing
 
 MOST = 2000
 """Moments of a face that are drawn: further apart in a longer clip."""
@@ -55,9 +55,8 @@ def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> No
     }
     page = files("fkp.annotate.video").joinpath("clip.html").read_text(encoding="utf-8")
     text = json.dumps(data).replace("<", "\\u003c")
-    part = path.with_name(path.name + ".part")
-    part.write_text(page.replace("/*DATA*/null", text), encoding="utf-8", errors="replace")
-    os.replace(part, path)
+    with replacing(path) as part:
+        part.write_text(page.replace("/*DATA*/null", text), encoding="utf-8", errors="replace")
 
 
 def _row(number: int, life: _Life) -> dict[str, object]:

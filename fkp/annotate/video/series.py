@@ -1,6 +1,5 @@
 """The points of a clip over time, as a picture."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.rows import Record
+from fkp.files import replacing
 from fkp.keypoints import Scheme
 
 MOST_FACES = 8
@@ -39,9 +39,8 @@ class Series:
 
 def draw_series(path: Path, scheme: Scheme, records: Iterator[Record]) -> None:
     """Write the picture whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    write_series(part, scheme, list(_series(records)))
-    os.replace(part, path)
+    with replacing(path) as part:
+        write_series(part, scheme, list(_series(records)))
 
 
 def _series(records: Iterator[Record]) -> Iterator[Series]:

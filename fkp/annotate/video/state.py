@@ -12,40 +12,36 @@ from typing import Any
 import numpy as np
 
 from fkp.annotate.outcome import Annotated, Failure, Moment
-from fkp.annotate.video.steady import OneEuro, Steady
+from fkp.annotate.video.steady import Steady
 from fkp.errors import FkpError, parse_json
 from fkp.keypoints import Faces, Scheme
 from fkp.vision.tracking import Spot, Track
 
-_CLASSES = {
-    c.__name__: c for c in (Annotated, Faces, Failure, Moment, OneEuro, Spot, Steady, Track)
-}
+_CLASSES = {c.__name__: c for c in (Annotated, Faces, Failure, Moment, Spot, Steady, Track)}
 _NUMBERS = ("float32", "float64", "complex128")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """After some frames. done: frames with results; followed: frames seen, of which some wait.
+    """After some frames. followed: frames seen, of which some wait for their results.
 
-    tracks, count: of the `Follower`. raw: bytes of the table of raw points.
+    tracks, count: of the `Follower`. How many frames have results, the journal knows.
     """
 
-    done: int
     followed: int
     tracks: list[Track]
     count: int
     steady: Steady
-    raw: int = 0
 
-    def save(self, folder: Path) -> None:
-        """Write it; the one before stays, the others go."""
+    def save(self, folder: Path, done: int) -> None:
+        """Write it as that after `done` frames with results; keep the one before, too."""
         own = {f.name: _frozen(getattr(self, f.name)) for f in dataclasses.fields(self)}
         part = folder / ".state.part"
         with part.open("w", encoding="utf-8") as file:
             json.dump(own, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, _path(folder, self.done))
+        os.replace(part, _path(folder, done))
         for old in sorted(folder.glob("state-*.json"))[:-2]:
             old.unlink()
 
@@ -56,11 +52,11 @@ class State:
         try:
             own = parse_json(path.read_text(encoding="utf-8"))
             state = cls(**{name: _thawed(value, scheme) for name, value in own.items()})
-            if state.done != done or not isinstance(state.steady, Steady):
+            if not isinstance(state.steady, Steady) or state.followed < done:
                 raise ValueError("of another moment")
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise FkpError(
-                f"{path}: cannot be gone on from: {error}; use --overwrite to start again"
+                f"{path}: cannot be resumed from: {error}; overwrite the run to start again"
             ) from error
         return state
 

@@ -190,7 +190,7 @@ def _annotation(
         "bbox": box,
         "area": round(box[2] * box[3], 3),
         "iscrowd": 0,
-        "attributes": {"person": str(pictures.samples.group[number - 1])},
+        "attributes": {"person": str(pictures.samples.person[number - 1])},
     }
 
 

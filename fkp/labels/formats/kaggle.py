@@ -181,7 +181,7 @@ def _write(samples: Samples, output: Path) -> list[Rejected]:
     with replacing(output) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*KAGGLE15.columns, PIXEL_COLUMN])
-        for image, own in zip(samples.images, points, strict=True):
+        for image, own in zip(samples.crops, points, strict=True):
             crop, place = np.asarray(image), own
             if samples.size != SIDE:
                 crop, place = whole.cut(crop), whole.apply(own)

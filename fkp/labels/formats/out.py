@@ -40,7 +40,7 @@ def picture_files(samples: Samples, folder: Path) -> PictureFiles:
         else:
             folder.mkdir(parents=True, exist_ok=True)
             paths.append(folder / f"{Path(source).stem}_{samples.source_row[i]:06d}.png")
-            write_image(paths[-1], np.asarray(samples.images[i]))
+            write_image(paths[-1], np.asarray(samples.crops[i]))
     gone = [path for path in dict.fromkeys(paths) if not os.path.isfile(path)]
     if gone:
         raise LabelError(

@@ -28,7 +28,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
     for number, path in enumerate(files, start=1):
         name = source.relative(path)
         try:
-            faces.add(number, name[: -len(path.suffix)], _points(path))
+            faces.add(number, name[: -len(path.suffix)], points_of_file(path))
         except LabelError as error:
             faces.reject(number, f"{name}: {error}")
     notes = []
@@ -39,7 +39,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
     return faces.table(PTS.title, numbered=True, notes=notes)
 
 
-def _points(path: Path) -> list[Point]:
+def points_of_file(path: Path) -> list[Point]:
     """Read `n_points: N` and N lines of x and y in braces."""
     text = decode_text(path.read_bytes(), path.name)
     head, brace, body = text.partition("{")

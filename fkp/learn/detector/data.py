@@ -13,7 +13,7 @@ from fkp.labels.boxes import BoxTable, read_boxes
 from fkp.labels.reading import read_source
 from fkp.labels.split import split_groups
 from fkp.labels.table import ReadOptions
-from fkp.learn.detector.canvas import Scene
+from fkp.learn.detector.scenes import Scene
 from fkp.vision.images import read_image
 
 SURE, UNSURE = 0.7, 0.4

@@ -5,10 +5,18 @@ import warnings
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+import fkp
+from fkp.errors import ModelError
+from fkp.files import replacing
 from fkp.vision.yunet import OUTPUTS, STRIDES
+
+TRAINABLE = Path(fkp.__file__).parent / "weights" / "faces.safetensors"
+"""The weights of the bundled detector, to train on with."""
 
 CHANNELS = (1, 1, 4, 10)  # of cls, obj, bbox, kps
 RANGE = 128  # grey levels to a unit
@@ -45,9 +53,9 @@ class FaceNet(nn.Module):
 
     def __init__(
         self,
-        widths: tuple[int, ...] = (8, 16, 32, 64, 128),
+        widths: tuple[int, ...] = (8, 16, 32, 64, 96),
         depths: tuple[int, ...] = (2, 3, 4, 3),
-        neck: int = 48,
+        neck: int = 32,
     ) -> None:
         super().__init__()
         half, *rest = widths
@@ -127,3 +135,20 @@ def export_onnx(network: FaceNet, path: Path) -> None:
             opset_version=13,
             dynamo=False,
         )
+
+
+def save_detector(network: FaceNet, path: Path) -> None:
+    """Write the weights for `load_detector`."""
+    tensors = {k: v.contiguous() for k, v in network.state_dict().items() if v.is_floating_point()}
+    with replacing(path) as part:
+        save_file(tensors, str(part))
+
+
+def load_detector(path: Path = TRAINABLE) -> FaceNet:
+    """A detector to train on with; raises ModelError where the file does not hold one."""
+    network = FaceNet()
+    try:
+        network.load_state_dict(load_file(path), strict=False)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ModelError(f"{path}: not the weights of a detector of this fkp: {error}") from error
+    return network

@@ -1,12 +1,12 @@
 """How good a face detector is: average precision and false alarms."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fkp.learn.detector.canvas import Scene
+from fkp.learn.detector.scenes import Scene
 from fkp.vision.detect import Detections
 from fkp.vision.images import Image
 
@@ -50,36 +50,49 @@ class DetectorScores:
 def score_detector(
     scenes: Iterable[Scene], detect: Callable[[Image], Detections]
 ) -> DetectorScores:
-    """Compare what `detect` finds with the labels; a face is matched once, by its best box."""
+    """Compare what `detect` finds with the labels."""
+    labelled = list(scenes)
+    return score_detections(labelled, [detect(scene.image) for scene in labelled])
+
+
+def score_detections(
+    scenes: Sequence[Scene], found: Sequence[Detections], match: float = MATCH
+) -> DetectorScores:
+    """Compare what was found in each picture with the labels; a face is matched once, by the box of
+    the highest score that overlaps it enough.
+    """
     scores: list[float] = []
     hits: list[bool] = []
     alarms: list[float] = []
-    faces = pictures = empty = 0
-    for scene in scenes:
-        found = detect(scene.image)
-        pictures += 1
-        faces += int(scene.sure.sum())
+    for scene, boxes in zip(scenes, found, strict=True):
         if len(scene.boxes) == 0:
-            empty += 1
-            alarms += found.scores.tolist()
-        overlap = iou(found.boxes.astype(np.float64), scene.boxes)
-        free = scene.sure.copy()
-        for i in np.argsort(-found.scores, kind="stable"):
-            row = np.where(free | ~scene.sure, overlap[i], 0.0)
-            best = int(row.argmax()) if len(row) else -1
-            hit = best >= 0 and bool(scene.sure[best]) and row[best] >= MATCH
-            if not hit and (np.where(scene.sure, 0.0, overlap[i]) > 0.3).any():
-                continue
-            if hit:
-                free[best] = False
-            scores.append(float(found.scores[i]))
+            alarms += boxes.scores.tolist()
+        for score, hit in _matches(scene, boxes, match):
+            scores.append(score)
             hits.append(hit)
     order = np.argsort(-np.array(scores), kind="stable")
     ordered = np.array(hits, bool)[order]
+    faces = sum(int(scene.sure.sum()) for scene in scenes)
+    empty = sum(len(scene.boxes) == 0 for scene in scenes)
     return DetectorScores(
-        faces, pictures, empty, average_precision(ordered, faces),
+        faces, len(scenes), empty, average_precision(ordered, faces),
         np.array(scores)[order], ordered, np.array(alarms),
     )  # fmt: skip
+
+
+def _matches(scene: Scene, found: Detections, match: float) -> Iterator[tuple[float, bool]]:
+    """Score of each box that counts, and whether it is on a face that no better one has."""
+    overlap = iou(found.boxes.astype(np.float64), scene.boxes)
+    free = scene.sure.copy()
+    for i in np.argsort(-found.scores, kind="stable"):
+        row = np.where(free | ~scene.sure, overlap[i], 0.0)
+        best = int(row.argmax()) if len(row) else -1
+        hit = best >= 0 and bool(scene.sure[best]) and row[best] >= match
+        if not hit and (np.where(scene.sure, 0.0, overlap[i]) > 0.3).any():
+            continue
+        if hit:
+            free[best] = False
+        yield float(found.scores[i]), bool(hit)
 
 
 def average_precision(hits: npt.NDArray[np.bool_], faces: int) -> float:

@@ -1,20 +1,22 @@
 """The detector's training loop: seeded by iteration, so that a stopped run goes on exactly."""
 
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fkp.learn.detector.canvas import CanvasMaker, CanvasSettings
+from fkp.files import replacing
+from fkp.learn.detector.canvas import CanvasMaker
 from fkp.learn.detector.data import DetectorData
 from fkp.learn.detector.network import FaceNet
+from fkp.learn.detector.photograph import CanvasSettings
 from fkp.learn.detector.targets import Targets, assign, cells, collect, flatten, loss
 from fkp.learn.networks.devices import pick_device
 
@@ -45,33 +47,34 @@ class DetectorConfig:
 
 
 def train_detector(
-    config: DetectorConfig, data: DetectorData, state_path: Path, report: Report
+    config: DetectorConfig,
+    data: DetectorData,
+    state_path: Path,
+    report: Report,
+    start: FaceNet | None = None,
 ) -> FaceNet:
-    """Train, going on from `state_path` where it exists; the averaged network, on the CPU."""
+    """Train, resuming from `state_path` where it exists; the averaged network, on the CPU.
+
+    start: a trained network whose weights it begins with.
+    """
     device = pick_device(config.device)
     torch.manual_seed(config.seed)
-    network = FaceNet().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = FaceNet().to(device)
-    average.load_state_dict(network.state_dict())
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.lr, total_steps=config.iterations + 1, pct_start=0.1
-    )
+    parts = _moving_parts(config, start, device)
+    network, average, optimizer, scheduler = parts.values()
     hardness = torch.full((len(data.scenes),), 0.5, dtype=torch.float64)
-    start = 0
-    parts = {"network": network, "average": average, "optimizer": optimizer, "scheduler": scheduler}
+    first = 0
     if state_path.exists():
         state = torch.load(state_path, weights_only=True, map_location=device)
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        start, hardness = state["iteration"], state["hardness"].cpu()
+        for name, moving in parts.items():
+            moving.load_state_dict(state[name])
+        first, hardness = state["iteration"], state["hardness"].cpu()
     batches = _Batches(config, data, hardness)
     grids = {side: torch.from_numpy(cells(side)).float().to(device) for side in batches.grids}
     began, total = time.perf_counter(), 0.0
     network.train()
     with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(batches.make, start)
-        for iteration in range(start, config.iterations):
+        ahead = pool.submit(batches.make, first)
+        for iteration in range(first, config.iterations):
             pictures, targets, backgrounds = ahead.result()
             if (iteration + 1) % REFRESH == 0:
                 batches.refresh()
@@ -93,14 +96,33 @@ def train_detector(
             total += float(value.detach())
             done = iteration + 1
             if done % config.save_every == 0 or done == config.iterations:
-                saved = {name: part.state_dict() for name, part in parts.items()}
-                part_path = state_path.with_suffix(".part")
-                torch.save({**saved, "iteration": done, "hardness": batches.hardness}, part_path)
-                os.replace(part_path, state_path)
+                saved = {name: moving.state_dict() for name, moving in parts.items()}
+                with replacing(state_path) as part:
+                    torch.save({**saved, "iteration": done, "hardness": batches.hardness}, part)
             if done % 100 == 0:
                 report(done, total / 100, time.perf_counter() - began)
                 total = 0.0
-    return average.cpu().eval()
+    averaged: FaceNet = average.cpu().eval()
+    return averaged
+
+
+def _moving_parts(
+    config: DetectorConfig, start: FaceNet | None, device: torch.device
+) -> dict[str, Any]:
+    """Network, averaged network, optimiser and schedule, by the names in the state file."""
+    network = FaceNet()
+    if start is not None:
+        network.load_state_dict(start.state_dict())
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = FaceNet().to(device)
+    average.load_state_dict(network.state_dict())
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.lr, total_steps=config.iterations + 1, pct_start=0.1
+    )
+    return {
+        "network": network, "average": average, "optimizer": optimizer, "scheduler": scheduler,
+    }  # fmt: skip
 
 
 @torch.no_grad()

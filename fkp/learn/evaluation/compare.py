@@ -21,6 +21,6 @@ def differences(results: Sequence[Evaluation]) -> list[Difference]:
     """How much larger the errors of each model are than those of the first."""
     first = results[0]
     return [
-        difference(first.scores.nme_of_face, other.scores.nme_of_face, first.samples.group)
+        difference(first.scores.nme_of_face, other.scores.nme_of_face, first.samples.person)
         for other in results[1:]
     ]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import DataError
-from fkp.keypoints import Faces, Scheme, group_means
+from fkp.keypoints import Faces, Scheme, mean_points
 from fkp.labels.store import Samples
 from fkp.learn.evaluation import metrics
 from fkp.learn.networks.checkpoint import Model
@@ -67,7 +67,7 @@ class Evaluation:
             notes=[*self.notes, note],
         )  # fmt: skip
 
-    def groups(self, column: str) -> dict[str, metrics.Scores]:
+    def by(self, column: str) -> dict[str, metrics.Scores]:
         """The scores by the values of a column, see `column`."""
         values = self.column(column)
         return {str(v): self.of(values == v) for v in sorted(set(values.tolist()), key=_order)}
@@ -77,12 +77,12 @@ class Evaluation:
         if name == "labels":
             count = np.isfinite(self.labels).all(2).sum(1)
             return np.array([f"{n} points" for n in count], str)
-        if name in ("image", "source", "group", "split", "flags"):
+        if name in ("image", "source", "person", "split", "flags"):
             return np.asarray(getattr(self.samples, name), str)
         if name in self.samples.other:
             return self.samples.other[name]
         known = ", ".join(["labels", "source", "split", "flags", *self.samples.other])
-        raise DataError(f"--by {name}: no such column; there are {known}")
+        raise DataError(f"by {name}: no such column; there are {known}")
 
 
 def _order(text: str) -> tuple[int, float, str]:
@@ -124,14 +124,14 @@ def predict_crops(
     transform = _reframing(model, framed or part)
     notes = []
     if transform is None:
-        said = model.predict(part.images)
+        said = model.predict(part.crops)
         predicted, scales = said.points.astype(np.float64), said.scale.astype(np.float64)
     else:
         notes.append(
             f"the model's crops are framed otherwise ({model.size} px): all crops were resampled "
             "by one mean similarity, and the points mapped back"
         )
-        crops = np.stack([transform.cut(np.asarray(image)) for image in part.images])
+        crops = np.stack([transform.cut(np.asarray(image)) for image in part.crops])
         said = model.predict(crops)
         predicted = transform.invert(said.points)
         scales = said.scale.astype(np.float64) / transform.scale
@@ -185,11 +185,11 @@ def _compare(
     predicted, scales, missed = found
     labels, scheme = part.points.astype(np.float64), part.scheme
     if model.scheme.can_convert(scheme):
-        groups = model.scheme.groups(scheme)
-        predicted = np.asarray(group_means(predicted, groups))
+        indices = model.scheme.point_indices(scheme)
+        predicted = np.asarray(mean_points(predicted, indices))
         # An average of several points is nearer to its place than they are.
-        single = np.array([len(group) == 1 for group in groups])
-        scales = np.where(single, group_means(scales[..., None], groups)[..., 0], np.nan)
+        single = np.array([len(own) == 1 for own in indices])
+        scales = np.where(single, mean_points(scales[..., None], indices)[..., 0], np.nan)
         if model.scheme.names != scheme.names:
             notes.append(f"predictions converted from {model.scheme.name} to {scheme.name}")
     elif scheme.can_convert(model.scheme):

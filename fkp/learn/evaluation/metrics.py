@@ -1,5 +1,6 @@
 """Errors of predicted points. Every mean is a sum over a count; NaN labels take no part."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,12 +68,12 @@ def normalisers(points: FloatArray, scheme: Scheme, norm: str) -> Array:
         lengths = np.sqrt(sides[:, 0] * sides[:, 1])
     elif norm == "outer":
         if scheme.outer_eyes is None:
-            raise DataError(f"scheme {scheme.name} has no outer eye corners; use another --norm")
+            raise DataError(f"scheme {scheme.name} has no outer eye corners; use another norm")
         right, left = scheme.outer_eyes
         lengths = np.linalg.norm(labels[:, left] - labels[:, right], axis=-1)
     elif norm == "pupil":
         if not all(scheme.eyes):
-            raise DataError(f"scheme {scheme.name} has no eyes; use --norm box")
+            raise DataError(f"scheme {scheme.name} has no eyes; use the norm box")
         anchors = scheme.anchor_points(labels)
         lengths = np.linalg.norm(anchors[:, 1] - anchors[:, 0], axis=-1)
     else:
@@ -95,11 +96,13 @@ def score(
     norm: str | None = None,
     lengths: FloatArray | None = None,
     missed: npt.NDArray[np.bool_] | None = None,
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> Scores:
     """Compare predictions and labels, both (N, K, 2) in crop pixels.
 
     lengths: (N,) normalisers, where they are not to be taken from the labels. missed: (N,) faces
-    for which there is no prediction because they were not found.
+    for which there is no prediction because they were not found. thresholds: of the NME, for
+    failure rates and AUC.
     """
     norm = norm or default_norm(scheme)
     error = np.asarray(predicted, np.float64) - labels
@@ -123,8 +126,8 @@ def score(
         norm=norm,
         normalised=len(found),
         missed=len(usable) - len(found),
-        failure={t: _share(usable > t) for t in THRESHOLDS},
-        auc={t: _share(np.clip(1 - usable / t, 0, None)) for t in THRESHOLDS},
+        failure={t: _share(usable > t) for t in thresholds},
+        auc={t: _share(np.clip(1 - usable / t, 0, None)) for t in thresholds},
         nme_of_face=of_face,
         mae_of_point=_mean(distance, axis=0),
         nme_of_point=_mean(relative, axis=0),

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
+from fkp.files import replacing
 from fkp.keypoints import FloatArray, Scheme
 from fkp.learn.evaluation.evaluate import Evaluation
 from fkp.learn.evaluation.metrics import NORM_TEXT, Scores
@@ -92,7 +93,8 @@ def write_calibration(path: Path, curves: Sequence[tuple[str, Calibration]]) -> 
 
 def _save(figure: Any, path: Path) -> None:
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    with replacing(path) as part:
+        figure.savefig(part, dpi=110)
     plt.close(figure)
 
 
@@ -105,7 +107,7 @@ def write_predictions(path: Path, result: Evaluation, rows: Sequence[int]) -> No
         layers = [(result.labels[i], ORANGE), (result.predicted[i], GREEN)]
         samples = result.samples
         name = samples.image[i].rsplit("/", 1)[-1] or f"row {samples.source_row[i]}"
-        image = np.asarray(samples.images[i])
+        image = np.asarray(samples.crops[i])
         tiles.append(tile(image, layers, result.scheme, SIDE, f"{text} {name}"[:30]))
     write_image(path, sheet(tiles, columns=6))
 

@@ -1,6 +1,5 @@
 """A model's points for the rows of a data set, and Kaggle's submission file."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.errors import DataError, LabelError
+from fkp.files import replacing
 from fkp.keypoints import KAGGLE15
 from fkp.labels.formats.kaggle import SIDE as KAGGLE_SIDE
 from fkp.labels.store import Samples
@@ -21,14 +21,13 @@ def predict(model: Model, samples: Samples) -> npt.NDArray[np.float64]:
     return np.stack([samples.transform(i).invert(p) for i, p in enumerate(points)])
 
 
-def write_predictions(path: Path, model: Model, samples: Samples) -> None:
-    """A CSV: image, source, source_row, and the points; it is a table that `prepare` reads."""
+def predictions(model: Model, samples: Samples) -> pd.DataFrame:
+    """A row for each sample: image, source, source_row, and the points; `prepare` reads such."""
     flat = predict(model, samples).reshape(len(samples), -1)
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {"image": samples.image, "source": samples.source, "source_row": samples.source_row}
         | {name: flat[:, i].round(3) for i, name in enumerate(model.scheme.columns)}
     )
-    _write(path, frame)
 
 
 def write_submission(path: Path, model: Model, samples: Samples, lookup: Path) -> int:
@@ -56,7 +55,7 @@ def write_submission(path: Path, model: Model, samples: Samples, lookup: Path) -
     columns = wanted["FeatureName"].map(column_of).to_numpy(np.int64)
     locations = flat[rows, columns]
     clipped = np.clip(locations, 0, KAGGLE_SIDE)
-    _write(path, pd.DataFrame({"RowId": wanted["RowId"], "Location": clipped.round(6)}))
+    write_table(path, pd.DataFrame({"RowId": wanted["RowId"], "Location": clipped.round(6)}))
     return int((clipped != locations).sum())
 
 
@@ -77,8 +76,8 @@ def _lookup(path: Path) -> pd.DataFrame:
         raise LabelError(f"{path}: expected whole numbers as RowId and ImageId: {error}") from error
 
 
-def _write(path: Path, frame: pd.DataFrame) -> None:
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Write a CSV whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    frame.to_csv(part, index=False)
-    os.replace(part, path)
+    with replacing(path) as part:
+        frame.to_csv(part, index=False)

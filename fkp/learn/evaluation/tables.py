@@ -33,7 +33,7 @@ class Figures:
 
 def figures(name: str, result: Evaluation, by: Sequence[str] = ()) -> Figures:
     """All figures of an evaluation; by: columns to group by, `source` where there are several."""
-    errors, persons = result.scores.nme_of_face, result.samples.group
+    errors, persons = result.scores.nme_of_face, result.samples.person
     columns = dict.fromkeys([*by, *(["source"] if len(set(result.samples.source)) > 1 else [])])
     failed = np.where(np.isnan(errors), np.nan, errors > 0.1)
     everyone = np.ones(len(errors), bool)
@@ -44,7 +44,7 @@ def figures(name: str, result: Evaluation, by: Sequence[str] = ()) -> Figures:
         nme=statistics.interval(np.where(np.isinf(errors), np.nan, errors), persons),
         failure=statistics.interval(failed, persons),
         nme_by_norm={norm: result.of(everyone, norm).nme for norm in result.lengths},
-        by={column: result.groups(column) for column in columns},
+        by={column: result.by(column) for column in columns},
         calibration=statistics.calibration(distances, result.scales),
     )
 
@@ -58,12 +58,12 @@ def as_json(found: Figures) -> dict[str, Any]:
     values: dict[str, Any] = {
         "model": found.name,
         "split": result.split,
-        "persons": len(set(result.samples.group)),
+        "persons": len(set(result.samples.person)),
         **_scores(s),
         "nme_95": [found.nme.low, found.nme.high],
         "failure_rate_0.1_95": [found.failure.low, found.failure.high],
         "nme_by_norm": found.nme_by_norm,
-        "by": {c: {v: _scores(one) for v, one in groups.items()} for c, groups in found.by.items()},
+        "by": {c: {v: _scores(one) for v, one in scores.items()} for c, scores in found.by.items()},
         "calibration": None if found.calibration is None else asdict(found.calibration),
         "per_point": {
             name: {"count": int(n), "mae_px": float(mae), "nme": float(nme)}
@@ -99,7 +99,7 @@ def write_errors(path: Path, result: Evaluation) -> None:
             "image": samples.image,
             "source": samples.source,
             "source_row": samples.source_row,
-            "group": samples.group,
+            "person": samples.person,
             "missed": result.missed.astype(int),
             "nme": np.where(np.isinf(s.nme_of_face), np.nan, s.nme_of_face).round(6),
             **{f"{name}_px": distance[:, k].round(4) for k, name in enumerate(result.scheme.names)},
@@ -115,10 +115,11 @@ def rows(found: Sequence[Figures]) -> list[list[str]]:
     """The cells of a table: a row a model, and below it its groups."""
     table = []
     for one in found:
-        span = f"{100 * one.nme.low:.2f}-{100 * one.nme.high:.2f}"
+        known = not np.isnan(one.nme.low)
+        span = f"{100 * one.nme.low:.2f}-{100 * one.nme.high:.2f}" if known else ""
         table.append(_row(one.name, one.result.scores, span))
-        for column, groups in one.by.items():
-            table += [_row(f"{column} {_short(value)}", s, "") for value, s in groups.items()]
+        for column, scores in one.by.items():
+            table += [_row(f"{column} {_short(value)}", s, "") for value, s in scores.items()]
     return table
 
 

@@ -1,7 +1,6 @@
 """A network in one `.safetensors` file that says what it is: safe to open from a stranger."""
 
 import json
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,10 @@ from torch import nn
 
 import fkp
 from fkp.errors import DataError, FkpError, ModelError
+from fkp.files import replacing
 from fkp.keypoints import SCHEMES, Prediction, Scheme
-from fkp.learn.networks.architectures import Integral, Output, build
+from fkp.learn.networks.architectures import build
+from fkp.learn.networks.base import Architecture, Features
 from fkp.learn.networks.devices import pick_device
 from fkp.learn.networks.framing import Framing
 from fkp.learn.networks.inference import optimized
@@ -40,24 +41,24 @@ def find_model(name: str) -> Path:
 class Model:
     """A trained network and all that is needed to use it.
 
-    size: side of its crops; crop: `face` or `none`, as its data was prepared.
+    size: side of its crops; crop_mode: `face` or `none`, as its data was prepared.
     training: the configuration it was trained with; scores: on its validation persons.
     calibration: what the scales of its errors are multiplied by, so that the 90 % radius holds.
-    judges_faces: whether it has learnt to tell faces from other things; judges_visibility: whether
-    it has learnt which points are covered.
+    estimates_faces: whether it has learnt to tell faces from other things; estimates_visibility:
+    whether it has learnt which points are covered.
     """
 
-    network: nn.Module
+    network: Architecture
     architecture: str
     scheme: Scheme
     size: int
-    crop: str
+    crop_mode: str
     framing: Framing
     training: dict[str, object] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     calibration: float = 1.0
-    judges_faces: bool = False
-    judges_visibility: bool = False
+    estimates_faces: bool = False
+    estimates_visibility: bool = False
 
     @property
     def layout(self) -> npt.NDArray[np.float64]:
@@ -108,25 +109,21 @@ class Model:
         inputs = (part.float() / 255).to(parameter.dtype, memory_format=torch.channels_last)
         said = self._nothing(n)
         rows = np.arange(n)
-        if isinstance(self.network, Integral) and self.judges_faces:
-            features = self.network.encode(inputs)
-            said.face[:] = self.network.judge(features[2])[:n].sigmoid().cpu().numpy()
+        features = self.network.encode(inputs)
+        face = self.network.face_logits(features) if self.estimates_faces else None
+        if face is not None:
+            said.face[:] = face[:n].sigmoid().cpu().numpy()
             if least is not None and (said.face < least).any():
                 rows = np.flatnonzero(said.face >= least)
                 if len(rows) == 0:
                     return said
-                kept = torch.from_numpy(_filled(rows)).to(parameter.device)
-                a, b, c = (f[kept].to(memory_format=torch.channels_last) for f in features)
-                features = (a, b, c)
-            points, log_scale, visible = self.network.locate(*features)
-            output = Output(points, log_scale, None, visible)
-        else:
-            output = self.network(inputs)
+                features = _taken(features, torch.from_numpy(_filled(rows)).to(parameter.device))
+        output = self.network.locate(features)
         said.points[rows] = (output.points[: len(rows)] * self.size).cpu().numpy()
         if output.log_scale is not None:
             wide = output.log_scale[: len(rows)].exp() * self.size * self.calibration
             said.scale[rows] = wide.cpu().numpy()
-        if output.visible is not None and self.judges_visibility:
+        if output.visible is not None and self.estimates_visibility:
             said.visible[rows] = output.visible[: len(rows)].sigmoid().cpu().numpy()
         return said
 
@@ -137,6 +134,12 @@ def _filled(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     For each new size of a batch the kernels are compiled again, and kept.
     """
     return np.pad(rows, (0, -len(rows) % 8), mode="edge")
+
+
+def _taken(features: Features, rows: torch.Tensor) -> Features:
+    """The features of some of the crops, laid out in memory as convolutions like them."""
+    form = torch.channels_last
+    return tuple(f[rows].to(memory_format=form) if f.ndim == 4 else f[rows] for f in features)
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -154,14 +157,14 @@ def describe(model: Model) -> dict[str, Any]:
             "outer_eyes": scheme.outer_eyes,
         },
         "size": model.size,
-        "crop": model.crop,
+        "crop": model.crop_mode,
         "layout": [[None if np.isnan(v) else v for v in p] for p in model.framing.layout.tolist()],
         "layout_from": model.framing.measured,
         "training": model.training,
         "scores": model.scores,
         "calibration": model.calibration,
-        "judges_faces": model.judges_faces,
-        "judges_visibility": model.judges_visibility,
+        "judges_faces": model.estimates_faces,
+        "judges_visibility": model.estimates_visibility,
     }
 
 
@@ -173,14 +176,13 @@ def save_model(path: Path, model: Model) -> None:
         if not k.endswith("num_batches_tracked")
     }
     data = save(tensors, metadata={_KEY: json.dumps(describe(model))})
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
-        os.replace(part, path)
+        with replacing(path) as part:
+            part.write_bytes(data)
     except OSError as error:
-        raise FkpError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+        raise FkpError(f"{path}: cannot be written: {(error.strerror or 'failed').lower()}") from (
+            error
+        )
 
 
 def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Model:

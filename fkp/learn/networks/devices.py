@@ -1,13 +1,22 @@
 """Where a network runs, and in which arithmetic."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from fkp.errors import DataError
 
 
-def single_thread() -> None:
-    """Keep the networks of this process to one thread: others have the processors."""
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Keep the networks of this process to one thread meanwhile: others need the processors."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def pick_device(name: str) -> torch.device:
@@ -22,11 +31,11 @@ def pick_device(name: str) -> torch.device:
         name == "mps" and not torch.backends.mps.is_available()
     )
     if missing:
-        raise DataError(f"--device {name}: not available on this machine; use cpu or auto")
+        raise DataError(f"device {name}: not available on this machine; use cpu or auto")
     try:
         return torch.device(name)
     except RuntimeError as error:
-        raise DataError(f"--device {name}: expected auto, cpu, cuda, cuda:1 or mps") from error
+        raise DataError(f"device {name}: expected auto, cpu, cuda, cuda:1 or mps") from error
 
 
 def describe_devices() -> list[str]:

@@ -15,7 +15,7 @@ from fkp.learn.networks.checkpoint import Model, describe
 from fkp.learn.networks.inference import fold
 from fkp.vision.onnx import run_onnx
 
-FORMATS = {"onnx": ".onnx", "torchscript": ".pt", "openvino": ".xml"}
+EXPORT_FORMATS = {"onnx": ".onnx", "torchscript": ".pt", "openvino": ".xml"}
 """By name: the suffix of the file."""
 
 KEY = "fkp"
@@ -38,9 +38,9 @@ class _Exported(nn.Module):
             output = self.network(torch.zeros(1, 1, model.size, model.size))
         if output.log_scale is not None:
             self.names.append("scale")
-        if output.face is not None and model.judges_faces:
+        if output.face is not None and model.estimates_faces:
             self.names.append("face")
-        if output.visible is not None and model.judges_visibility:
+        if output.visible is not None and model.estimates_visibility:
             self.names.append("visible")
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
@@ -65,16 +65,16 @@ class Exported:
     difference: float
 
 
-def export(model: Model, path: Path, form: str, crops: npt.NDArray[np.uint8]) -> Exported:
-    """Write a model (loaded as trainable) in one of FORMATS, and compare both on crops (N, S, S).
+def export(model: Model, path: Path, format_: str, crops: npt.NDArray[np.uint8]) -> Exported:
+    """Write a model (loaded as trainable) in one of EXPORT_FORMATS, and compare on crops (N, S, S).
 
-    The file's metadata has what `fkp info` shows: the points, how crops are framed, the scores.
-    Raises DataError where a package is missing, ModelError where the results differ.
+    The file's metadata holds what `fkp info` shows: the points, how crops are framed, the scores.
+    Raises DataError if a package is missing, ModelError if the points differ.
     """
     network = _Exported(model)
     meta = json.dumps(describe(model))
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = {"onnx": _onnx, "torchscript": _torchscript, "openvino": _openvino}[form](
+    values = {"onnx": _onnx, "torchscript": _torchscript, "openvino": _openvino}[format_](
         network, path, meta, crops
     )
     with torch.inference_mode():

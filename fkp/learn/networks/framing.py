@@ -48,7 +48,7 @@ def measure_framing(samples: Samples, detector: FaceDetector | None) -> Framing:
         )
     rows = np.linspace(0, len(samples) - 1, min(500, len(samples))).astype(int)
     found = []
-    for image in samples.images[rows]:
+    for image in samples.crops[rows]:
         faces = detector.detect(np.repeat(np.asarray(image)[:, :, None], 3, axis=2))
         if len(faces.boxes):
             found.append(faces.anchors[int(np.argmax(faces.boxes[:, 2]))])

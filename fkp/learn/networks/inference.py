@@ -6,11 +6,11 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from fkp.learn.networks.architectures import Integral
+from fkp.learn.networks.base import Architecture
 from fkp.learn.networks.devices import pick_precision
 
 
-def fold(network: nn.Module) -> nn.Module:
+def fold(network: Architecture) -> Architecture:
     """A copy in which each batch norm is part of the convolution before it."""
     network = copy.deepcopy(network).eval()
     for module in network.modules():
@@ -23,14 +23,14 @@ def fold(network: nn.Module) -> nn.Module:
     return network
 
 
-def optimized(network: nn.Module, device: torch.device) -> nn.Module:
-    """A copy for predicting on a device: folded, and in bf16 where a CPU has instructions for it.
+def optimized(network: Architecture, device: torch.device) -> Architecture:
+    """A copy for predicting on a device: folded, and in bf16 where a CPU has instructions for it
+    and the architecture allows it.
 
-    Only a network that ends in heat maps is put into bf16: the mean of a map is taken in float32,
-    and rounding in its weights averages out. A coordinate that comes out of a linear layer would
-    be rounded to a fifth of a pixel.
+    A network that ends in heat maps does: their means are taken in float32, in which the rounding
+    averages out. A coordinate from a linear layer would be rounded to a fifth of a pixel.
     """
     network = fold(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if isinstance(network, Integral) and device.type == "cpu":
+    if network.bf16 and device.type == "cpu":
         network = network.to(pick_precision("auto", device))
     return network

@@ -1,16 +1,14 @@
 """Starting from a network that was trained before, on points that may be others."""
 
-from collections.abc import Iterator
-
 from torch import Tensor, nn
 
 from fkp.errors import DataError
 from fkp.keypoints import Scheme
-from fkp.learn.networks.architectures import Integral, Lecture
+from fkp.learn.networks.base import Architecture
 from fkp.learn.networks.checkpoint import Model
 
 
-def initialise(network: nn.Module, scheme: Scheme, start: Model) -> int:
+def initialise(network: Architecture, scheme: Scheme, start: Model) -> int:
     """Take over the weights of a trained model into a new network for a scheme.
 
     Points that the trained one finds, or that are averages of points it finds, begin as such; the
@@ -18,36 +16,43 @@ def initialise(network: nn.Module, scheme: Scheme, start: Model) -> int:
     networks differ in more than their points.
     """
     own, theirs = network.state_dict(), start.network.state_dict()
-    heads = set(_heads(network))
+    heads = network.point_heads()
     differing = [
         name for name, value in own.items()
         if name not in heads and (name not in theirs or theirs[name].shape != value.shape)
     ]  # fmt: skip
-    if differing:
+    if differing or heads.keys() != start.network.point_heads().keys():
+        where = differing[0] if differing else "a head"
         raise DataError(
-            f"--init: the network {start.architecture} of {start.size} px does not fit: "
-            f"{differing[0]} differs; train the same --arch"
-            + (f" on crops of {start.size} px" if isinstance(network, Lecture) else "")
+            f"init: the network {start.architecture} of {start.size} px does not fit: "
+            f"{where} differs; train the same architecture"
+            + ("" if network.any_size else f" on crops of {start.size} px")
         )
-    taken = [(i, _group(start.scheme, scheme, i)) for i in range(len(scheme))]
-    known = [(i, group) for i, group in taken if group]
+    taken = [(i, _sources(start.scheme, scheme, i)) for i in range(len(scheme))]
+    known = [(i, points) for i, points in taken if points]
     weights: dict[str, Tensor] = {}
     for name, value in own.items():
-        weights[name] = value.clone() if name in heads else theirs[name].float()
-        if name not in heads or name not in theirs:
+        if name not in heads:
+            weights[name] = theirs[name].float()
             continue
-        rows = _by_point(weights[name], network)
-        source = _by_point(theirs[name].float(), network)
-        for i, group in known:
-            rows[i] = source[list(group)].mean(0)
+        weights[name] = value.clone()
+        rows, source = (_by_point(w, heads[name]) for w in (weights[name], theirs[name].float()))
+        for i, points in known:
+            rows[i] = source[list(points)].mean(0)
     network.load_state_dict(weights)
     return len(known)
 
 
-def freeze(network: nn.Module) -> None:
-    """Let only the last layers learn: those behind the features."""
-    for module in _features(network):
-        module.requires_grad_(False)
+def _by_point(weights: Tensor, rows: int) -> Tensor:
+    """A view (K, rows, ...) of weights (K * rows, ...)."""
+    return weights.view(-1, rows, *weights.shape[1:])
+
+
+def freeze(network: Architecture) -> None:
+    """Let only the layers after the encoder's features learn; the face head stays as it is, too."""
+    for module in (*network.encoder(), network.face_head):
+        if module is not None:
+            module.requires_grad_(False)
 
 
 def keep_frozen_still(network: nn.Module) -> None:
@@ -57,30 +62,10 @@ def keep_frozen_still(network: nn.Module) -> None:
             module.eval()
 
 
-def _features(network: nn.Module) -> Iterator[nn.Module]:
-    if isinstance(network, Integral):
-        yield from (network.stem, network.stage1, network.stage2, network.stage3, network.face)
-    elif isinstance(network, Lecture):
-        yield network.features
-
-
-def _heads(network: nn.Module) -> list[str]:
-    """The weights that have a row, or two, for each point."""
-    if isinstance(network, Lecture):
-        return ["head.weight", "head.bias"]
-    weights = ("doubt.weight", "doubt_near.weight", "visible.weight", "visible_near.weight")
-    return ["maps.weight", "maps.bias", *weights, "doubt.bias", "visible.bias"]
-
-
-def _by_point(weights: Tensor, network: nn.Module) -> Tensor:
-    """A view with one row a point: the lecture's head has x and y of each point in turn."""
-    return weights.view(-1, 2, *weights.shape[1:]) if isinstance(network, Lecture) else weights
-
-
-def _group(theirs: Scheme, own: Scheme, point: int) -> tuple[int, ...]:
+def _sources(theirs: Scheme, own: Scheme, point: int) -> tuple[int, ...]:
     """Which points of a scheme make this one of another, () where none do."""
     alone = Scheme("one", (own.names[point],))
     try:
-        return theirs.groups(alone)[0]
+        return theirs.point_indices(alone)[0]
     except DataError:
         return ()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fkp.learn.training.cover import Covers, cover, draw_covers
+from fkp.learn.training.cover import Covers, cover, sample_covers
 
 Eyes = tuple[tuple[int, ...], tuple[int, ...]]
 """Which points make up the right and the left eye."""
@@ -40,12 +40,12 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Changes:
-    """What happens to each of B crops, drawn at random.
+    """What happens to each of B crops, sampled at random.
 
     matrices: (B, 2, 3) from old to new crop pixels; flipped: (B,) whether they mirror.
     covers: what covers them. gain, lift: (B,) of contrast and of brightness.
     low: the side in pixels to which the `blurred` (B,) are reduced.
-    deviation: (B,) of the noise, which `noise_seed` decides for all `count` crops that were drawn
+    deviation: (B,) of the noise, which `noise_seed` decides for all `count` crops that were sampled
         together; these are the rows from `first` on.
     """
 
@@ -68,9 +68,9 @@ class Changes:
         return Changes(**{**_rows(self, rows), "covers": covers, "first": first})
 
 
-def _rows(drawn: "Changes | Covers", rows: slice) -> dict[str, Any]:
+def _rows(sampled: "Changes | Covers", rows: slice) -> dict[str, Any]:
     """The fields, of tensors these rows."""
-    parts = {f.name: getattr(drawn, f.name) for f in fields(drawn)}
+    parts = {f.name: getattr(sampled, f.name) for f in fields(sampled)}
     return {k: v[rows] if isinstance(v, Tensor) else v for k, v in parts.items()}
 
 
@@ -82,7 +82,7 @@ class Augmented(NamedTuple):
     hidden: Tensor
 
 
-def draw(
+def sample_changes(
     count: int,
     size: int,
     flip_order: tuple[int, ...] | None,
@@ -105,7 +105,7 @@ def draw(
     return Changes(
         matrices=similarities(angle, scale, shift, flipped, size),
         flipped=flipped,
-        covers=draw_covers(count, settings.cover, generator),
+        covers=sample_covers(count, settings.cover, generator),
         gain=torch.exp(either_way(settings.contrast)),
         lift=either_way(settings.brightness),
         low=int(size / (1.2 + 2.8 * float(uniform(1)))),
@@ -150,8 +150,8 @@ def augment(
 def _eyes(points: Tensor, eyes: Eyes) -> Tensor:
     """(B, 2, 2): the centres of the eyes, NaN where they are not known."""
     centres = [
-        points[:, list(group)].mean(1) if group else torch.full_like(points[:, 0], torch.nan)
-        for group in eyes
+        points[:, list(indices)].mean(1) if indices else torch.full_like(points[:, 0], torch.nan)
+        for indices in eyes
     ]
     return torch.stack(centres, 1)
 
@@ -159,7 +159,7 @@ def _eyes(points: Tensor, eyes: Eyes) -> Tensor:
 def augment_pictures(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
     """Change a batch (B, 1, S, S) that has no labels, such as crops that are no faces."""
     nowhere = torch.zeros(len(images), 1, 2, device=images.device)
-    changes = draw(len(images), images.shape[-1], (0,), settings, generator)
+    changes = sample_changes(len(images), images.shape[-1], (0,), settings, generator)
     return augment(images, nowhere, (0,), changes).images
 
 

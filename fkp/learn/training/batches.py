@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fkp.errors import DataError
 from fkp.labels.store import Samples
-from fkp.learn.training.augment import Changes, augment, augment_pictures, draw
+from fkp.learn.training.augment import Changes, augment, augment_pictures, sample_changes
 from fkp.learn.training.config import TrainConfig
 from fkp.learn.training.team import Team
 
@@ -41,7 +41,7 @@ class Batches:
     """The training rows in random order, changed at random.
 
     The crops are kept on the device where they fit, and changed there. All processes of a team
-    draw the same order and the same changes, and each takes its share of every batch.
+    sample the same order and the same changes, and each takes its share of every batch.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Batches:
         )  # fmt: skip
         self.rows, self.steps = len(part), math.ceil(len(part) / config.batch)
         self.flip, self.size = samples.scheme.flip_order, samples.size
-        self.images = _placed(torch.from_numpy(np.asarray(part.images)), device)
+        self.images = _placed(torch.from_numpy(np.asarray(part.crops)), device)
         self.points = torch.from_numpy(part.points).to(device)
         rows = samples.rows("train")
         known = np.zeros(part.points.shape[:2], bool) if hidden is None else hidden[rows]
@@ -75,7 +75,7 @@ class Batches:
         for rows in torch.split(order, self.batch):
             changes = None
             if self.settings is not None:
-                changes = draw(len(rows), self.size, self.flip, self.settings, generator)
+                changes = sample_changes(len(rows), self.size, self.flip, self.settings, generator)
             others = None
             if self.negatives is not None:
                 count = math.ceil(len(rows) / 8)

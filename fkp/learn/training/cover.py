@@ -1,7 +1,7 @@
 """Covering parts of faces in training: hands, poles, patches, glasses, masks, hats.
 
-Every cover is a union of capsules: all points within a radius of a segment. So it can be drawn for
-a whole batch at once, and it is known exactly which points lie behind it.
+Every cover is a union of capsules: all points within a radius of a segment. So a whole batch can be
+rendered at once, and which points lie behind a cover is known exactly.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ the left eye, y down the face."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Covers:
-    """What covers each of B crops, drawn at random.
+    """What covers each of B crops, sampled at random.
 
     segments: (B, SEGMENTS, 2, 2) ends x, y; radii: (B, SEGMENTS), below 0 for none. Shares of the
     side, or where `worn` (B,) about the eyes and in their distance. shade, slope: (B,) and (B, 2)
@@ -43,7 +43,7 @@ class Covers:
     patched: Tensor
 
 
-def draw_covers(count: int, share: float, generator: torch.Generator) -> Covers:
+def sample_covers(count: int, share: float, generator: torch.Generator) -> Covers:
     """Covers for a share of `count` crops."""
 
     def uniform(*shape: int) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fkp.keypoints import Groups
+from fkp.keypoints import PointIndices
 from fkp.learn.training.team import Team
 
 
@@ -44,16 +44,16 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
 class Averages:
     """From the points that a network finds to those that are labelled, `scheme.convert` in torch.
 
-    groups: for each labelled point the network's points whose mean it is.
+    indices: for each labelled point the network's points whose mean it is.
     """
 
-    def __init__(self, groups: Groups, device: torch.device) -> None:
-        self.plain = all(group == (i,) for i, group in enumerate(groups))
-        count = 1 + max((i for group in groups for i in group), default=0)
-        self.matrix = torch.zeros(len(groups), count, device=device)
-        for row, group in enumerate(groups):
-            self.matrix[row, list(group)] = 1 / len(group)
-        self.single = torch.tensor([len(group) == 1 for group in groups], device=device)
+    def __init__(self, indices: PointIndices, device: torch.device) -> None:
+        self.plain = all(own == (i,) for i, own in enumerate(indices))
+        count = 1 + max((i for own in indices for i in own), default=0)
+        self.matrix = torch.zeros(len(indices), count, device=device)
+        for row, own in enumerate(indices):
+            self.matrix[row, list(own)] = 1 / len(own)
+        self.single = torch.tensor([len(own) == 1 for own in indices], device=device)
 
     def points(self, found: Tensor) -> Tensor:
         """(B, P, 2) to (B, K, 2)."""

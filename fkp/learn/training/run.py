@@ -1,13 +1,17 @@
 """A whole training run: from a table of labels to a folder with a network in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from fkp.errors import DataError
 from fkp.keypoints import Scheme
 from fkp.labels.cache import prepared
 from fkp.labels.cut import Progress
+from fkp.labels.schemes import subset
 from fkp.labels.store import Samples, read_samples
 from fkp.learn.networks.architectures import build
 from fkp.learn.networks.checkpoint import Model, load_model
@@ -15,14 +19,16 @@ from fkp.learn.networks.devices import pick_device
 from fkp.learn.networks.framing import measure_framing
 from fkp.learn.networks.transfer import initialise
 from fkp.learn.training.config import TrainConfig
-from fkp.learn.training.folder import STATE, Listeners, RunFolder
+from fkp.learn.training.folder import BEST, STATE, Listeners, RunFolder
 from fkp.learn.training.loop import Listener, Origin, train
 from fkp.learn.training.lr_range import find_lr
 from fkp.learn.training.team import Team
 from fkp.learn.training.tensorboard import Board
+from fkp.locks import locked
 from fkp.vision.detect import YuNetDetector
 
 Pairs = tuple[tuple[str, str], ...]
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +56,59 @@ def fit(
 ) -> Model:
     """Train as told and return the best model; its file, table, pictures and report are in `path`.
 
-    Stopped by Ctrl-C, it keeps the best model so far, and raises KeyboardInterrupt; `resume` goes
-    on from there. Raises FkpError for data or settings that cannot be trained with.
+    One process at a time, or one team, writes there. Stopped by Ctrl-C, it keeps the best model so
+    far and raises KeyboardInterrupt; `resume` continues from there. Raises FkpError for data or
+    settings that cannot be trained with.
     """
-    team = team or Team()
+    with _joined(team, training.config) as ours:
+        return _fit(training, listener, progress, say, ours)
+
+
+def _fit(
+    training: Training, listener: Listener | None, progress: Progress, say: Say, team: Team
+) -> Model:
     config = training.config
+    if config.freeze and not config.init:
+        raise DataError(
+            "freeze keeps the features that a trained network has learnt; say which (init)"
+        )
     pick_device(team.device(config.device))  # one that is not there is told before any work
     samples = _samples(training.data, training.flip_pairs, progress, say, team)
     config = config.for_rows(len(samples.rows("train")))
     start = load_model(Path(config.init), trainable=True) if config.init else None
     if start is not None:
         _check_start(config, samples, start, say)
-    folder = None
-    if team.leads:
-        folder = RunFolder.create(training.path, config, training.data, samples)
-    if training.find_lr:
-        plot = training.path / "lr.png"
-        config = replace(
-            config, lr=find_lr(config, samples, Origin(start=start), team, plot).chosen
-        )
-        say(f"learning rate {config.lr:.3g}, by a range test ({plot})")
-    if folder is not None:
-        folder.about |= {"training": config.as_dict(), "flip_pairs": training.flip_pairs}
-        folder.write_config()
-        folder.show_augmentation(config, samples)
-    return _run(folder, training.path, config, samples, start, training.tensorboard, listener, team)
+    with ExitStack() as stack:
+        folder = None
+        if team.leads:
+            training.path.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(training.path))
+            folder = RunFolder.create(training.path, config, training.data, samples)
+        if training.find_lr:
+            plot = training.path / "lr.png"
+            config = replace(
+                config, lr=find_lr(config, samples, Origin(start=start), team, plot).chosen
+            )
+            say(f"learning rate {config.lr:.3g}, by a range test ({plot})")
+        if folder is not None:
+            folder.about |= {"training": config.as_dict(), "flip_pairs": training.flip_pairs}
+            folder.show_augmentation(config, samples)
+            folder.write_config()  # from here on there is a run to resume
+        board = training.tensorboard
+        model = _run(folder, training.path, config, samples, start, board, listener, team)
+    _compare_with_mean(model, samples, say)
+    return model
+
+
+@contextmanager
+def _joined(team: Team | None, config: TrainConfig) -> Iterator[Team]:
+    """The processes that train together, connected meanwhile."""
+    team = team or Team()
+    team.join(team.device(config.device))
+    try:
+        yield team
+    finally:
+        team.leave()
 
 
 def _check_start(
@@ -83,11 +117,11 @@ def _check_start(
     """Say what is taken over; DataError where the weights do not fit, before there is a folder."""
     points = samples.target
     known = initialise(build(config.architecture, len(points), samples.size), points, start)
-    say(f"--init: {known} of {len(points)} points begin as points of the old network")
+    say(f"init: {known} of {len(points)} points begin as points of the old network")
     if start.size != samples.size:
         say(
-            f"--init: that network was trained on crops of {start.size} px, these have "
-            f"{samples.size}: fkp prepare --size {start.size} would suit it better"
+            f"init: that network was trained on crops of {start.size} px, these have "
+            f"{samples.size}: data prepared with size {start.size} would suit it better"
         )
 
 
@@ -98,18 +132,28 @@ def resume(
     say: Callable[[str], None] = lambda text: None,
     team: Team | None = None,
 ) -> Model:
-    """Go on with a run that was stopped, bit for bit as if it had not been."""
-    team = team or Team()
-    folder = RunFolder.reopen(path)
-    config, pairs = folder.config, folder.about.get("flip_pairs")
-    pick_device(team.device(config.device))
-    flip_pairs = None if pairs is None else tuple((str(a), str(b)) for a, b in pairs)
-    samples = _samples(Path(folder.about["data"]), flip_pairs, progress, say, team)
-    folder.check(samples)
-    begun = (path / STATE).exists()
-    start = load_model(Path(config.init), trainable=True) if config.init and not begun else None
-    board = (path / "tensorboard").is_dir()
-    return _run(folder if team.leads else None, path, config, samples, start, board, listener, team)
+    """Resume a run that was stopped, bit for bit as if it had not been.
+
+    Raises FkpError where there is none, where another process is writing there, or where the data
+    has changed.
+    """
+    config = RunFolder.reopen(path).config
+    with _joined(team, config) as ours, ExitStack() as stack:
+        if ours.leads:
+            stack.enter_context(locked(path))
+        folder = RunFolder.reopen(path)  # as it is now that no one else writes there
+        pairs = folder.about.get("flip_pairs")
+        pick_device(ours.device(config.device))
+        flip_pairs = None if pairs is None else tuple((str(a), str(b)) for a, b in pairs)
+        samples = _samples(Path(folder.about["data"]), flip_pairs, progress, say, ours)
+        folder.check(samples)
+        begun = (path / STATE).exists()
+        start = load_model(Path(config.init), trainable=True) if config.init and not begun else None
+        board = (path / "tensorboard").is_dir()
+        own = folder if ours.leads else None
+        model = _run(own, path, config, samples, start, board, listener, ours)
+    _compare_with_mean(model, samples, say)
+    return model
 
 
 def _run(
@@ -129,9 +173,10 @@ def _run(
     origin = Origin(start=start, state=path / STATE)
     try:
         model = train(config, samples, framing, Listeners(listeners), origin, team)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if folder is not None and folder.epochs:
             folder.finish(samples, None)
+            error.add_note(f"{path / BEST} is the best network so far")
         raise
     return folder.finish(samples, model) if folder is not None else model
 
@@ -155,8 +200,42 @@ def _samples(
     if flip_pairs is not None:
         schemes = tuple(Scheme.from_names(own.names, flip_pairs) for own in samples.schemes)
         samples = replace(samples, schemes=schemes)
+    if not len(samples.rows("train")):
+        raise DataError(f"{data}: there are no labelled training rows")
+    samples = without_unlabelled(samples, say)
     if samples.scheme.flip_order is None:
-        say("no left and right in the names: pictures are not mirrored (--flip-pairs)")
-    if not (samples.split == "train").any():
-        raise DataError(f"{data}: there are no training rows")
+        say("the points' names do not tell left from right: pictures are not mirrored (flip pairs)")
     return samples
+
+
+def without_unlabelled(samples: Samples, say: Say) -> Samples:
+    """The data without points that no training row labels: a network cannot learn them."""
+    known = np.isfinite(samples.points[samples.rows("train")]).all(2).any(0)
+    if known.all():
+        return samples
+    names = np.array(samples.scheme.names)
+    say(
+        f"left out, as no training row labels them: {', '.join(names[~known])}; the network will "
+        "not find these points"
+    )
+    schemes = (
+        subset(scheme, names[known].tolist())
+        for scheme in samples.schemes
+        if set(scheme.names) & set(names[known].tolist())
+    )
+    return replace(samples, schemes=tuple(schemes), points=samples.points[:, known])
+
+
+def _compare_with_mean(model: Model, samples: Samples, say: Say) -> None:
+    """Say so where the network is no better than the mean of the training labels."""
+    train, val = (samples.points[samples.rows(name)] for name in ("train", "val"))
+    if not len(val):
+        return
+    mean = np.nanmean(train, axis=0, dtype=np.float64)
+    plain = float(np.sqrt(np.nanmean(np.square(val - mean))))
+    if not model.scores["val_rmse"] < plain:
+        say(
+            f"this network is no better than the mean of the training labels (validation RMSE "
+            f"{model.scores['val_rmse']:.3f} px against {plain:.3f} px): train for more epochs, "
+            "try another learning rate, look at the labels"
+        )

@@ -1,6 +1,6 @@
 """One step of training after the other: what moves in a run, and its state on the disk."""
 
-import os
+import io
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from pickle import UnpicklingError
@@ -12,7 +12,9 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from fkp.errors import DataError, FkpError
-from fkp.keypoints import Groups
+from fkp.files import replacing
+from fkp.keypoints import PointIndices
+from fkp.learn.networks.base import Architecture
 from fkp.learn.networks.devices import pick_precision
 from fkp.learn.training.batches import Batch
 from fkp.learn.training.config import TrainConfig
@@ -25,14 +27,14 @@ _BROKEN = (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, 
 class Stepper:
     """The moving parts of a run: network, optimiser, schedule, averaged weights, random numbers.
 
-    groups: of the points that the network finds, for each labelled point; steps: in an epoch.
+    indices: of the points that the network finds, for each labelled point; steps: in an epoch.
     """
 
     def __init__(
         self,
         config: TrainConfig,
-        network: nn.Module,
-        groups: Groups,
+        network: Architecture,
+        indices: PointIndices,
         device: torch.device,
         steps: int,
         team: Team,
@@ -43,7 +45,7 @@ class Stepper:
             self.forward = torch.compile(self.forward)  # type: ignore[assignment]
         self.dtype = pick_precision(config.precision, device)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.loss, self.averages = LOSSES[config.loss], Averages(groups, device)
+        self.loss, self.averages = LOSSES[config.loss], Averages(indices, device)
         self.optimizer = _optimizer(config, network)
         self.scheduler = None
         if config.schedule == "onecycle":
@@ -86,8 +88,8 @@ class Stepper:
         if output.face is not None and batch.others is not None:
             wanted = torch.zeros_like(output.face)
             wanted[:n] = 1
-            judged = functional.binary_cross_entropy_with_logits(output.face, wanted)
-            loss = loss + self.config.face_weight * judged
+            face_loss = functional.binary_cross_entropy_with_logits(output.face, wanted)
+            loss = loss + self.config.face_weight * face_loss
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.step(self.optimizer)
@@ -98,9 +100,13 @@ class Stepper:
             self.average.update_parameters(self.network)
         return float(points_loss.detach())
 
-    def averaged(self) -> nn.Module:
+    def averaged(self) -> Architecture:
         """The network to validate and keep."""
-        return self.network if self.average is None else self.average.module
+        if self.average is None:
+            return self.network
+        network = self.average.module
+        assert isinstance(network, Architecture)
+        return network
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self.dtype == torch.float32:
@@ -114,15 +120,19 @@ class Stepper:
         return {name: part for name, part in parts.items() if part is not None}
 
     def save(self, path: Path, progress: dict[str, Any]) -> None:
-        """Write the whole run after an epoch; `progress` goes with it: plain values and tensors."""
-        part = path.with_name(f".{path.name}.part")
+        """Write the whole run after an epoch, with `progress`: plain values and tensors.
+
+        Raises OSError where the disk is full; the state before stays.
+        """
         state = {
             "progress": progress,
             "generator": self.generator.get_state(),
             **{name: thing.state_dict() for name, thing in self._parts().items()},
         }
-        torch.save(state, part)
-        os.replace(part, path)
+        data = io.BytesIO()  # torch's own writer hides why a write failed
+        torch.save(state, data)
+        with replacing(path) as part:
+            part.write_bytes(data.getbuffer())
 
     def restore(self, path: Path) -> dict[str, Any]:
         """Bring the run to where it was saved; returns the progress. Raises FkpError."""
@@ -134,7 +144,7 @@ class Stepper:
             return dict(state["progress"])
         except _BROKEN as error:
             reason = str(error).splitlines()[0]
-            raise FkpError(f"{path}: cannot be gone on from: {reason}") from error
+            raise FkpError(f"{path}: the run cannot be resumed from it: {reason}") from error
 
 
 def _optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:

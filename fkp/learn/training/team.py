@@ -73,14 +73,13 @@ class Team:
         """The network for the forward pass: its gradients are averaged over the processes."""
         return network if self.size == 1 else DistributedDataParallel(network)
 
-    def share(self, network: nn.Module) -> nn.Module:
+    def share(self, network: nn.Module) -> None:
         """Make batch norms take their statistics over the whole batch, not over this part."""
         if self.size > 1:
             for module in list(network.modules()):
                 for name, child in module.named_children():
                     if type(child) is nn.BatchNorm2d:
                         setattr(module, name, _SharedBatchNorm.like(child))
-        return network
 
 
 class _Sum(torch.autograd.Function):

@@ -13,10 +13,13 @@ import pandas as pd
 import pytest
 
 from fkp.annotate.outcome import Annotated, Failure
-from fkp.annotate.output.results import Output, TableFile
-from fkp.annotate.output.rows import TABLES, Record
-from fkp.annotate.output.schemas import DeepLabCutRows, OpenFaceRows, PyFeatRows
-from fkp.errors import FkpError
+from fkp.annotate.output import gallery
+from fkp.annotate.output.results import Output
+from fkp.annotate.output.rows import Columns, Record
+from fkp.annotate.output.sinks import TableFile
+from fkp.annotate.output.text import TABLES
+from fkp.annotate.output.tool_rows import DeepLabCutRows
+from fkp.errors import FkpError, UsageError
 from fkp.keypoints import FKP4, IBUG68, KAGGLE15, Faces, Scheme
 
 ODD = ["a,b.jpg", 'q"q.jpg', "new\nline.jpg", "=1+1.jpg", os.fsdecode(b"\xff.jpg"), "x" * 255]
@@ -51,19 +54,18 @@ def records(scheme: Scheme = IBUG68) -> list[Record]:
 def finished(out: Path, output: Output, given: list[Record]) -> Path:
     """The results of a run, where it found `given`."""
     out.mkdir(exist_ok=True)
-    rows = output.table
-    with TableFile(out / f"keypoints.{rows.suffix}", rows) as table:
+    with TableFile(output.table(out), output.rows) as table:
         for image, result in given:
             table.write(image, result)
-    path = output.finish(out, os.getcwd(), 1)
+    output.finish(out, os.getcwd(), 1)
     output.tidy(out)
-    return path
+    return output.last_table(out)
 
 
 @pytest.mark.parametrize("form", TABLES)
 @pytest.mark.parametrize("each", [False, True])
 def test_rows_can_be_read_again(tmp_path: Path, form: str, each: bool) -> None:
-    rows = TABLES[form](IBUG68, each, False)
+    rows = TABLES[form](IBUG68, each, None)
     given = records()
     path = tmp_path / "rows"
     with TableFile(path, rows) as table:
@@ -86,7 +88,7 @@ def test_rows_can_be_read_again(tmp_path: Path, form: str, each: bool) -> None:
 
 
 def test_openface(tmp_path: Path) -> None:
-    finished(tmp_path, Output(IBUG68, schema="openface", gallery=False), records())
+    finished(tmp_path, Output(IBUG68, also=("openface",), gallery=False), records())
     table = pd.read_csv(tmp_path / "openface.csv", encoding_errors="replace")
     points = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
     first = ["frame", "face_id", "timestamp", "confidence", "success"]
@@ -104,12 +106,12 @@ def test_openface(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         table.loc[1, points[68:]].astype(float), faces.points[1, :, 1], atol=0.06
     )
-    with pytest.raises(FkpError, match="points of ibug68"):
-        OpenFaceRows(FKP4)
+    with pytest.raises(FkpError, match="68 points of ibug68, not these 4 of fkp4"):
+        Output(FKP4, also=("openface",))
 
 
 def test_pyfeat(tmp_path: Path) -> None:
-    finished(tmp_path, Output(IBUG68, schema="pyfeat", gallery=False), records())
+    finished(tmp_path, Output(IBUG68, also=("pyfeat",), gallery=False), records())
     table = pd.read_csv(tmp_path / "pyfeat.csv", encoding_errors="replace")
     assert list(table.columns[:6]) == [
         "FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore", "x_0",
@@ -117,12 +119,12 @@ def test_pyfeat(tmp_path: Path) -> None:
     assert list(table.columns[-3:]) == ["y_67", "input", "frame"]
     assert list(table["frame"]) == [0, 0, 1, 2, 3, 4, 5, 6, 6, 6]
     assert table["FaceRectX"].isna().tolist() == [f in (1, 3) for f in table["frame"]]
-    with pytest.raises(FkpError, match="points of ibug68"):
-        PyFeatRows(KAGGLE15)
+    with pytest.raises(FkpError, match="68 points of ibug68, not these 15 of kaggle15"):
+        Output(KAGGLE15, also=("pyfeat",))
 
 
 def test_deeplabcut_reads_three_header_rows(tmp_path: Path) -> None:
-    finished(tmp_path, Output(FKP4, schema="dlc", gallery=False), records(FKP4))
+    finished(tmp_path, Output(FKP4, also=("dlc",), gallery=False), records(FKP4))
     # As DeepLabCut itself reads its files.
     table = pd.read_csv(
         tmp_path / "dlc.csv", index_col=0, header=[0, 1, 2], encoding_errors="replace"
@@ -144,7 +146,7 @@ def test_deeplabcut_reads_three_header_rows(tmp_path: Path) -> None:
 def test_coco_is_what_pycocotools_reads(tmp_path: Path) -> None:
     coco_tools = pytest.importorskip("pycocotools.coco")
     evaluation = pytest.importorskip("pycocotools.cocoeval")
-    finished(tmp_path, Output(IBUG68, schema="coco", gallery=False), records())
+    finished(tmp_path, Output(IBUG68, also=("coco",), gallery=False), records())
     truth = coco_tools.COCO(str(tmp_path / "coco.json"))
     assert len(truth.getImgIds()) == 7
     (category,) = truth.loadCats(truth.getCatIds())
@@ -172,7 +174,7 @@ def test_coco_is_what_pycocotools_reads(tmp_path: Path) -> None:
 
 
 def test_yolo_has_a_file_beside_each_picture(tmp_path: Path) -> None:
-    output = Output(IBUG68, schema="yolo", gallery=False)
+    output = Output(IBUG68, also=("yolo",), gallery=False)
     given = [(str(Path("sub", name)), result) for name, result in records()[:2]]
     given.append(("c.jpg", Failure("empty")))
     finished(tmp_path, output, given)
@@ -204,14 +206,14 @@ def test_kaggle_is_what_prepare_reads(tmp_path: Path, samples: Path) -> None:
 
     image = samples / "astronaut.jpg"
     command = [sys.executable, "-m", "fkp", "annotate", str(image), "--out", str(tmp_path / "out")]
-    subprocess.run([*command, "--schema", "kaggle", "--no-overlays", "-q"], check=True)
+    subprocess.run([*command, "--also", "kaggle", "--no-overlays", "-q"], check=True)
     table = pd.read_csv(tmp_path / "out" / "kaggle.csv")
     assert list(table.columns[:31]) == [*KAGGLE15.columns, "Image"]
     assert len(table["Image"][0].split()) == 96 * 96
     config = PrepareConfig((tmp_path / "out" / "kaggle.csv",), tmp_path / "data.csv", val=0, test=0)
     report = prepare(config, lambda done, total: None)
     assert report.samples.scheme is KAGGLE15
-    crop, points = report.samples.images[0], report.samples.points[0]
+    crop, points = report.samples.crops[0], report.samples.points[0]
     assert crop.shape == (96, 96)
     # The right eye of the crop, right of its middle as it is the subject's, is a dark spot.
     x, y = points[KAGGLE15.names.index("right_eye_center")].round().astype(int)
@@ -221,18 +223,23 @@ def test_kaggle_is_what_prepare_reads(tmp_path: Path, samples: Path) -> None:
 
 def test_parquet(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    path = finished(tmp_path, Output(IBUG68, form="parquet", gallery=False), records())
+    path = finished(tmp_path, Output(IBUG68, format="parquet", gallery=False), records())
     assert path == tmp_path / "keypoints.parquet"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["keypoints.parquet"]
     table = pd.read_parquet(path)
-    assert list(table.columns) == TABLES["csv"](IBUG68, False, False).columns  # type: ignore[attr-defined]
+    assert list(table.columns) == [column.name for column in Columns(IBUG68).all()]
     assert table["image"].tolist()[3] == "\\xff.jpg"
     assert table["status"].tolist()[2:6] == ["no_face", "ok", "unreadable", "ok"]
     assert table["p1_x"].dtype == np.float32
     assert table["p1_x"][1] == pytest.approx(some_faces(2).points[1, 1, 0], abs=6e-4)
     assert table["image_width"].tolist()[:3] == [400, 400, 640]
-    with pytest.raises(FkpError, match="cannot be streamed"):
-        Output(IBUG68, form="parquet").stream.header()
+    for wrong in (
+        Output(IBUG68, format="parquet"), Output(IBUG68, also=("coco",)),
+        Output(IBUG68, "jsonl", ("openface",)), Output(IBUG68, also=("openface", "pyfeat")),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match="rows of one table"):
+            wrong.stream.header()
+    assert Output(IBUG68, also=("openface",)).stream.header().startswith("frame,face_id")
 
 
 def cards(page: str) -> list[list[Any]]:
@@ -269,7 +276,7 @@ def test_the_gallery_shows_every_face_and_failure(here: Path) -> None:
 def test_of_too_many_the_doubtful_are_in_the_gallery(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fkp.annotate.output.gallery.AT_MOST", 5)
+    monkeypatch.setattr(gallery, "AT_MOST", 5)
     finished(here, Output(IBUG68), records())
     page = (here / "index.html").read_text(encoding="utf-8")
     assert "const TOTAL = 10;" in page

@@ -83,9 +83,9 @@ def test_a_finished_run_is_left_alone(tmp_path: Path, photos: Path) -> None:
         shutil.copy(photos / f"{i:04d}.jpg", few)
     for options, code, said in (
         ((), 0, b"5 pictures"),
-        (("--resume",), 0, b"finished already"),
+        (("--resume",), 0, b"already finished"),
         ((), 1, b"holds results"),
-        (("--resume", "--overwrite"), 2, b"which is it"),
+        (("--resume", "--overwrite"), 2, b"cannot be combined"),
     ):
         run = start(few, out, "--no-overlays", *options)
         output, _ = run.communicate()
@@ -118,7 +118,7 @@ def test_shards_join_to_the_whole(tmp_path: Path, photos: Path) -> None:
     for wrong, message in (
         ([parts[0], parts[1]], r"shards 1 to 3 once, got 1, 3"),
         ([*parts, parts[0]], r"got 1, 2, 3, 3"),
-        ([parts[0], parts[1], tmp_path / "other"], "part of another run: --max-faces: 1"),
+        ([parts[0], parts[1], tmp_path / "other"], "part of another run: max_faces: 1"),
         ([parts[0], tmp_path / "few"], "no finished run"),
     ):
         with pytest.raises(FkpError, match=message):
@@ -149,14 +149,15 @@ def test_a_journal_tells_how_far_a_run_came(tmp_path: Path) -> None:
         failures = [("a\udcff.jpg", "empty")]  # noqa: RUF012
         notes = {"animated": 1}  # noqa: RUF012
 
-    identity = {"inputs": "5 files", "--scheme": None}
+    identity = {"inputs": "5 files", "scheme": None}
     journal = Journal.resume(tmp_path, identity)
     assert journal.past.done == 0
-    journal.commit(Counts(), 700)
+    journal.commit(Counts(), 700, 60)
     with (tmp_path / JOURNAL).open("a") as file:
         file.write('{"done": 5, "byt')  # a line that was not finished
     again = Journal.resume(tmp_path, identity)
-    assert (again.past.done, again.past.bytes, again.past.faces) == (3, 700, 3)
+    past = again.past
+    assert (past.done, past.bytes, past.raw, past.faces) == (3, 700, 60, 3)
     assert again.past.failures == [("a\udcff.jpg", "empty")]
     again.commit(Counts(), 900)
     assert Journal.resume(tmp_path, identity).past.bytes == 900

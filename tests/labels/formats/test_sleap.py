@@ -46,7 +46,7 @@ def test_a_package_holds_its_pictures(tmp_path: Path) -> None:
     samples = prepare(config, lambda done, total: None).samples
     assert len(samples) == 3
     x, y = np.rint(samples.points[2, 0]).astype(int)
-    assert samples.images[2, y, x] < 100  # the dark spot of an eye lies under its label
+    assert samples.crops[2, y, x] < 100  # the dark spot of an eye lies under its label
     assert cv2.imread(samples.paths()[0]) is not None
 
 
@@ -78,7 +78,7 @@ def test_frames_of_a_clip_become_pictures(tmp_path: Path) -> None:
     )
     samples = prepare(config, lambda done, total: None).samples
     assert [Path(p).name for p in samples.paths()] == [f"clip_{i:06d}.png" for i in range(3)]
-    assert len(set(samples.group)) == 1
+    assert len(set(samples.person)) == 1
 
 
 def test_what_is_no_file_of_sleap(tmp_path: Path) -> None:

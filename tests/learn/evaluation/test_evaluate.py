@@ -48,6 +48,10 @@ def test_an_interval_is_over_persons() -> None:
     ratio = (by_person.high - by_person.low) / (by_face.high - by_face.low)
     assert ratio == pytest.approx(np.sqrt(20), rel=0.15)
     assert by_person.high - by_person.low == pytest.approx(2 * 1.96 / np.sqrt(50), rel=0.35)
+    alone = statistics.interval(np.array([0.02, 0.04]), np.array(["a", "a"]))
+    assert alone.mean == pytest.approx(0.03)
+    assert np.isnan(alone.low)
+    assert alone.text() == "unknown for one person"
     nothing = statistics.interval(np.full(3, np.nan), np.array(["a", "b", "c"]))
     assert np.isnan(nothing.mean)
 
@@ -84,14 +88,14 @@ def test_calibration_of_what_follows_its_distribution() -> None:
 def test_groups_and_norms(trained: tuple[Model, Samples]) -> None:
     model, samples = trained
     result = evaluate(model, samples, "val")
-    groups = result.groups("light")
-    assert set(groups) == {"day", "night"}
-    assert sum(s.faces for s in groups.values()) == result.scores.faces
-    total = sum(s.nme * s.faces for s in groups.values()) / result.scores.faces
+    by_light = result.by("light")
+    assert set(by_light) == {"day", "night"}
+    assert sum(s.faces for s in by_light.values()) == result.scores.faces
+    total = sum(s.nme * s.faces for s in by_light.values()) / result.scores.faces
     assert total == pytest.approx(result.scores.nme)
-    assert list(result.groups("labels")) == ["4 points"]
-    with pytest.raises(DataError, match="--by nonsense: no such column; there are labels"):
-        result.groups("nonsense")
+    assert list(result.by("labels")) == ["4 points"]
+    with pytest.raises(DataError, match="by nonsense: no such column; there are labels"):
+        result.by("nonsense")
     one = tables.figures("m", result, ["light"])
     assert set(one.nme_by_norm) == {"pupil", "box"}
     assert one.nme.low < result.scores.nme < one.nme.high

@@ -32,7 +32,7 @@ def test_a_checkpoint_says_what_it_is(tmp_path: Path, architecture: str) -> None
     save_model(tmp_path / "m.safetensors", saved)
     loaded = load_model(tmp_path / "m.safetensors")
     assert loaded.scheme == own
-    assert (loaded.size, loaded.crop, loaded.architecture) == (32, "face", architecture)
+    assert (loaded.size, loaded.crop_mode, loaded.architecture) == (32, "face", architecture)
     assert np.array_equal(loaded.layout, UPRIGHT_LAYOUT)
     crops = np.random.default_rng(0).integers(0, 255, (5, 32, 32), np.uint8)
     # What was loaded may calculate in bf16.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fkp.learn.networks.architectures import Lecture
 from fkp.learn.networks.layers import layers
+from fkp.learn.networks.lecture import Lecture
 from tests.helpers import fkp, write_pictures
 
 

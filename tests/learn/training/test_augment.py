@@ -3,7 +3,7 @@
 import torch
 
 from fkp.keypoints import FKP4
-from fkp.learn.training.augment import Augmentation, augment, draw, warp
+from fkp.learn.training.augment import Augmentation, augment, sample_changes, warp
 
 
 def spots(points: torch.Tensor, size: int) -> torch.Tensor:
@@ -24,7 +24,7 @@ def test_labels_follow_the_warp() -> None:
     generator = torch.Generator().manual_seed(0)
     size = 64
     points = 31.5 + 12 * (2 * torch.rand(32, 1, 2, generator=generator) - 1)
-    changes = draw(32, size, (0,), Augmentation(), generator)
+    changes = sample_changes(32, size, (0,), Augmentation(), generator)
     assert 0 < int(changes.flipped.sum()) < 32
     images, moved = warp(spots(points, size), points, changes.matrices)
     assert (moved - points).abs().max() > 5
@@ -37,7 +37,7 @@ def test_a_mirrored_face_swaps_its_sides() -> None:
     points = torch.tensor([[[60.0, 30.0], [30.0, 30.0], [45.0, 50.0], [45.0, 70.0]]]).repeat(
         16, 1, 1
     )
-    changes = draw(16, 96, FKP4.flip_order, still, generator)
+    changes = sample_changes(16, 96, FKP4.flip_order, still, generator)
     _, moved, _ = augment(torch.rand(16, 1, 96, 96), points, FKP4.flip_order, changes)
     # Mirrored or not, the subject's left eye stays on the right of the picture.
     assert (moved[:, 0, 0] > moved[:, 1, 0]).all()
@@ -50,7 +50,7 @@ def test_a_scheme_without_sides_is_not_mirrored() -> None:
     generator = torch.Generator().manual_seed(0)
     still = Augmentation(rotation=0, scale=0, shift=0)
     points = torch.rand(16, 3, 2) * 64
-    changes = draw(16, 64, None, still, generator)
+    changes = sample_changes(16, 64, None, still, generator)
     _, moved, _ = augment(torch.rand(16, 1, 64, 64), points, None, changes)
     assert torch.allclose(moved, points, atol=1e-3)
 
@@ -58,7 +58,7 @@ def test_a_scheme_without_sides_is_not_mirrored() -> None:
 def test_missing_points_stay_missing_and_pictures_stay_in_range() -> None:
     points = torch.rand(8, 4, 2) * 64
     points[:, 1] = torch.nan
-    changes = draw(8, 64, None, Augmentation(), torch.Generator().manual_seed(1))
+    changes = sample_changes(8, 64, None, Augmentation(), torch.Generator().manual_seed(1))
     images, moved, _ = augment(torch.rand(8, 1, 64, 64), points, None, changes)
     assert torch.isnan(moved[:, 1]).all()
     assert torch.isfinite(moved[:, [0, 2, 3]]).all()

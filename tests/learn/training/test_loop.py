@@ -131,14 +131,14 @@ def test_the_radius_holds_after_calibration(tmp_path: Path) -> None:
     samples = data(tmp_path, 120, val=0.4, test=0)
     model = fit(samples, recipe("integral", epochs=8, batch=16))
     part = samples.part("val")
-    said = model.predict(part.images)
+    said = model.predict(part.crops)
     inside = np.linalg.norm(said.points - part.points, axis=2) < RADIUS_90 * said.scale
     assert inside.mean() == pytest.approx(0.9, abs=0.02)
     assert np.isnan(said.face).all()
 
 
 def test_a_rate_that_explodes_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="smaller --lr"):
+    with pytest.raises(DataError, match="smaller lr"):
         fit(data(tmp_path, 40), recipe("lecture", lr=1e6, epochs=5))
 
 

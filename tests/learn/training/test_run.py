@@ -22,11 +22,12 @@ from fkp.keypoints import FKP4, IBUG68, MTFL5, Scheme
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.schemes import covering
 from fkp.labels.store import Samples, read_samples
-from fkp.learn.networks.architectures import Depthwise, build
+from fkp.learn.networks.architectures import build
 from fkp.learn.networks.checkpoint import Model, find_model, load_model
 from fkp.learn.networks.framing import measure_framing
+from fkp.learn.networks.integral import Depthwise
 from fkp.learn.networks.transfer import initialise
-from fkp.learn.training.augment import AUGMENTATIONS, Augmentation, augment, draw
+from fkp.learn.training.augment import AUGMENTATIONS, Augmentation, augment, sample_changes
 from fkp.learn.training.batches import Batches
 from fkp.learn.training.config import from_dict, recipe
 from fkp.learn.training.folder import read_config
@@ -206,7 +207,7 @@ def test_a_bundled_network_begins_on_other_points() -> None:
     # An average of maps is not the map of an average, but near it.
     assert np.abs(found - expected).max() < 2.5
     assert np.abs(found - expected)[:, 2:].max() < 0.1
-    with pytest.raises(DataError, match="--init: the network integral of 112 px does not fit"):
+    with pytest.raises(DataError, match="init: the network integral of 112 px does not fit"):
         initialise(build("lecture", 4, 96), FKP4, bundled)
     with pytest.raises(DataError, match="does not fit"):
         initialise(build("large", 4, 96), FKP4, bundled)
@@ -220,7 +221,7 @@ def test_weights_that_do_not_fit_leave_no_folder(tmp_path: Path) -> None:
         fit(Training(data, tmp_path / "run", replace(config, architecture="large")))
     assert not (tmp_path / "run").exists()
     fit(Training(data, tmp_path / "run", config), say=said.append)
-    assert said[0] == "--init: 4 of 4 points begin as points of the old network"
+    assert said[0] == "init: 4 of 4 points begin as points of the old network"
     assert "112 px, these have 32" in said[1]
 
 
@@ -259,6 +260,13 @@ def test_frozen_features_stay(tmp_path: Path) -> None:
         assert not changed & {"stem", "stage1", "stage2", "stage3", "features"}
 
 
+def test_random_features_are_not_frozen(tmp_path: Path) -> None:
+    data = prepared(tmp_path)
+    with pytest.raises(DataError, match="freeze keeps the features"):
+        fit(Training(data, tmp_path / "run", replace(SMALL, freeze=True)))
+    assert not (tmp_path / "run").exists()
+
+
 def mixed(folder: Path) -> Samples:
     """Eight faces labelled with 68 points, and the same with five, as two sources."""
     crops = np.load(find_model("bundled").with_name("crops.npy"))
@@ -291,8 +299,8 @@ def test_sources_keep_their_own_points(tmp_path: Path) -> None:
     assert known[few].sum(1).tolist() == [5] * 8
     assert np.isfinite(samples.anchor_points()).all()
     assert np.allclose(samples.anchor_points()[many], samples.anchor_points()[few], atol=1e-3)
-    groups = samples.target.groups(samples.scheme)
-    averages = Averages(groups, torch.device("cpu"))
+    indices = samples.target.point_indices(samples.scheme)
+    averages = Averages(indices, torch.device("cpu"))
     found = torch.rand(3, 68, 2)
     expected = IBUG68.convert(found.numpy(), samples.scheme)
     assert np.allclose(averages.points(found), expected, atol=1e-6)
@@ -300,7 +308,7 @@ def test_sources_keep_their_own_points(tmp_path: Path) -> None:
     assert torch.isnan(scales).sum(1).tolist() == [2] * 3  # the two eye centres
     # A network that is right about everything has no loss, whichever points a source has.
     bundled = load_model(find_model("bundled"), trainable=True)
-    said = bundled.scheme.convert(bundled.predict(samples.images).points, samples.scheme)
+    said = bundled.scheme.convert(bundled.predict(samples.crops).points, samples.scheme)
     assert np.nanmax(np.abs(said - samples.points)) < 1.0
     config = recipe("integral", epochs=1, batch=8, lr=1e-5, threads=1)
     framing = measure_framing(samples, None)
@@ -324,7 +332,7 @@ def test_schemes_that_only_overlap_are_joined() -> None:
 def test_a_share_of_a_batch_is_changed_as_the_whole_is() -> None:
     crops, points = torch.rand(9, 1, 32, 32), torch.rand(9, 4, 2) * 32
     settings = Augmentation()
-    changes = draw(9, 32, FKP4.flip_order, settings, torch.Generator().manual_seed(0))
+    changes = sample_changes(9, 32, FKP4.flip_order, settings, torch.Generator().manual_seed(0))
     eyes = FKP4.anchors[0], FKP4.anchors[1]
     whole, moved, hidden = augment(crops.clone(), points, FKP4.flip_order, changes, eyes)
     for first, count in ((0, 4), (4, 5), (9, 0)):
@@ -408,7 +416,7 @@ def test_a_process_that_dies_ends_the_run_and_it_goes_on(tmp_path: Path) -> None
         _, err = process.communicate(timeout=90)
     assert process.returncode != 0
     assert "another process of the training is gone" in err or "fkp: terminated" in err
-    assert "--resume" in err
+    assert "resume" in err
     epochs = len(figures(run))
     with pytest.raises(KeyboardInterrupt):
         resume(run, Stop(epochs + 2))
@@ -461,7 +469,7 @@ def test_the_signal_that_ends_a_job_leaves_a_state(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 143, err
-    assert b"go on with: fkp train --resume runs/job" in err
+    assert b"continue with: fkp train --resume runs/job" in err
     assert (run / "state.pt").exists()
 
 

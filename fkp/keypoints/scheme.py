@@ -1,8 +1,4 @@
-"""What a set of facial keypoints is (`Scheme`), and the faces found in a picture (`Faces`).
-
-Coordinates are pixels: x right, y down, pixel centres at integers. Left and right are the
-subject's own. NaN means missing, and nothing else does.
-"""
+"""What a set of facial keypoints is, and the sets that are built in."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,7 +14,8 @@ FloatArray = npt.NDArray[np.floating]
 ANCHOR_NAMES = ("right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left")
 """The five points that face detectors give and that crops are framed by, in this order."""
 
-Groups = tuple[tuple[int, ...], ...]
+PointIndices = tuple[tuple[int, ...], ...]
+"""For each of some points, the indices of the points whose mean it is; () where it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class Scheme:
     names: tuple[str, ...]
     flip_order: tuple[int, ...] | None = None
     edges: tuple[tuple[int, int], ...] = ()
-    anchors: Groups = field(default=((), (), (), (), ()))
+    anchors: PointIndices = field(default=((), (), (), (), ()))
     outer_eyes: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
@@ -49,9 +46,9 @@ class Scheme:
         ):
             raise DataError(f"scheme {self.name}: flip_order must swap points in pairs")
         if len(self.anchors) != len(ANCHOR_NAMES):
-            raise DataError(f"scheme {self.name}: needs {len(ANCHOR_NAMES)} anchor groups")
+            raise DataError(f"scheme {self.name}: needs indices for {len(ANCHOR_NAMES)} anchors")
         used = [i for pair in self.edges for i in pair]
-        used += [i for group in self.anchors for i in group]
+        used += [i for indices in self.anchors for i in indices]
         used += list(self.outer_eyes or ())
         if any(not 0 <= i < k for i in used):
             raise DataError(f"scheme {self.name}: an index is outside 0..{k - 1}")
@@ -60,8 +57,8 @@ class Scheme:
         return len(self.names)
 
     @property
-    def eyes(self) -> Groups:
-        """Index groups whose means are the eye centres: subject's right, left."""
+    def eyes(self) -> PointIndices:
+        """The indices whose means are the eye centres: subject's right, left."""
         return self.anchors[:2]
 
     @property
@@ -71,7 +68,7 @@ class Scheme:
 
     def anchor_points(self, points: FloatArray) -> npt.NDArray[np.float64]:
         """Five anchor points of each face: (..., K, 2) -> (..., 5, 2), NaN where not known."""
-        return group_means(points, self.anchors)
+        return mean_points(points, self.anchors)
 
     def convert(self, points: FloatArray, to: "Scheme") -> npt.NDArray[np.float64]:
         """Points of this scheme as points of another: (..., K, 2) -> (..., len(to), 2).
@@ -79,9 +76,9 @@ class Scheme:
         Possible where every point of `to` is a point, or a fixed average of points, of this
         scheme; raises DataError otherwise.
         """
-        return group_means(points, self.groups(to))
+        return mean_points(points, self.point_indices(to))
 
-    def groups(self, to: "Scheme") -> Groups:
+    def point_indices(self, to: "Scheme") -> PointIndices:
         """For each point of another scheme, the indices of this one's points whose mean it is.
 
         Raises DataError where a point of `to` is neither a point nor an average of points here.
@@ -90,20 +87,20 @@ class Scheme:
             return tuple((i,) for i in range(len(self)))
         built_in = self.name in SCHEMES and SCHEMES[self.name].names == self.names
         averages = AVERAGES.get(self.name, {}) if built_in else {}
-        groups: list[tuple[int, ...]] = []
+        indices: list[tuple[int, ...]] = []
         for name in to.names:
             if name in self.names:
-                groups.append((self.names.index(name),))
+                indices.append((self.names.index(name),))
             elif name in averages:
-                groups.append(averages[name])
+                indices.append(averages[name])
             else:
                 raise DataError(f"scheme {self.name} has no point for {name} of scheme {to.name}")
-        return tuple(groups)
+        return tuple(indices)
 
     def can_convert(self, to: "Scheme") -> bool:
         """Whether `convert` to that scheme is possible."""
         try:
-            self.groups(to)
+            self.point_indices(to)
         except DataError:
             return False
         return True
@@ -129,13 +126,13 @@ class Scheme:
         )
 
 
-def group_means(points: FloatArray, groups: Groups) -> npt.NDArray[np.float64]:
-    """Mean of each index group: (..., K, 2) -> (..., G, 2); NaN for an empty group."""
+def mean_points(points: FloatArray, indices: PointIndices) -> npt.NDArray[np.float64]:
+    """Means of points by their indices: (..., K, 2) -> (..., G, 2); NaN for an empty tuple."""
     values = np.asarray(points, np.float64)
-    if all(len(group) == 1 for group in groups):
-        return values[..., [group[0] for group in groups], :]
+    if all(len(own) == 1 for own in indices):
+        return values[..., [own[0] for own in indices], :]
     empty = np.full((*values.shape[:-2], 2), np.nan)
-    means = [values[..., list(g), :].mean(-2) if g else empty for g in groups]
+    means = [values[..., list(own), :].mean(-2) if own else empty for own in indices]
     return np.stack(means, axis=-2)
 
 
@@ -303,90 +300,6 @@ _IBUG68_IN_WFLW98 = (
 AVERAGES: dict[str, dict[str, tuple[int, ...]]] = {
     "ibug68": _FROM_IBUG68,
     "wflw98": {f"p{i}": (w,) for i, w in enumerate(_IBUG68_IN_WFLW98)}
-    | {name: tuple(_IBUG68_IN_WFLW98[i] for i in group) for name, group in _FROM_IBUG68.items()},
+    | {name: tuple(_IBUG68_IN_WFLW98[i] for i in own) for name, own in _FROM_IBUG68.items()},
 }
 """By scheme, the points of other schemes that are fixed averages of its points."""
-
-
-RADIUS_90 = 3.8897
-"""In scales, the radius about a point within which its true place lies in 90 % of cases: where
-the distribution of distances, Gamma of shape 2, reaches 0.9."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prediction:
-    """What a network says of N crops, in crop pixels.
-
-    points: (N, K, 2) float32; scale: (N, K) float32, of the distances between a point and its
-    true place (times RADIUS_90: the 90 % radius); face: (N,) float32, the probability that there
-    is a face at all; visible: (N, K) float32, the probability that a point can be seen, neither
-    covered nor hidden by the face itself. NaN where the network does not know.
-    """
-
-    points: npt.NDArray[np.float32]
-    scale: npt.NDArray[np.float32]
-    face: npt.NDArray[np.float32]
-    visible: npt.NDArray[np.float32]
-
-    def confidence(self, tolerance: float) -> npt.NDArray[np.float32]:
-        """(N, K): the probability that a point can be seen and lies within `tolerance` pixels of
-        its true place; the latter alone from a network that does not know what is hidden.
-        """
-        reach = tolerance / np.maximum(self.scale, 1e-9)
-        within = 1 - (1 + reach) * np.exp(-reach)
-        seen = np.where(np.isnan(self.visible), 1.0, self.visible)
-        return np.asarray(within * seen, np.float32)
-
-    @classmethod
-    def joined(cls, parts: "Sequence[Prediction]") -> "Prediction":
-        """One after the other."""
-        fields = zip(*((p.points, p.scale, p.face, p.visible) for p in parts), strict=True)
-        return cls(*(np.concatenate(field) for field in fields))
-
-    def take(self, rows: slice | npt.NDArray[np.int64]) -> "Prediction":
-        """What it says of some of the crops."""
-        return Prediction(self.points[rows], self.scale[rows], self.face[rows], self.visible[rows])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Faces:
-    """The F faces of one picture, in original-image pixels.
-
-    boxes: (F, 4) float32, x, y, width, height.
-    scores: (F,) float32, the detector's; NaN where the detector has none.
-    points: (F, K, 2) float32, NaN = missing.
-    confidence: (F, K) float32, NaN where the network gives none.
-    """
-
-    scheme: Scheme
-    boxes: npt.NDArray[np.float32]
-    scores: npt.NDArray[np.float32]
-    points: npt.NDArray[np.float32]
-    confidence: npt.NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        f, k = len(self.boxes), len(self.scheme)
-        expected = {"boxes": (f, 4), "scores": (f,), "points": (f, k, 2), "confidence": (f, k)}
-        for name, shape in expected.items():
-            array = getattr(self, name)
-            if array.shape != shape or array.dtype != np.float32:
-                raise ValueError(
-                    f"Faces.{name}: expected float32 {shape}, got {array.dtype} {array.shape}"
-                )
-
-    def __len__(self) -> int:
-        return len(self.boxes)
-
-    def scaled(self, factor: float) -> "Faces":
-        """The same faces in a picture of `factor` times the size."""
-        boxes = self.boxes * np.float32(factor)
-        boxes[:, :2] += np.float32((factor - 1) / 2)
-        points = (self.points + np.float32(0.5)) * np.float32(factor) - np.float32(0.5)
-        return Faces(self.scheme, boxes, self.scores, points, self.confidence)
-
-    @classmethod
-    def empty(cls, scheme: Scheme) -> "Faces":
-        """No faces."""
-        k = len(scheme)
-        shapes = ((0, 4), (0,), (0, k, 2), (0, k))
-        return cls(scheme, *(np.zeros(shape, np.float32) for shape in shapes))

@@ -1,0 +1,118 @@
+"""The folder of a run: the files that may be in it, and who may write there."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fkp.annotate.output.gallery import PAGE
+from fkp.annotate.output.journal import JOURNAL
+from fkp.annotate.output.schemas import SCHEMAS
+from fkp.errors import FkpError, parse_json
+from fkp.files import is_stray, replace_text
+from fkp.locks import locked
+
+TABLE_FORMATS = ("csv", "jsonl", "parquet")
+"""Of the main table."""
+
+OVERLAYS, CROPS = "overlays", "crops"
+RUN = "run.json"
+OVERLAY, RAW, BLINKS = "overlay.mp4", "raw.csv", "blinks.csv"
+"""Of a clip: the video with the points drawn, the points before smoothing, when eyes were shut."""
+PARTS = ".parts"
+"""Of a clip: what an unfinished run needs to be resumed."""
+FOLDERS = (OVERLAYS, CROPS, SCHEMAS["yolo"].file, PARTS)
+FILES = (
+    *(f"keypoints.{name}" for name in TABLE_FORMATS),
+    *(schema.file for schema in SCHEMAS.values() if schema.file not in FOLDERS),
+    PAGE, RUN, JOURNAL, OVERLAY, RAW, BLINKS,
+)  # fmt: skip
+"""All that a run may leave in its folder, besides the folders."""
+
+
+@contextmanager
+def claimed(out: Path, overwrite: bool = False, resume: bool = False) -> Iterator[None]:
+    """Make the folder where it is not there, keep other runs out, and take it over.
+
+    Raises FkpError where it holds results, unless they may be replaced or continued. What a killed
+    run left half-written is removed.
+    """
+    _make(out)
+    with locked(out):
+        try:
+            _take_over(out, overwrite, resume)
+        except OSError as error:
+            raise _unusable(out, error) from error
+        yield
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(out, error) from error
+    if not os.access(out, os.W_OK):
+        raise FkpError(f"{out}: no permission to write there")
+
+
+def _unusable(out: Path, error: OSError) -> FkpError:
+    return FkpError(f"{out}: cannot be used for results: {(error.strerror or 'failed').lower()}")
+
+
+def _take_over(out: Path, overwrite: bool, resume: bool) -> None:
+    for name in FOLDERS:
+        if (out / name).is_symlink():
+            raise FkpError(f"{out / name}: is a link; remove it, or choose another folder")
+    if not any((out / name).exists() for name in FILES):
+        return
+    if not overwrite and not resume:
+        if (out / JOURNAL).exists():
+            raise FkpError(f"{out}: holds an unfinished run; resume or overwrite it")
+        raise FkpError(f"{out}: holds results; overwrite them or choose another folder")
+    for path in out.iterdir():
+        if is_stray(path.name):
+            path.unlink()
+    for name in FILES if overwrite else ():
+        (out / name).unlink(missing_ok=True)
+        (out / f"{name}.part").unlink(missing_ok=True)
+    for name in FOLDERS:
+        _clear(out / name, everything=overwrite)
+
+
+def _clear(folder: Path, everything: bool) -> None:
+    """Remove what is in a folder, or only the temporary files of writes that were cut short."""
+    for parent, folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            if everything or is_stray(name):
+                os.unlink(os.path.join(parent, name))
+        for name in folders if everything else ():
+            path = os.path.join(parent, name)
+            os.unlink(path) if os.path.islink(path) else os.rmdir(path)
+
+
+def is_finished(out: Path) -> bool:
+    """Whether the folder holds the results of a run that came to its end."""
+    return (out / RUN).exists() and not (out / JOURNAL).exists()
+
+
+def read_run(out: Path) -> dict[str, Any]:
+    """The `run.json` of a finished run; FkpError where it is damaged."""
+    try:
+        facts = dict(parse_json((out / RUN).read_text(encoding="utf-8")))
+        {str(status): int(count) for status, count in facts["statuses"].items()}
+        return {**facts, "faces": int(facts["faces"])}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FkpError(f"{out / RUN}: damaged: {error!r}; overwrite it to start again") from error
+
+
+def write_run(out: Path, facts: Mapping[str, object]) -> None:
+    """Write `run.json`."""
+    replace_text(out / RUN, json.dumps(facts, indent=1, allow_nan=False) + "\n")
+
+
+def remove_parts(out: Path) -> None:
+    """Remove what only an unfinished run needs."""
+    shutil.rmtree(out / PARTS, ignore_errors=True)

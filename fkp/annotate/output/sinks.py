@@ -1,0 +1,84 @@
+"""Where the rows of a table go: a file that can be continued, or a stream."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from fkp.annotate.outcome import Result
+from fkp.annotate.output.text import Rows
+from fkp.errors import FkpError
+
+
+class TableFile:
+    """Writes a file whole or not at all.
+
+    Until the end the rows stand in `NAME.part`, which an interrupted run leaves; the first `keep`
+    bytes of that are kept and continued.
+    """
+
+    def __init__(self, path: Path, rows: Rows, keep: int = 0) -> None:
+        self.path, self.rows, self.keep = path, rows, keep
+        self.part = path.with_name(path.name + ".part")
+
+    def __enter__(self) -> Self:
+        if self.keep:
+            self._cut_back()
+        # Names of files may hold bytes that are not UTF-8; they go out as they came.
+        mode = "a" if self.keep else "w"
+        self._file = self.part.open(mode, newline="", encoding="utf-8", errors="surrogateescape")
+        if not self.keep:
+            self._file.write(self.rows.header())
+        return self
+
+    def _cut_back(self) -> None:
+        """Leave only the rows that the journal knows of."""
+        if not self.part.exists() and self.path.exists():  # killed at the very end
+            os.replace(self.path, self.part)
+        size = self.part.stat().st_size if self.part.exists() else 0
+        if size < self.keep:
+            raise FkpError(
+                f"{self.part}: has {size} of the {self.keep} bytes that were written: the run "
+                "cannot be resumed; overwrite it to start again"
+            )
+        os.truncate(self.part, self.keep)
+
+    def write(self, image: str, result: Result) -> None:
+        """Write the rows of one input."""
+        self._file.write(self.rows.of(image, result))
+
+    def flush(self) -> int:
+        """Bring the rows to the disk; the number of bytes there."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return os.fstat(self._file.fileno()).st_size
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        if kind is None:
+            os.replace(self.part, self.path)
+
+
+class TableStream:
+    """Writes to an open stream of bytes, such as stdout, a chunk at a time."""
+
+    def __init__(self, stream: BinaryIO, rows: Rows) -> None:
+        self.stream, self.rows, self.bytes = stream, rows, 0
+        self._put(rows.header())
+
+    def write(self, image: str, result: Result) -> None:
+        """Write the rows of one input."""
+        self._put(self.rows.of(image, result))
+
+    def flush(self) -> int:
+        """Send what is written; the number of bytes so far."""
+        self.stream.flush()
+        return self.bytes
+
+    def _put(self, text: str) -> None:
+        self.bytes += self.stream.write(text.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,250 @@
+"""A run over one clip, or one stream."""
+
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from fkp.annotate.config import AnnotateConfig
+from fkp.annotate.faces import KeypointNetwork
+from fkp.annotate.inputs import Inputs
+from fkp.annotate.output.folder import BLINKS, PARTS, remove_parts
+from fkp.annotate.output.gallery import PAGE
+from fkp.annotate.output.journal import fingerprint
+from fkp.annotate.output.results import Output
+from fkp.annotate.output.rows import Record
+from fkp.annotate.video.blinks import write_blinks
+from fkp.annotate.video.film import Film
+from fkp.annotate.video.finish import finish_clip
+from fkp.annotate.video.live import Live
+from fkp.annotate.video.reading import Excerpt
+from fkp.annotate.video.run import ClipEngine
+from fkp.annotate.video.series import draw_series
+from fkp.errors import FkpError, UsageError
+from fkp.vision.detect import FaceDetector
+from fkp.vision.images import Image
+from fkp.vision.sources import (
+    Opening,
+    is_pattern,
+    is_sequence,
+    is_stream,
+    masked,
+    pictures_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipConfig:
+    """What to make of a clip.
+
+    opening: how it is read. smooth, fill: as in `Steady`. overlay: whether it is drawn, at most
+    `overlay_size` pixels long, None for the clip's own size. blur: `eyes` or `face`, to make them
+    unrecognisable. raw: also the points before smoothing. series: where to draw the points over
+    time.
+    """
+
+    excerpt: Excerpt = field(default_factory=Excerpt)
+    opening: Opening = field(default_factory=Opening)
+    smooth: float = 0.5
+    fill: int = 0
+    overlay: bool = True
+    overlay_size: int | None = None
+    blur: str | None = None
+    raw: bool = False
+    series: Path | None = None
+
+    def identity(self) -> dict[str, object]:
+        """What the bytes of the results depend on."""
+        excerpt = self.excerpt
+        return {
+            "every": excerpt.every,
+            "start": _finite(excerpt.start),
+            "end": _finite(excerpt.end),
+            "max_frames": excerpt.most or None,
+            "stream": self.opening.stream,
+            "deinterlace": self.opening.deinterlace,
+            "fps": self.opening.fps,
+            "smooth": self.smooth,
+            "fill": self.fill,
+            "raw": self.raw,
+            "overlays": self.overlay,
+            "overlay_size": self.overlay_size,
+            "blur": self.blur,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ClipWork:
+    """The work of a run over one clip, see `fkp.annotate.run.Work`.
+
+    folder: of the results, None for a stream of rows. source: tells one network and detector from
+    another. live: where frames may be dropped. show: is called with every picture that is drawn.
+    """
+
+    path: str
+    folder: Path | None
+    network: KeypointNetwork
+    detector: FaceDetector | None
+    config: AnnotateConfig
+    clip: ClipConfig
+    output: Output
+    source: dict[str, object]
+    live: Live | None = None
+    show: Callable[[Image], None] | None = None
+
+    unit: ClassVar[str] = "frames"
+
+    @property
+    def name(self) -> str:
+        """The clip, without a password that may be in it."""
+        return masked(self.path)
+
+    @property
+    def inputs(self) -> Inputs:
+        """The one clip."""
+        return Inputs((self.name,), 0, os.path.dirname(os.path.abspath(self.path)))
+
+    @property
+    def raw(self) -> bool:
+        """Whether there is a table of the points before smoothing."""
+        return self.clip.raw
+
+    def start(self) -> ClipEngine:
+        """The engine, with the folder for its parts."""
+        clip, parts = self.clip, None
+        if self.folder is not None:
+            parts = self.folder / PARTS
+            parts.mkdir(exist_ok=True)
+        return ClipEngine(
+            self.network, self.detector, self.config, clip.excerpt, clip.opening, clip.smooth,
+            clip.fill, film=self._film, states=parts if self.live is None else None, live=self.live,
+            source=self.path,
+        )  # fmt: skip
+
+    @property
+    def _film(self) -> Film | None:
+        kept = self.folder / PARTS if self.folder is not None and self.clip.overlay else None
+        if kept is None and self.show is None:
+            return None
+        return Film(kept, self.clip.overlay_size or 0, self.clip.blur or "", show=self.show)
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What must be the same for a stopped run to be resumed to the same bytes."""
+        path = self.name
+        return {
+            "clip": f"{os.path.basename(path)} ({fingerprint(os.fsencode(path))})",
+            "clip_bytes": _bytes(self.path),
+            **self.source,
+            **self.config.identity(),
+            **self.output.identity(),
+            **self.clip.identity(),
+        }
+
+    def finish(self, folder: Path) -> Sequence[str]:
+        """Make the overlay, the page, the blinks, the series and the other tools' files."""
+        to_end = self.clip.excerpt.to_end
+        notes = finish_clip(self.path, self._film, to_end, folder, partial(self._shown, folder))
+        if self.output.measured is not None:
+            write_blinks(folder / BLINKS, self.output.records(folder))
+        if self.clip.series is not None:
+            scheme = self.output.scheme
+            draw_series(self.clip.series, scheme, self.output.records(folder))
+        self.output.finish(folder, self.inputs.root, 1)
+        return notes
+
+    def _shown(self, folder: Path) -> Iterator[Record]:
+        """The frames, with the clip's name as the page may have it."""
+        name = self.name if self.output.paths else os.path.basename(self.name)
+        return ((name, result) for _, result in self.output.records(folder))
+
+    def page(self, folder: Path) -> Path:
+        """The page to play the overlay."""
+        return folder / PAGE
+
+    def tidy(self, folder: Path) -> None:
+        """Remove the parts of the overlay, and rows that became another format."""
+        remove_parts(folder)
+        self.output.tidy(folder)
+
+    def facts(self) -> dict[str, object]:
+        """The clip, and how a live run went."""
+        facts: dict[str, object] = {"clip": self.name} if self.output.paths else {}
+        if self.live is not None:
+            facts["dropped"] = self.live.dropped
+            if self.live.done:
+                median, high = self.live.latency()
+                facts["latency"] = {"median": round(median, 4), "95 %": round(high, 4)}
+        return facts
+
+
+def clip_folders(clips: Inputs, out: Path | None) -> list[Path]:
+    """The result folder of each clip: `out` itself for a single clip, otherwise a folder in it.
+
+    Without `out`, a folder in `results`. Raises FkpError where two clips would share one.
+    """
+    if len(clips.paths) == 1 and out is not None:
+        return [out]
+    base = out or Path("results")
+    if is_stream(clips.paths[0]):
+        return [base / _stream_name(clips.paths[0])]
+    names = [_path_name(clips, path) for path in clips.paths]
+    bare = Counter(bare for bare, _ in names)
+    folders = [base / (name if bare[name] == 1 else whole) for name, whole in names]
+    twice = [folder for folder, count in Counter(folders).items() if count > 1]
+    if twice:
+        raise FkpError(f"{twice[0]}: two clips would share this folder; give each once")
+    return folders
+
+
+def _path_name(clips: Inputs, path: str) -> tuple[Path, Path]:
+    """A clip's name below the root without its suffix, and the whole of it; of a pattern, its
+    beginning or its folder.
+    """
+    whole = Path(clips.relative(path))
+    if is_pattern(path):
+        start = re.split(r"[%*?[]", whole.name)[0].rstrip("_-. ")
+        folder = whole.parent if whole.parent != Path() else Path(Path(clips.root).name or "frames")
+        return (whole.parent / start if start else folder,) * 2
+    return whole if os.path.isdir(path) else whole.with_suffix(""), whole
+
+
+def _bytes(path: str) -> int | None:
+    """Those of the file, or of all pictures of a sequence."""
+    if os.path.isfile(path):
+        return os.path.getsize(path)
+    if is_sequence(path):
+        return sum(os.path.getsize(picture) for picture in pictures_of(path))
+    return None
+
+
+def _stream_name(stream: str) -> str:
+    """A folder's name for a camera, an address or stdin."""
+    if stream == "-":
+        return "stdin"
+    if stream.isdigit():
+        return f"camera{stream}"
+    parts = urlsplit(stream)
+    last = Path(parts.path).stem or "stream"
+    return f"{parts.hostname or 'address'}-{last}"
+
+
+def _finite(number: float) -> float | None:
+    """As JSON can have it."""
+    return number if math.isfinite(number) else None
+
+
+def check_schemas(output: Output) -> None:
+    """Raise UsageError where frames of a clip have no place in what is to be written."""
+    for schema in output.schemas:
+        if not schema.clips:
+            raise UsageError(
+                f"{schema.name} lists picture files, which the frames of a clip are not; write the "
+                "frames out and annotate these, or choose another schema"
+            )

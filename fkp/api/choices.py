@@ -1,0 +1,25 @@
+"""The choices that arguments have, as types."""
+
+from typing import Literal
+
+Also = Literal["openface", "pyfeat", "dlc", "coco", "yolo", "kaggle"]
+TableFormat = Literal["csv", "jsonl", "parquet"]
+Blur = Literal["eyes", "face"]
+Deinterlace = Literal["auto", "on", "off"]
+Backend = Literal["local", "dask"]
+
+Architecture = Literal["integral", "large", "lecture"]
+Optimizer = Literal["adamw", "sgd"]
+Schedule = Literal["onecycle", "constant"]
+Loss = Literal["mse", "l1", "smooth_l1", "wing"]
+Augment = Literal["none", "light", "full"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+Split = Literal["train", "val", "test", "all"]
+Norm = Literal["outer", "pupil", "box"]
+ExportFormat = Literal["onnx", "torchscript", "openvino"]
+
+Crop = Literal["face", "none"]
+Units = Literal["auto", "pixels", "fraction"]
+LabelFormat = Literal["coco", "dlc", "pts", "kaggle"]
+"""Of `fkp.convert`; `fkp.prepare` reads more, see `fkp.labels.prepare.FORMATS`."""

@@ -1,0 +1,184 @@
+"""Labelled data: prepared from any table, audited, and written for other tools."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fkp.annotate.config import AnnotateConfig
+from fkp.annotate.finder import FaceFinder
+from fkp.annotate.pipeline import Progress
+from fkp.api import choices
+from fkp.api.network import Paths, listed, samples_of, scheme_of, silent, unheard
+from fkp.errors import UsageError
+from fkp.keypoints import Scheme
+from fkp.labels import convert as converting
+from fkp.labels import prepare as preparing
+from fkp.labels.cache import prepared
+from fkp.labels.prepare import PrepareConfig, PrepareReport, write_rejected
+from fkp.labels.preview import write_preview
+from fkp.labels.store import Samples, read_samples, rewrite_samples
+from fkp.labels.table import ReadOptions, Rejected
+from fkp.learn.audit import Audit, audit_by_folds, audit_by_model, write_audit, write_sheet
+from fkp.learn.networks.checkpoint import BUNDLED, Model, find_model, load_model
+from fkp.learn.networks.devices import single_thread
+from fkp.learn.networks.framing import measure_framing
+from fkp.learn.training.config import recipe
+from fkp.learn.training.loop import Epoch, Listener
+from fkp.learn.training.run import Pairs, Say
+from fkp.vision.detect import YuNetDetector
+
+FOLDS = "kfold"
+
+
+def prepare(
+    sources: Paths,
+    out: str | Path,
+    *,
+    format: str | None = None,
+    crop: choices.Crop | None = None,
+    size: int = 96,
+    val: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+    person_pattern: str | None = None,
+    images: str | Path | None = None,
+    origin: int = 0,
+    units: choices.Units = "auto",
+    scheme: str | Scheme | None = None,
+    flip_pairs: Pairs | None = None,
+    limits: Mapping[str, float] | None = None,
+    drop_suspicious: bool = False,
+    preview: str | Path | None = None,
+    progress: Progress | None = None,
+) -> PrepareReport:
+    """Turn labelled tables into one checked data set, `out` (.csv) with crops beside it.
+
+    sources: label files, or a label file followed by its array of pictures. format: of the
+    sources, None looks at each file. crop: `face` cuts an upright square around the labels, `none`
+    takes the whole picture; None decides by the source. size: side of the crops, pixels. val, test:
+    shares of the persons. person_pattern: a regular expression that finds the person in a picture's
+    path. images: the folder that picture paths start from, or an array. origin: coordinate of the
+    first pixel's centre in the source, 0 or 1. scheme: the points of numbered columns. limits:
+    leaves out rows whose column of that name is above a value. preview: a picture of some labels.
+    Raises FkpError for sources that cannot be read; single rows that cannot are in the report.
+    """
+    config = PrepareConfig(
+        tuple(Path(source) for source in listed(sources)), Path(out), format, crop, size, val, test,
+        seed, person_pattern, drop_suspicious,
+        ReadOptions(
+            scheme=scheme_of(scheme), flip_pairs=flip_pairs, origin=origin, units=units,
+            limits=tuple((limits or {}).items()), images=None if images is None else Path(images),
+        ),
+    )  # fmt: skip
+    report = preparing.prepare(config, progress or silent)
+    if preview is not None:
+        write_preview(Path(preview), report.samples)
+    return report
+
+
+def audit(
+    data: str | Path,
+    *,
+    model: str | Path | None = None,
+    folds: int = 3,
+    epochs: int = 12,
+    report: str | Path | None = None,
+    clean: str | Path | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    say: Say | None = None,
+) -> Audit:
+    """Find the rows of a data set whose labels are probably wrong.
+
+    model: a network that never saw this data, `bundled` or a file; `kfold` checks each row by a
+    network trained on the other persons, in `folds` parts of so many `epochs`. None takes the
+    bundled network if it finds these points, otherwise kfold. report: a folder for audit.csv with
+    all rows and audit.png with the worst. clean: a data set (.csv) to write without the rows that
+    look wrong. Raises FkpError.
+    """
+    target = None if clean is None else Path(clean)
+    if target and (target.suffix != ".csv" or target.resolve() == Path(data).resolve()):
+        raise UsageError(f"{target}: expected another name that ends in .csv")
+    source = prepared(Path(data), progress or silent)
+    samples = read_samples(source)
+    found = _audit(samples, model, folds, epochs, device, progress or silent, say or unheard)
+    if report is not None:
+        folder = Path(report)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_audit(folder / "audit.csv", found)
+        write_sheet(folder / "audit.png", found)
+    if target is not None:
+        kept, rejected = found.without()
+        rewrite_samples(target, kept, source)
+        write_rejected(target, rejected)
+    return found
+
+
+def _audit(
+    samples: Samples,
+    model: str | Path | None,
+    folds: int,
+    epochs: int,
+    device: str,
+    progress: Progress,
+    say: Say,
+) -> Audit:
+    finder = _finder(samples, progress)
+    if str(model) != FOLDS:
+        network = load_model(find_model(str(model or BUNDLED)), device)
+        if model is not None or network.scheme.can_convert(samples.scheme):
+            with single_thread():  # the workers need the other processors
+                return audit_by_model(network, samples, finder(network) if finder else None)
+        say("the bundled network does not find these points: checking by folds")
+    config = recipe("integral", epochs=epochs, device=device)
+    framing = measure_framing(samples, YuNetDetector())
+    return audit_by_folds(
+        samples, framing, config, folds, lambda number: _Fold(number, folds, say), finder
+    )
+
+
+def _finder(samples: Samples, progress: Progress) -> Callable[[Model], FaceFinder] | None:
+    """Makes a face finder of a network; None where the data has no picture files."""
+    if not all(source in samples.folders for source in set(samples.source.tolist())):
+        return None
+    config = AnnotateConfig(jobs=os.cpu_count() or 1)
+    return lambda model: FaceFinder(model, YuNetDetector(), config, progress)
+
+
+class _Fold(Listener):
+    """Reports the epochs of a fold."""
+
+    def __init__(self, number: int, folds: int, say: Say) -> None:
+        self._of, self._say = f"fold {number}/{folds}", say
+
+    def epoch(self, result: Epoch, model: Model) -> None:
+        self._say(f"{self._of} epoch {result.epoch}: loss {result.train_loss:.5f}")
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What was written. rejected: rows for which the other tool has no place."""
+
+    path: Path
+    faces: int
+    rejected: tuple[Rejected, ...]
+
+
+def convert(
+    data: str | Path,
+    to: choices.LabelFormat,
+    out: str | Path,
+    *,
+    progress: Progress | None = None,
+) -> Converted:
+    """Write the labels of a data set for another tool, where people can correct them.
+
+    to: the tool's format; out: the file, or for `pts` the folder. `fkp.prepare` reads them back.
+    """
+    path = Path(out)
+    if path.exists() and path.resolve() == Path(data).resolve():
+        raise UsageError(f"{path}: is the data itself")
+    samples = samples_of(data, progress or silent)
+    rejected = converting.convert(samples, to, path)
+    return Converted(path, len(samples.labelled()) - len(rejected), tuple(rejected))

@@ -1,0 +1,270 @@
+"""From the arguments of a run to the run."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from fkp.annotate.inputs import Inputs, find_inputs
+from fkp.annotate.inputs import shard as take_shard
+from fkp.annotate.outcome import Failure
+from fkp.annotate.output.folder import CROPS, OVERLAYS
+from fkp.annotate.output.results import Output, wanted_scheme
+from fkp.annotate.output.sinks import TableStream
+from fkp.annotate.photo.cluster import Cluster
+from fkp.annotate.photo.drawing import DrawConfig
+from fkp.annotate.photo.local import Local
+from fkp.annotate.photo.work import PhotoWork
+from fkp.annotate.pipeline import Engine, Progress, Summary
+from fkp.annotate.run import Report, Say, to_folder, to_stream
+from fkp.annotate.video.inputs import absent, find_clips, skipped_endings
+from fkp.annotate.video.live import Live
+from fkp.annotate.video.view import View
+from fkp.annotate.video.work import ClipConfig, ClipWork, check_schemas, clip_folders
+from fkp.api.network import Network, load_once, scheme_of, workers
+from fkp.errors import UsageError
+from fkp.keypoints import Scheme
+from fkp.learn.networks.checkpoint import BUNDLED, find_model
+from fkp.learn.networks.devices import single_thread
+from fkp.vision.head import Camera
+from fkp.vision.images import Image
+from fkp.vision.sources import is_live, is_stream
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where results go: into a folder, or as rows into an open stream."""
+
+    out: str | Path | BinaryIO | None
+    overwrite: bool
+    resume: bool
+    progress: Progress
+    say: Say
+
+    def __post_init__(self) -> None:
+        if self.overwrite and self.resume:
+            raise UsageError("overwrite and resume cannot be combined")
+        if self.resume and self.stream is not None:
+            raise UsageError("rows that went to a stream cannot be resumed; choose a folder")
+
+    @property
+    def stream(self) -> BinaryIO | None:
+        """The open stream."""
+        return None if self.out is None or isinstance(self.out, str | Path) else self.out
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, None for a stream or where none was named."""
+        return Path(self.out) if isinstance(self.out, str | Path) else None
+
+    def make(self, work: PhotoWork | ClipWork, folder: Path) -> Report:
+        """Write all files of a run."""
+        return to_folder(work, folder, self.overwrite, self.resume, self.progress, self.say)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is written of the faces."""
+
+    scheme: str | Scheme | None
+    format: str
+    also: str | Sequence[str]
+    confidence: bool
+    measures: bool
+    focal: float | None
+    fov: float | None
+    overlays: bool
+    overlay_size: int | None
+    blur: str | None
+    paths: bool
+
+    def output(self, network: Network, gallery: bool) -> Output:
+        """The files; raises FkpError before any work where the network's points do not suit."""
+        also = (self.also,) if isinstance(self.also, str) else tuple(self.also)
+        scheme = wanted_scheme(also, scheme_of(self.scheme), network.model.scheme)
+        if not self.measures and (self.focal is not None or self.fov is not None):
+            raise UsageError("the camera's focal length and angle of view are for measures alone")
+        camera = Camera(self.focal, self.fov) if self.measures else None
+        return Output(scheme, self.format, also, self.confidence, gallery, camera, self.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """Which pictures, and how they are worked on. given: as named."""
+
+    given: list[str]
+    crops: bool
+    crop_size: int
+    max_pixels: int
+    jobs: int | None
+    shard: tuple[int, int]
+    backend: str
+    scheduler: str | None
+
+    def __post_init__(self) -> None:
+        number, total = self.shard
+        if not 1 <= number <= total:
+            raise UsageError(f"shard: expected I of N with I from 1 to N, got {number} of {total}")
+        if (self.backend == "dask") != (self.scheduler is not None):
+            raise UsageError("the backend dask and the address of a scheduler go together")
+
+    def drawing(self, wanted: Wanted, folder: Path | None) -> DrawConfig | None:
+        """Which pictures to draw, None for none."""
+        if folder is None or not (wanted.overlays or self.crops):
+            return None
+        return DrawConfig(
+            folder / OVERLAYS if wanted.overlays else None, wanted.overlay_size,
+            folder / CROPS if self.crops else None, self.crop_size, wanted.blur, self.max_pixels,
+        )  # fmt: skip
+
+
+def annotate_photos(network: Network, photos: Photos, wanted: Wanted, place: Place) -> Report:
+    """Annotate pictures."""
+    if photos.crops and place.folder is None:
+        raise UsageError("crops need a folder for the results, not a stream")
+    output = wanted.output(network, gallery=wanted.overlays)
+    everything = find_inputs(photos.given, place.folder)
+    inputs = take_shard(everything, *photos.shard)
+    output.check_names(everything.relative(path) for path in everything.paths)
+    config = replace(
+        network.config, scheme=output.scheme, jobs=workers(photos.jobs, inputs),
+        drawing=photos.drawing(wanted, place.folder), max_pixels=photos.max_pixels,
+    )  # fmt: skip
+    engine: Engine = Local(network.model, network.detector, config)
+    if photos.scheduler is not None:
+        # The package may lie elsewhere on the other machines.
+        own = network.path == find_model(BUNDLED)
+        name = BUNDLED if own else str(network.path.resolve())
+        again = partial(load_once, name, network.device)
+        engine = Cluster(again, network.detector, config, photos.scheduler)
+    work = PhotoWork(
+        tuple(photos.given), everything, inputs, engine, output, config, network.identity(),
+        photos.shard,
+    )  # fmt: skip
+    with single_thread():  # the workers need the other processors
+        if place.folder is not None:
+            return place.make(work, place.folder)
+        return to_stream(work, _table(place, output), place.progress)
+
+
+def _table(place: Place, output: Output) -> TableStream:
+    if place.stream is None:
+        raise UsageError("expected a folder or an open stream for the results")
+    return TableStream(place.stream, output.stream)
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """Which clips, and what is wanted of them. given: as named."""
+
+    given: list[str]
+    config: ClipConfig
+    live: bool
+    view: bool
+    stop: threading.Event | None
+    on_finish: Callable[[Report], None] | None
+
+    @property
+    def stream(self) -> bool:
+        """Whether the one input is a camera, an address or stdin."""
+        return any(is_stream(name) for name in self.given)
+
+    @property
+    def drops(self) -> bool:
+        """Whether frames are dropped to keep up."""
+        return self.live or any(is_live(name) for name in self.given)
+
+    def check(self, place: Place) -> None:
+        """Raise UsageError for arguments that contradict each other."""
+        config, many = self.config, len(self.given) > 1
+        if place.stream is not None and (config.raw or config.series):
+            raise UsageError("raw and series need a folder for the results, not a stream")
+        if place.resume and (self.stream or self.live):
+            raise UsageError("a stream cannot be resumed: what came is gone")
+        if many and (self.stream or self.live):
+            raise UsageError("a live run, or one from a stream, takes one input")
+        if many and config.series:
+            raise UsageError("series draws one clip: give one")
+        if config.fill and self.drops:
+            raise UsageError("fill looks ahead, for which a live run cannot wait")
+
+    def find(self, place: Place) -> Inputs:
+        """The clips."""
+        if self.stream:
+            return Inputs(tuple(self.given), 0, str(Path.cwd()))
+        fps = self.config.opening.fps
+        found = find_clips(self.given, place.folder, fps)
+        if found.passed_over:
+            endings = skipped_endings(self.given, place.folder, fps)
+            listed = ", ".join(f"{ending} {count}" for ending, count in endings.most_common())
+            place.say(f"skipped {found.passed_over} files that are not clips by name: {listed}")
+        return found
+
+
+def annotate_clips(
+    network: Network, clips: Clips, wanted: Wanted, place: Place
+) -> list[Report]:  # fmt: skip
+    """Annotate clips, or one stream."""
+    clips.check(place)
+    output = wanted.output(network, gallery=False)
+    check_schemas(output)
+    found = clips.find(place)
+    table = None if place.stream is None else _table(place, output)
+    folders = [None] * len(found.paths) if table else clip_folders(found, place.folder)
+    config = replace(network.config, scheme=output.scheme)
+    source = network.identity()
+    reports = []
+    with ExitStack() as stack:
+        stack.enter_context(single_thread())  # decoding, drawing and encoding need the others
+        live = None
+        if clips.drops:
+            live = Live(pace=not clips.stream, stop=clips.stop or threading.Event())
+        show = stack.enter_context(_page(live, place.say)) if clips.view else None
+        for path, folder in zip(found.paths, folders, strict=True):
+            work = ClipWork(
+                path, folder, network.model, network.detector, config, clips.config, output,
+                source, live, show,
+            )  # fmt: skip
+            missing = absent(path)
+            if folder is not None and missing is not None:
+                report = _missed(work, missing)
+            elif folder is not None:
+                report = place.make(work, folder)
+            else:
+                assert table is not None
+                report = to_stream(work, table, place.progress)
+            reports.append(report)
+            if clips.on_finish is not None:
+                clips.on_finish(report)
+    return reports
+
+
+def _missed(work: ClipWork, reason: str) -> Report:
+    """The report of a clip that is not there, which gets no folder."""
+    summary = Summary()
+    summary.count(work.name, Failure(reason))
+    return Report(work.name, 1, summary, 0.0)
+
+
+@contextmanager
+def _page(live: Live | None, say: Say) -> Iterator[Callable[[Image], None]]:
+    """The page that shows pictures on this machine."""
+    began = time.monotonic()
+    with View(lambda: _now(live, time.monotonic() - began)) as view:
+        say(f"watch at {view.address}")
+        yield view.show
+
+
+def _now(live: Live | None, seconds: float) -> dict[str, object]:
+    """What the page says beside the picture."""
+    facts: dict[str, object] = {"seconds": f"{seconds:.0f}"}
+    if live is not None:
+        median, high = live.latency()
+        facts["frames"] = live.done
+        facts["dropped"] = live.dropped
+        facts["latency"] = f"{1000 * median:.0f} ms, 95 % below {1000 * high:.0f}"
+    return facts

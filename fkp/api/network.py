@@ -1,0 +1,350 @@
+"""A keypoint network with a face detector: what `fkp.load` and `fkp.train` give."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+import fkp
+from fkp.annotate.config import MIN_SCORE, AnnotateConfig
+from fkp.annotate.faces import predict
+from fkp.annotate.finder import FaceFinder
+from fkp.annotate.inputs import Inputs, find_inputs
+from fkp.annotate.outcome import Failure
+from fkp.annotate.output.journal import fingerprint
+from fkp.annotate.output.results import wanted_scheme
+from fkp.annotate.photo.cutting import FaceCutter
+from fkp.annotate.photo.local import Local
+from fkp.annotate.pipeline import Progress
+from fkp.annotate.video.live import Live
+from fkp.annotate.video.reading import Excerpt
+from fkp.annotate.video.run import ClipEngine
+from fkp.api.choices import Deinterlace, ExportFormat, Norm, Split
+from fkp.api.results import Frame, Photo, frame_of, photo_of
+from fkp.errors import ImageError, UsageError
+from fkp.keypoints import SCHEMES, Faces, Scheme
+from fkp.labels.cache import prepared
+from fkp.labels.store import Samples, read_samples
+from fkp.learn.evaluation import evaluate as evaluation
+from fkp.learn.evaluation.evaluate import Evaluation
+from fkp.learn.evaluation.predict import predictions, write_submission, write_table
+from fkp.learn.networks.checkpoint import BUNDLED, Model, find_model, load_model
+from fkp.learn.networks.devices import single_thread
+from fkp.learn.networks.export import EXPORT_FORMATS, Exported, export
+from fkp.vision.crop import CropTransform
+from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
+from fkp.vision.detectors import DetectorName, find_detector
+from fkp.vision.draw import as_bgr
+from fkp.vision.images import Image
+from fkp.vision.sources import Opening, is_live, masked
+
+Paths = str | Path | Sequence[str | Path]
+"""A file, folder or pattern, or several of them."""
+
+
+CROPS = Path(fkp.__file__).parent / "weights" / "crops.npy"
+"""Some real crops, to compare exported networks on where there is no data."""
+
+
+def silent(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def unheard(text: str) -> None:
+    """A message that nobody reads."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Network:
+    """A keypoint network with a face detector: pictures in, faces out.
+
+    model: the network; path: its file. detector: None takes each picture for the crop of one face.
+    config: the points wanted, and which faces are kept. device: as it was asked for.
+    """
+
+    model: Model
+    path: Path
+    detector: FaceDetector | None
+    config: AnnotateConfig
+    device: str = "auto"
+
+    def __repr__(self) -> str:
+        detector = "none" if self.detector is None else self.detector.name
+        return (
+            f"<Network: {self.path.name} ({self.model.architecture}), {len(self.scheme)} points "
+            f"({self.scheme.name}), detector {detector}>"
+        )
+
+    @property
+    def scheme(self) -> Scheme:
+        """The points it finds, in the order of `Faces.points`."""
+        return self.config.scheme or self.model.scheme
+
+    def annotate(self, image: Image | str | Path) -> Faces:
+        """The faces of one picture, the highest score first, in its pixels.
+
+        image: a file, or an array (H, W, 3) BGR or (H, W) gray, uint8. Raises ImageError.
+        """
+        cutter = FaceCutter(
+            self.detector, self.model.layout, self.model.size, self.config.max_pixels
+        )
+        if isinstance(image, str | Path):
+            cut = cutter(str(image))
+        else:
+            cut = cutter.cut_image(as_bgr(image))
+        (result,) = predict([cut], self.model, self.config)
+        if isinstance(result, Failure):
+            raise ImageError(f"{image}: {result.reason}")
+        return replace(result.faces, picture=image)
+
+    def photos(
+        self, inputs: Paths, jobs: int | None = None, progress: Progress | None = None
+    ) -> Iterator[Photo]:
+        """Each picture with its faces, in order; an unreadable one is a `Photo` that says why.
+
+        inputs: files, folders (searched recursively) and patterns such as `*.jpg`. jobs: worker
+        processes, None for one per CPU; a detector of your own must be picklable then. progress: is
+        called with the pictures done and their number. Raises DataError where there are none.
+        """
+        found = find_inputs(listed(inputs))
+        config = replace(self.config, jobs=workers(jobs, found))
+        engine = Local(self.model, self.detector, config)
+        with ExitStack() as stack:
+            if config.jobs > 1:
+                stack.enter_context(single_thread())  # the workers need the other processors
+            chunks = engine.run(found, 0, progress or silent)
+            for chunk in stack.enter_context(closing(chunks)):
+                for path, result in zip(chunk.paths, chunk.results, strict=True):
+                    yield photo_of(path, result, self.scheme)
+
+    def video(
+        self,
+        clip: str | Path,
+        *,
+        every: int = 1,
+        start: float | None = None,
+        end: float | None = None,
+        max_frames: int | None = None,
+        smooth: float = 0.5,
+        fill: int = 0,
+        stream: int | None = None,
+        deinterlace: Deinterlace = "auto",
+        fps: float | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Frame]:
+        """Each frame of a clip with its faces, who keep their numbers, and its own time.
+
+        clip: a file, a folder or pattern of pictures, a camera's number, or an address. every: only
+        frames whose number is a multiple of this. start, end: seconds since the first frame, None
+        for the whole clip. smooth: jitter smoothing, 0 (off) to 1. fill: gaps of a face up to so
+        many frames are filled. stream, deinterlace, fps: as in `fkp.video`. Raises ImageError where
+        it has no frame that can be read.
+        """
+        path = str(clip)
+        excerpt = excerpt_of(every, start, end, max_frames)
+        live = Live() if is_live(path) else None
+        engine = ClipEngine(
+            self.model, self.detector, self.config, excerpt, Opening(stream, deinterlace, fps),
+            smooth, fill, live=live, source=path,
+        )  # fmt: skip
+        path = masked(path)
+        with closing(engine.run(Inputs((path,), 0, ""), 0, progress or silent)) as chunks:
+            for chunk in chunks:
+                for result in chunk.results:
+                    if isinstance(result, Failure) and result.moment is None:
+                        raise ImageError(f"{path}: {result.reason}")
+                    assert result.moment is not None
+                    yield frame_of(path, result, result.moment, self.scheme)
+
+    def evaluate(
+        self,
+        data: str | Path,
+        *,
+        split: Split | None = None,
+        norm: Norm | None = None,
+        from_images: bool = False,
+        jobs: int | None = None,
+        progress: Progress | None = None,
+    ) -> Evaluation:
+        """The errors on a data set, see `fkp.evaluate`."""
+        samples = samples_of(data, progress or silent)
+        if not from_images:
+            return evaluation.evaluate(self.model, samples, split, norm)
+        config = replace(self.config, scheme=None, jobs=jobs or os.cpu_count() or 1)
+        finder = FaceFinder(self.model, self.detector, config, progress or silent)
+        with single_thread():  # the workers need the other processors
+            return evaluation.evaluate_pictures(self.model, samples, finder, split, norm)
+
+    def predict(
+        self,
+        data: str | Path,
+        *,
+        split: Split = "all",
+        out: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """The points for each row of a data set, labelled or not, in pixels of its pictures.
+
+        data: a data set of `fkp.prepare`, or a table that it could read. out: a CSV to write, too.
+        The columns are image, source, source_row, and two for each point.
+        """
+        samples = samples_of(data, progress or silent).part(split)
+        found = predictions(self.model, samples)
+        if out is not None:
+            write_table(Path(out), found)
+        return found
+
+    def submission(
+        self,
+        data: str | Path,
+        lookup: str | Path,
+        out: str | Path,
+        *,
+        split: Split = "all",
+        progress: Progress | None = None,
+    ) -> int:
+        """Write Kaggle's submission for the rows of its `IdLookupTable.csv`.
+
+        Locations are clipped to the picture, as the contest's are; the number of those that were.
+        """
+        samples = samples_of(data, progress or silent).part(split)
+        return write_submission(Path(out), self.model, samples, Path(lookup))
+
+    def export(
+        self,
+        out: str | Path,
+        *,
+        format: ExportFormat | None = None,
+        check: str | Path | None = None,
+    ) -> Exported:
+        """Write the network for another runtime, and compare both on crops.
+
+        format: None chooses by the suffix of `out`: .onnx, .pt or .xml. check: a data set of
+        `fkp.prepare` whose crops are compared; None takes a few that come with fkp. Raises
+        DataError where a package is missing, ModelError where the results differ.
+        """
+        path = Path(out)
+        known = {suffix: name for name, suffix in EXPORT_FORMATS.items()}
+        if format is None and path.suffix not in known:
+            raise UsageError(f"{path}: expected a name that ends in {', '.join(known)}")
+        model = load_model(self.path, trainable=True)
+        crops = _some_crops(check, model.size)
+        return export(model, path, format or known[path.suffix], crops)
+
+    def identity(self) -> dict[str, object]:
+        """What tells it from another network or detector, for runs that can be resumed."""
+        detector = self.detector
+        own: dict[str, object] = {"detector": "none" if detector is None else detector.name}
+        if detector is not None:
+            own["det_size"] = detector.det_size
+            own["min_face"] = getattr(detector, "min_face", None)
+        if isinstance(detector, YuNetDetector):
+            own["detector_file"] = fingerprint((detector.model or WEIGHTS).read_bytes())
+        return {
+            "model": self.path.name,
+            "model_file": fingerprint(self.path.read_bytes()),
+            "device": self.device,
+            **own,
+        }
+
+
+def load(
+    model: str | Path = BUNDLED,
+    *,
+    scheme: str | Scheme | None = None,
+    device: str = "auto",
+    detector: DetectorName | FaceDetector | None = "fkp",
+    detector_model: str | Path | None = None,
+    det_size: int = 640,
+    min_score: float = MIN_SCORE,
+    min_face: float = 0,
+    max_faces: int | None = None,
+    batch: int = 64,
+) -> Network:
+    """A network by its file, or the one that comes with fkp. Raises ModelError, DataError.
+
+    scheme: other points than the network's own, where these give them: a built-in scheme's name, or
+    a `Scheme`. device: `auto`, `cpu`, `cuda` or `mps`.
+
+    detector: `fkp`, the bundled one; `haar`, OpenCV's cascade; `none` or None, which takes each
+    picture for the crop of one face; or an object of your own (`fkp.FaceDetector`) with a `name`,
+    `det_size` (the long side in pixels of the picture that it looks at) and
+    `detect(image) -> fkp.Detections`, which is called with a picture (H, W, 3) BGR uint8 and gives
+    boxes (F, 4) float32 xywh, scores (F,) float32 in 0..1, and anchors (F, 5, 2) float64: right
+    eye, left eye, nose tip, right and left mouth corner, the subject's, in pixels.
+
+    detector_model: another network in YuNet's layout (ONNX). det_size: long side of the picture
+    that the bundled detectors look at. min_score: faces scoring below this are discarded, as are
+    those with a box smaller than `min_face` pixels. max_faces: only the highest-scoring ones.
+    batch: faces in a batch of the network.
+    """
+    if detector is None or isinstance(detector, str):
+        file = None if detector_model is None else Path(detector_model)
+        detector = find_detector(detector or "none", file, det_size, min_face)
+    elif detector_model is not None:
+        raise UsageError("a detector model goes with the detector fkp, not with one of your own")
+    loaded = load_once(str(model), device)
+    wanted = wanted_scheme((), scheme_of(scheme), loaded.scheme)
+    config = AnnotateConfig(wanted, min_score, max_faces, batch=batch)
+    return Network(loaded, find_model(str(model)), detector, config, device)
+
+
+@lru_cache(maxsize=2)
+def _cached(path: Path, device: str, written: int) -> Model:
+    return load_model(path, device)
+
+
+def load_once(model: str, device: str) -> Model:
+    """The network of that name, once in each process: also in one on another machine."""
+    path = find_model(model)
+    return _cached(path, device, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+def samples_of(data: str | Path, progress: Progress) -> Samples:
+    """A data set of `fkp.prepare`, or a table that it can read, prepared with its defaults."""
+    return read_samples(prepared(Path(data), progress))
+
+
+def _some_crops(data: str | Path | None, size: int) -> npt.NDArray[np.uint8]:
+    """A few crops (N, size, size) of a data set, or of those that come with fkp."""
+    crops = np.load(CROPS) if data is None else np.asarray(read_samples(Path(data)).crops[:64])
+    if crops.shape[1] == size:
+        return crops
+    whole = CropTransform.whole(crops.shape[1], crops.shape[1], size)
+    return np.stack([whole.cut(crop) for crop in crops])
+
+
+def scheme_of(scheme: str | Scheme | None) -> Scheme | None:
+    """A scheme by its name; UsageError where there is none of that name."""
+    if isinstance(scheme, str):
+        if scheme not in SCHEMES:
+            raise UsageError(f"scheme: expected one of {', '.join(sorted(SCHEMES))}, got {scheme}")
+        return SCHEMES[scheme]
+    return scheme
+
+
+def listed(inputs: Paths) -> list[str]:
+    """The inputs as a list of names."""
+    return [str(inputs)] if isinstance(inputs, str | Path) else [str(one) for one in inputs]
+
+
+def workers(jobs: int | None, inputs: Inputs) -> int:
+    """How many processes so many inputs keep busy: None asks for one per CPU."""
+    return max(1, min(jobs or os.cpu_count() or 1, len(inputs.paths)))
+
+
+def excerpt_of(
+    every: int, start: float | None, end: float | None, max_frames: int | None
+) -> Excerpt:
+    """The frames that are wanted; UsageError where there can be none."""
+    first = -np.inf if start is None else start
+    last = np.inf if end is None else end
+    if first > last:
+        raise UsageError(f"the start, {first:g} s, is after the end, {last:g} s")
+    return Excerpt(every, first, last, max_frames or 0)

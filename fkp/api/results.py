@@ -1,0 +1,113 @@
+"""What is found in photos and clips, one value each, and all of it as a table."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fkp.annotate.outcome import Annotated, Failure, Moment, Result
+from fkp.annotate.output.frames import table
+from fkp.annotate.output.rows import Columns, Record
+from fkp.keypoints import FKP4, Faces, Scheme
+from fkp.vision.head import Camera
+
+Status = Literal["ok", "no_face", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """One picture file.
+
+    status: `ok`, `no_face`, or `unreadable`; an unreadable one has no faces. reason: why, or a note
+    such as that only the first picture of an animation was looked at. size: width and height in
+    pixels, upright; None where it is unreadable.
+    """
+
+    path: str
+    faces: Faces
+    status: Status
+    reason: str = ""
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One frame of a clip.
+
+    number: from 0; time: seconds since the first frame; timestamp: seconds by the clip's own clock,
+    NaN where it has none. faces: `faces.numbers` says who each
+    is. filled: (F,) bool, faces that were not seen in this frame but between two in which they
+    were. status, reason and size as in `Photo`.
+    """
+
+    path: str
+    number: int
+    time: float
+    faces: Faces
+    filled: npt.NDArray[np.bool_]
+    status: Status
+    reason: str = ""
+    size: tuple[int, int] | None = None
+    timestamp: float = math.nan
+
+
+def photo_of(path: str, result: Result, scheme: Scheme) -> Photo:
+    """The picture that a result is of."""
+    if isinstance(result, Failure):
+        return Photo(path, Faces.empty(scheme), "unreadable", result.reason)
+    faces = replace(result.faces, picture=path)
+    status: Status = "ok" if result.status == "ok" else "no_face"
+    return Photo(path, faces, status, result.note, (result.width, result.height))
+
+
+def frame_of(path: str, result: Result, moment: Moment, scheme: Scheme) -> Frame:
+    """The frame that a result is of."""
+    number, time = moment.frame, moment.time
+    if isinstance(result, Failure):
+        none = Faces.empty(scheme).numbered([])
+        nobody = np.zeros(0, bool)
+        return Frame(
+            path, number, time, none, nobody, "unreadable", result.reason, None, moment.timestamp
+        )  # fmt: skip
+    faces = result.faces.numbered(result.numbers)
+    filled = np.array([result.status_of(i) == "filled" for i in range(len(faces))], bool)
+    status: Status = "ok" if result.status == "ok" else "no_face"
+    size = (result.width, result.height)
+    return Frame(
+        path, number, time, faces, filled, status, result.note, size, moment.timestamp
+    )  # fmt: skip
+
+
+def to_frame(
+    items: Iterable[Photo | Frame], confidence: bool = False, measures: bool = False
+) -> pd.DataFrame:
+    """Photos or frames as a DataFrame with the columns of `keypoints.csv`, at full precision.
+
+    A row per face, and one for each photo or frame without. confidence: also a column for the
+    confidence of each point; measures: also the openings of eyes and mouth, and the head's pose.
+    """
+    waiting = iter(items)
+    first = next(waiting, None)
+    scheme = FKP4 if first is None else first.faces.scheme
+    columns = Columns(scheme, confidence, Camera() if measures else None)
+    rest = chain([] if first is None else [first], waiting)
+    return table((_record(item) for item in rest), columns)
+
+
+def _record(item: Photo | Frame) -> Record:
+    moment = None
+    if isinstance(item, Frame):
+        moment = Moment(item.number, item.time, item.timestamp)
+    if item.size is None:
+        return item.path, Failure(item.reason, moment)
+    if moment is None or not isinstance(item, Frame):
+        return item.path, Annotated(item.faces, *item.size, item.reason)
+    numbers = item.faces.numbers
+    who = tuple(range(len(item.faces))) if numbers is None else tuple(numbers.tolist())
+    filled = tuple(item.filled.tolist())
+    return item.path, Annotated(item.faces, *item.size, item.reason, moment, who, filled)

@@ -1,0 +1,130 @@
+"""Whole runs, as the commands make them: tables, overlays, pages, other tools' files."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from fkp.annotate.config import MIN_SCORE
+from fkp.annotate.output import merge as merging
+from fkp.annotate.output.merge import Merged
+from fkp.annotate.pipeline import Progress
+from fkp.annotate.run import Report, Say
+from fkp.annotate.video.work import ClipConfig
+from fkp.api.choices import Also, Backend, Blur, Deinterlace, TableFormat
+from fkp.api.making import Clips, Photos, Place, Wanted, annotate_clips, annotate_photos
+from fkp.api.network import Paths, excerpt_of, listed, load, silent, unheard
+from fkp.keypoints import Scheme
+from fkp.learn.networks.checkpoint import BUNDLED
+from fkp.vision.detect import FaceDetector
+from fkp.vision.detectors import DetectorName
+from fkp.vision.images import MAX_PIXELS
+from fkp.vision.sources import Opening
+
+
+def annotate(
+    inputs: Paths, out: str | Path | BinaryIO = "results", *,
+    model: str | Path = BUNDLED, scheme: str | Scheme | None = None, device: str = "auto",
+    detector: DetectorName | FaceDetector | None = "fkp", detector_model: str | Path | None = None,
+    det_size: int = 640, min_score: float = MIN_SCORE, min_face: float = 0,
+    max_faces: int | None = None, max_pixels: int = MAX_PIXELS, batch: int = 64,
+    format: TableFormat = "csv", also: Also | Sequence[Also] = (), confidence: bool = False,
+    measures: bool = False, focal: float | None = None, fov: float | None = None,
+    overlays: bool = True, overlay_size: int | None = 1600,
+    blur: Blur | None = None, crops: bool = False, crop_size: int = 256, paths: bool = True,
+    overwrite: bool = False, resume: bool = False, jobs: int | None = None,
+    shard: tuple[int, int] = (1, 1), backend: Backend = "local", scheduler: str | None = None,
+    progress: Progress | None = None, say: Say | None = None,
+) -> Report:  # fmt: skip
+    """Find the faces and their keypoints in pictures: the whole run of `fkp annotate`.
+
+    inputs: files, folders (searched recursively) and patterns such as `*.jpg`. out: the folder for
+    `keypoints.csv`, overlays, the page and `run.json`; or an open stream of bytes, which gets the
+    rows alone. model to min_face, and batch: see `fkp.load`. max_faces: only the highest-scoring
+    ones of a picture. max_pixels: larger pictures are unreadable.
+
+    format: of the table. also: what is written for other tools, besides; in a stream, instead.
+    confidence: a column for the confidence of each point; measures: columns for the openings of
+    eyes and mouth, and the head's pose; focal (pixels) or fov (degrees along the longer side): of
+    the camera, for these. overlays: False draws nothing; overlay_size: their long
+    side at most, pixels, None for the picture's own. blur: makes eyes or faces unrecognisable.
+    crops: also an upright crop of each face, `crop_size` pixels wide. paths: False leaves whole
+    paths out of `run.json` and pages.
+
+    overwrite: replace an earlier run; resume: continue one that was stopped, to the same bytes.
+    jobs: worker processes, None for one per CPU. shard: only part I of N, for `fkp.merge` to join.
+    backend, scheduler: a Dask cluster. progress: is called with the inputs done and their number;
+    say: gets messages. Raises FkpError where the run cannot be made; an unreadable picture is a
+    row that says why.
+    """
+    network = load(
+        model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
+        det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
+    )  # fmt: skip
+    wanted = Wanted(
+        scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
+    )  # fmt: skip
+    photos = Photos(listed(inputs), crops, crop_size, max_pixels, jobs, shard, backend, scheduler)
+    place = Place(out, overwrite, resume, progress or silent, say or unheard)
+    return annotate_photos(network, photos, wanted, place)
+
+
+def video(
+    inputs: Paths, out: str | Path | BinaryIO | None = None, *,
+    model: str | Path = BUNDLED, scheme: str | Scheme | None = None, device: str = "auto",
+    detector: DetectorName | FaceDetector | None = "fkp", detector_model: str | Path | None = None,
+    det_size: int = 640, min_score: float = MIN_SCORE, min_face: float = 0,
+    max_faces: int | None = None, batch: int = 64, format: TableFormat = "csv",
+    also: Also | Sequence[Also] = (), confidence: bool = False, measures: bool = False,
+    focal: float | None = None, fov: float | None = None,
+    overlays: bool = True, overlay_size: int | None = None, blur: Blur | None = None,
+    every: int = 1, start: float | None = None, end: float | None = None,
+    max_frames: int | None = None, smooth: float = 0.5, fill: int = 0, raw: bool = False,
+    series: str | Path | None = None, stream: int | None = None, deinterlace: Deinterlace = "auto",
+    fps: float | None = None, live: bool = False, view: bool = False, paths: bool = True,
+    overwrite: bool = False, resume: bool = False, stop: threading.Event | None = None,
+    progress: Progress | None = None, say: Say | None = None,
+    on_finish: Callable[[Report], None] | None = None,
+) -> list[Report]:  # fmt: skip
+    """Find the faces and their keypoints in clips: the whole run of `fkp video`; a report per clip.
+
+    inputs: files, folders (searched recursively) and patterns; or one stream: a camera's number,
+    an `rtsp://` or `http://` address, or `-` for stdin. out: the folder for the results of one
+    clip, or for a folder per clip, None for `results/NAME`; or an open stream of bytes, which gets
+    the rows alone. What is not said here is as in `annotate`; overlay_size: None for the clip's.
+
+    every: only frames whose number is a multiple of this. start, end: seconds since the first
+    frame, None for the whole. smooth: jitter smoothing, 0 (off) to 1. fill: gaps of a face up to so
+    many frames are filled; raw: also `raw.csv`, the points before smoothing. series: draw the
+    points over time into this file. stream: the number of the video stream in a file, None for the
+    largest. deinterlace: `auto` for frames that are marked as interlaced, `on` for all, or `off`.
+    fps: the frame rate of folders and patterns of pictures that are the frames of clips.
+
+    live: drop frames to keep up, as cameras and RTSP always do; view: show the pictures on a page
+    that only this machine can open. stop: an event that ends a live run as the end of its stream
+    would. on_finish: is called with each report at once.
+    """
+    network = load(
+        model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
+        det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
+    )  # fmt: skip
+    wanted = Wanted(
+        scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
+    )  # fmt: skip
+    config = ClipConfig(
+        excerpt_of(every, start, end, max_frames), Opening(stream, deinterlace, fps), smooth, fill,
+        overlays, overlay_size, blur, raw, None if series is None else Path(series),
+    )  # fmt: skip
+    clips = Clips(listed(inputs), config, live, view, stop, on_finish)
+    place = Place(out, overwrite, resume, progress or silent, say or unheard)
+    return annotate_clips(network, clips, wanted, place)
+
+
+def merge(
+    folders: Sequence[str | Path], out: str | Path, *, overwrite: bool = False
+) -> Merged:  # fmt: skip
+    """Join the results of all shards of a run into one folder, in the order of the inputs.
+
+    Raises FkpError where one is missing, unfinished, given twice, or of another run.
+    """
+    return merging.merge([Path(folder) for folder in folders], Path(out), overwrite)

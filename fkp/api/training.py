@@ -1,0 +1,124 @@
+"""Training a network, and measuring several."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from fkp.annotate.config import AnnotateConfig
+from fkp.annotate.pipeline import Progress
+from fkp.api.choices import Architecture, Augment, Loss, Norm, Optimizer, Precision, Schedule, Split
+from fkp.api.network import Network, load, silent, unheard
+from fkp.errors import UsageError
+from fkp.learn.evaluation.evaluate import Evaluation
+from fkp.learn.networks.checkpoint import Model, find_model
+from fkp.learn.training.augment import AUGMENTATIONS
+from fkp.learn.training.config import TrainConfig, from_dict, recipe
+from fkp.learn.training.folder import BEST, read_config
+from fkp.learn.training.loop import Listener
+from fkp.learn.training.run import Pairs, Say, Training, fit, resume
+from fkp.learn.training.team import Team
+
+
+def train(
+    data: str | Path, out: str | Path, *,
+    arch: Architecture | None = None, init: str | Path | None = None, freeze: bool | None = None,
+    config: str | Path | None = None, epochs: int | None = None, batch: int | None = None,
+    optimizer: Optimizer | None = None, lr: float | Literal["auto"] | None = None,
+    schedule: Schedule | None = None, momentum: float | None = None,
+    weight_decay: float | None = None, loss: Loss | None = None, ema: float | None = None,
+    patience: int | None = None, aug: Augment | None = None, flip_pairs: Pairs | None = None,
+    compile: bool | None = None, tensorboard: bool = False, device: str | None = None,
+    precision: Precision | None = None, threads: int | None = None, seed: int | None = None,
+    listener: Listener | None = None, progress: Progress | None = None, say: Say | None = None,
+) -> Network:  # fmt: skip
+    """Train a network on a data set into the new folder `out`; the best one, as `fkp.load` gives.
+
+    data: a data set of `fkp.prepare`, or a table that it can read. What is None is as suits the
+    network, see `fkp.learn.training.config`.
+
+    arch: the network (`integral` by default). init: `bundled` or a file whose weights
+    it begins with; its points may be others. freeze: train only what follows the features. config:
+    the `config.json` of a run, whose settings are taken where no argument says otherwise. epochs:
+    None goes by the number of training rows. lr: a number, or `auto` for a range test. ema: decay
+    of the averaged weights, 0 for none. patience: stop after so many epochs without a better
+    validation, 0 for never. aug: how much the pictures are changed at random. flip_pairs: pairs of
+    names of points that a mirror swaps. threads: of the CPU, 0 for all.
+
+    listener: is told of every step and epoch; progress: of rows prepared; say: gets messages.
+    Stopped by Ctrl-C, the best network so far is kept, and `resume_training` continues. Raises
+    FkpError for data or settings that cannot be trained with.
+    """
+    base = from_dict(read_config(Path(config))["training"]) if config is not None else None
+    start = None if init is None else str(find_model(str(init)).resolve())
+    if isinstance(lr, str) and lr != "auto":
+        raise UsageError(f"lr: expected a number or auto, got {lr}")
+    if aug is not None and aug not in AUGMENTATIONS:
+        raise UsageError(f"aug: expected one of {', '.join(AUGMENTATIONS)}, got {aug}")
+    said: dict[str, object] = {
+        "epochs": epochs, "batch": batch, "optimizer": optimizer, "schedule": schedule,
+        "lr": None if isinstance(lr, str) else lr, "momentum": momentum, "loss": loss, "ema": ema,
+        "weight_decay": weight_decay, "patience": patience, "init": start, "freeze": freeze,
+        "compile": compile, "device": device, "precision": precision, "threads": threads,
+        "seed": seed,
+    }  # fmt: skip
+    settings = _settings(base, arch, said)
+    if aug is not None:
+        settings = replace(settings, augmentation=AUGMENTATIONS[aug])
+    training = Training(Path(data), Path(out), settings, lr == "auto", tensorboard, flip_pairs)
+    team = Team()
+    model = fit(training, listener, progress or silent, say or unheard, team)
+    return _network(model, training.path / BEST, team)
+
+
+def _settings(base: TrainConfig | None, arch: str | None, said: dict[str, object]) -> TrainConfig:
+    """The settings of a file, or those that suit the network, changed as was said."""
+    if base is None:
+        return recipe(arch, **said)
+    known = {name: value for name, value in said.items() if value is not None}
+    return replace(base, **known, architecture=arch or base.architecture)  # type: ignore[arg-type]
+
+
+def resume_training(
+    run: str | Path,
+    *,
+    listener: Listener | None = None,
+    progress: Progress | None = None,
+    say: Say | None = None,
+) -> Network:
+    """Resume a training that was stopped, bit for bit as if it had not been; the best network.
+
+    run: its folder. Raises FkpError where there is none, where it is finished, or where its data
+    has changed.
+    """
+    team = Team()
+    model = resume(Path(run), listener, progress or silent, say or unheard, team)
+    return _network(model, Path(run) / BEST, team)
+
+
+def _network(model: Model, path: Path, team: Team) -> Network:
+    """The best network, from its file; of several processes the first one has written that."""
+    return load(path) if team.leads else Network(model, path, None, AnnotateConfig())
+
+
+def evaluate(
+    model: str | Path | Network,
+    data: str | Path,
+    *,
+    split: Split | None = None,
+    norm: Norm | None = None,
+    from_images: bool = False,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """A network's errors on a data set; `.scores.nme` is the mean one. Raises FkpError.
+
+    data: a data set of `fkp.prepare`, or a table that it can read. split: None takes the test rows
+    where there are any, otherwise the validation rows, otherwise all. norm: what errors are divided
+    by, the distance of the outer eye corners (`outer`) or of the eye centres (`pupil`), or the size
+    of the box; None takes the usual one. from_images: find the faces in the pictures; those that
+    are not found count as failures. jobs: processes for that, None for one per CPU.
+    """
+    network = model if isinstance(model, Network) else load(model)
+    return network.evaluate(
+        data, split=split, norm=norm, from_images=from_images, jobs=jobs, progress=progress
+    )

@@ -1,0 +1,118 @@
+"""`fkp benchmark`."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from fkp.cli import console
+from fkp.learn.evaluation.benchmarks import report
+from fkp.learn.evaluation.benchmarks.report import ScoreTable
+from fkp.learn.evaluation.benchmarks.run import BENCHMARKS, WIDER, benchmark
+from fkp.learn.evaluation.benchmarks.wider import LEAST
+from fkp.learn.networks.checkpoint import BUNDLED, find_model, load_model
+from fkp.vision.detect import FaceDetector, YuNetDetector
+from fkp.vision.detectors import find_detector
+
+DETECTORS = ("fkp", "haar")
+
+
+@click.command("benchmark")
+@click.argument("name", type=click.Choice(BENCHMARKS))
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--model", default=BUNDLED, show_default=True, help="A checkpoint of fkp train.")
+@click.option(
+    "--detector",
+    type=click.Choice(DETECTORS),
+    help="Find faces in the whole pictures; those not found are failures. Without it, faces come "
+    "from the ground-truth boxes (wider always uses a detector).",
+)
+@click.option(
+    "--detector-model",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE.onnx",
+    help="Another detector in YuNet's layout; implies --detector fkp.",
+)
+@click.option(
+    "--det-size",
+    type=click.IntRange(64),
+    default=640,
+    show_default=True,
+    help="Long side of the picture that the detector looks at, pixels.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="TABLE.csv|.json",
+    help="Also write the figures, with their definitions.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
+@console.talk_options
+def benchmark_command(
+    name: str,
+    folder: Path,
+    model: str,
+    detector: str | None,
+    detector_model: Path | None,
+    det_size: int,
+    out: Path | None,
+    device: str,
+) -> None:
+    """Measure a network on a published benchmark, as papers do.
+
+    DIR is the folder into which you unpacked it: 300w (helen, lfpw, ibug; 01_Indoor, 02_Outdoor),
+    wflw (WFLW_images, WFLW_annotations), cofw (COFW_test_color.mat; for 68 points also
+    cofw68-benchmark), merl-rav (merl_rav_organized, or merl_rav_labels with AFLW), aflw2000
+    (pictures with .mat files), wider (WIDER_val and the ground_truth of eval_tools).
+
+    \b
+    fkp benchmark 300w datasets/300w
+    fkp benchmark 300w datasets/300w --detector fkp --out 300w.csv
+    fkp benchmark wider datasets/wider --det-size 1024
+    """
+    if out is not None and out.suffix not in (".csv", ".json"):
+        raise click.BadParameter("expected a name that ends in .csv or .json", param_hint="--out")
+    network = load_model(find_model(model), device)
+    finder = _detector(name, detector, detector_model, det_size)
+    with console.progress(name) as progress:
+        tables = benchmark(name, folder, network, finder, progress)
+    if out is not None:
+        _write(out, name, model, tables)
+    for table in tables:
+        _print(table, model)
+    if out is not None:
+        console.say(f"wrote {out}")
+
+
+def _detector(
+    benchmark_name: str, name: str | None, model: Path | None, det_size: int
+) -> FaceDetector | None:
+    """The detector wanted; for WIDER FACE with its unlikely boxes, too."""
+    if name is None and model is None and benchmark_name != WIDER:
+        return None
+    found = find_detector(name or "fkp", model, det_size)
+    if benchmark_name == WIDER and isinstance(found, YuNetDetector):
+        return YuNetDetector(model, det_size=det_size, min_score=LEAST)
+    return found
+
+
+def _write(out: Path, name: str, model: str, tables: Sequence[ScoreTable]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".csv":
+        report.as_frame(name, model, tables).to_csv(out, index=False)
+        return
+    text = json.dumps(report.as_json(name, model, tables), indent=1)
+    out.write_text(text + "\n", encoding="utf-8")
+
+
+def _print(table: ScoreTable, model: str) -> None:
+    """The table, and below it what its columns mean."""
+    console.say(f"{table.title} ({table.source})")
+    console.say(f"model {model}; faces from {table.faces_from}")
+    console.wide_table(table.heads, table.cells())
+    for figure in table.figures:
+        console.say(f"  {figure.name}: {figure.definition}")
+    for note in table.notes:
+        console.say(f"  {note}")

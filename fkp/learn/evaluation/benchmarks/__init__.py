@@ -1,0 +1,1 @@
+"""Published benchmarks: each set read as it is distributed, and the tables that papers print."""

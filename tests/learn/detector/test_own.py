@@ -1,0 +1,101 @@
+"""Training the bundled detector on with labelled pictures of one's own."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from fkp.errors import DataError, LabelError
+from fkp.labels.boxes import BOX_COLUMNS
+from fkp.learn.detector.network import FaceNet, load_detector
+from fkp.learn.detector.own import DetectorTraining, average_network, fit_detector
+from fkp.learn.detector.score import iou
+from fkp.learn.detector.tables import boxes_around, read_pictures
+from fkp.vision.detect import YuNetDetector
+from fkp.vision.images import read_image
+
+FACE = np.array([[12, 18], [32, 18], [22, 28], [14, 38], [30, 38]])
+POINTS = ("right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left")
+
+
+def write_pictures(folder: Path, count: int = 30) -> Path:
+    """Gray pictures with a drawn face in each, and their table of boxes."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(count):
+        image = rng.integers(90, 110, (96, 128, 3)).astype(np.uint8)
+        x, y = rng.uniform(10, 70), rng.uniform(5, 35)
+        anchors = FACE + np.array([x, y])
+        for px, py in anchors:
+            cv2.circle(image, (round(px), round(py)), 2, (20, 20, 20), -1)
+        assert cv2.imwrite(str(folder / f"{i}.png"), image)
+        rows.append([f"{i}.png", x, y, 44, 52, *anchors.reshape(-1)])
+    points = [f"{name}_{axis}" for name in POINTS for axis in "xy"]
+    table = folder / "boxes.csv"
+    pd.DataFrame(rows, columns=["image", *BOX_COLUMNS, *points]).to_csv(table, index=False)
+    return table
+
+
+def test_a_detector_is_trained_on_and_measured(tmp_path: Path) -> None:
+    table = write_pictures(tmp_path)
+    out = tmp_path / "own.onnx"
+    steps: list[int] = []
+    report = fit_detector(
+        DetectorTraining(table, out, iterations=2, threads=1),
+        report=lambda done, total, loss: steps.append(total),
+    )
+    assert report.pictures + report.held_out == 30
+    assert report.held_out == 6
+    assert report.before.faces == report.after.faces == 6
+    found = YuNetDetector(out).detect(read_image(tmp_path / "0.png"))
+    assert found.boxes.shape[1] == 4
+    assert sorted(p.name for p in tmp_path.glob(".*")) == []
+
+
+def test_weights_of_two_networks_are_mixed() -> None:
+    start, other = load_detector(), FaceNet()
+    mixed = average_network(start, other, 0.25).state_dict()
+    for name, value in start.state_dict().items():
+        if value.is_floating_point():
+            expected = 0.75 * value + 0.25 * other.state_dict()[name]
+            assert mixed[name].allclose(expected, atol=1e-6)
+
+
+def test_boxes_follow_from_points(samples: Path) -> None:
+    found = YuNetDetector().detect(read_image(samples / "astronaut.jpg"))
+    boxes = boxes_around(found.anchors[:1])
+    assert iou(boxes, found.boxes[:1].astype(np.float64))[0, 0] > 0.75
+    mirrored = (found.anchors[:1] * [-1, 1])[:, [1, 0, 2, 4, 3]]
+    assert np.allclose(boxes_around(mirrored)[:, 2:], boxes[:, 2:], rtol=0.01)
+
+
+def test_labels_without_the_five_points_are_refused(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "a.png"), np.zeros((40, 40, 3), np.uint8))
+    (tmp_path / "eyes.csv").write_text(
+        "image,left_eye_center_x,left_eye_center_y,right_eye_center_x,right_eye_center_y\n"
+        "a.png,30,10,10,10\n"
+    )
+    with pytest.raises(LabelError, match="no row has all of"):
+        read_pictures(tmp_path / "eyes.csv", None, lambda done, total: None)
+
+
+def test_a_face_without_a_mouth_is_named(tmp_path: Path) -> None:
+    table = write_pictures(tmp_path, 3)
+    names = {
+        "right_eye": "right_eye_center", "left_eye": "left_eye_center",
+        "mouth_right": "mouth_right_corner", "mouth_left": "mouth_left_corner",
+    }  # fmt: skip
+    columns = {f"{old}_{axis}": f"{new}_{axis}" for old, new in names.items() for axis in "xy"}
+    frame = pd.read_csv(table).rename(columns=columns).drop(columns=list(BOX_COLUMNS))
+    frame.loc[1, ["mouth_left_corner_x", "mouth_left_corner_y"]] = np.nan
+    frame.to_csv(table, index=False)
+    with pytest.raises(LabelError, match=r"row 3: .* has no label"):
+        read_pictures(table, None, lambda done, total: None)
+
+
+def test_too_few_faces_are_refused(tmp_path: Path) -> None:
+    table = write_pictures(tmp_path, 10)
+    with pytest.raises(DataError, match="at least 20 faces"):
+        fit_detector(DetectorTraining(table, tmp_path / "own.onnx"))

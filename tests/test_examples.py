@@ -1,0 +1,56 @@
+"""The scripts of examples/, as a user runs them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.helpers import SAMPLES, write_pictures
+
+EXAMPLES = SAMPLES.parent / "examples"
+
+
+def run(name: str, *words: str | Path, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name, *map(str, words)],
+        cwd=cwd, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(SAMPLES.parent), "MPLBACKEND": "agg", "FKP_CACHE": str(cwd / "c")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_photos_to_a_table_and_a_plot(tmp_path: Path) -> None:
+    said = run("photos_to_plot.py", SAMPLES, "out", cwd=tmp_path)
+    assert "coffee.jpg: no_face" in said
+    table = pd.read_csv(tmp_path / "out" / "faces.csv")
+    assert len(table) == 8
+    assert table["mouth_opening"].between(0, 1).all()
+    for name in ("mouths.png", "drawn.png"):
+        assert (tmp_path / "out" / name).stat().st_size > 5000
+
+
+@pytest.mark.slow
+def test_own_points_from_two_hundred_labels(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 200)
+    said = run("own_points.py", "labels.csv", "pictures", "out", "1", cwd=tmp_path)
+    assert "200 of 200 rows" in said
+    table = pd.read_csv(tmp_path / "out" / "points.csv")
+    assert "mouth_center_bottom_lip_confidence" in table.columns
+    assert table["image"].nunique() == 200
+
+
+def test_a_clip_to_blinks(tmp_path: Path) -> None:
+    said = run("clip_to_blinks.py", SAMPLES / "clip.mp4", "out", cwd=tmp_path)
+    assert "of 4 faces" in said
+    table = pd.read_csv(tmp_path / "out" / "blinks.csv")
+    assert list(table.columns) == ["face", "start", "end", "frames"]
+    assert (tmp_path / "out" / "openings.png").stat().st_size > 5000
+
+
+def test_every_example_is_run_here() -> None:
+    text = Path(__file__).read_text(encoding="utf-8")
+    for path in EXAMPLES.glob("*.py"):
+        assert f'run("{path.name}"' in text
