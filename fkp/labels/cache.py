@@ -1,4 +1,4 @@
-"""Tables that go straight to training: prepared once, into a cache keyed by their content."""
+"""A cache of prepared data sets, for tables that are given directly to training."""
 
 import hashlib
 import json
@@ -27,12 +27,11 @@ def cache_folder() -> Path:
 
 
 def prepared(data: Path, progress: Progress) -> Path:
-    """The data set itself, or a foreign table prepared with the defaults.
+    """The path of a prepared data set: `data` itself, or `data` prepared with the defaults.
 
-    The key is the table's bytes, its array's where it has one, the names, sizes and times of its
-    pictures where it names files, its place and fkp's version. Which pictures a table names is
-    noted in the cache, so a table that was prepared before is not read again. Raises LabelError
-    where rows are malformed: `fkp prepare` lists them.
+    The key is made of the table's path and bytes, the bytes of its array, the names, sizes and
+    times of its pictures, and fkp's version. The pictures of a table are listed in the cache, so a
+    table that was prepared before is not read again. Raises LabelError if rows are malformed.
     """
     if is_prepared(data):
         return data
@@ -64,7 +63,7 @@ def prepared(data: Path, progress: Progress) -> Path:
 
 
 def _content(data: Path) -> str:
-    """A digest of the table's place and bytes, and of its array's."""
+    """A digest of the table's path and bytes, and of its array's bytes."""
     digest = hashlib.sha256(os.fsencode(f"{__version__}:{data.resolve()}"))
     for path in (data, find_array(data, ReadOptions())):
         if path is not None:
@@ -74,16 +73,16 @@ def _content(data: Path) -> str:
 
 
 def _listed(listing: Path) -> list[str] | None:
-    """The pictures of a table that was read before."""
+    """The pictures of a table that was read before, None if it was not."""
     try:
         names = parse_json(listing.read_bytes())
     except (OSError, ValueError):
-        return None  # not read yet, or not to its end
+        return None  # not read before, or damaged
     return [str(name) for name in names] if isinstance(names, list) else None
 
 
 def _pictures(table: LabelTable) -> list[str]:
-    """The files that a table names, and the further ones that it was read from."""
+    """The files that a table refers to, and further files that it was read from."""
     files = [str(path) for path in table.files]
     if table.images is None or table.encoded is not None:
         return files
@@ -93,7 +92,7 @@ def _pictures(table: LabelTable) -> list[str]:
 
 
 def _with_states(key: str, pictures: Iterable[str]) -> str:
-    """A key that changes when one of the pictures does."""
+    """A key that also depends on the sizes and times of the pictures."""
     digest = hashlib.sha256(key.encode())
     for picture in pictures:
         state = os.stat(picture) if os.path.isfile(picture) else None

@@ -1,4 +1,4 @@
-"""Rows that are probably labelled wrongly: what a look at the numbers alone can tell."""
+"""Rows that are probably labelled wrongly, judging by their numbers alone."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,8 @@ UPSIDE_DOWN = "upside down"
 def directions(
     points: FloatArray, scheme: Scheme
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Of each row of points (N, K, 2), the ways from the subject's right eye to the left one and
-    from between the eyes to the mouth, or the nose: (N, 2) each, NaN where not known.
+    """Two vectors (N, 2) for each row of points (N, K, 2): from the subject's right eye to the left
+    eye, and from between the eyes to the mouth (or nose if the mouth is missing). NaN = unknown.
     """
     anchors = scheme.anchor_points(points)  # (N, 5, 2)
     mouth = anchors[:, 3:].mean(1)
@@ -24,7 +24,7 @@ def directions(
 
 
 def suspicious(points: FloatArray, scheme: Scheme) -> list[list[str]]:
-    """What is odd about each row of points (N, K, 2), pixels with y down; [] for a sound row."""
+    """What looks wrong in each row of points (N, K, 2), pixels with y down; [] if nothing."""
     eyes, below = directions(points, scheme)
     with np.errstate(invalid="ignore"):
         turn = eyes[:, 0] * below[:, 1] - eyes[:, 1] * below[:, 0]
@@ -39,10 +39,9 @@ def suspicious(points: FloatArray, scheme: Scheme) -> list[list[str]]:
 
 
 def misfit(points: FloatArray, scheme: Scheme) -> npt.NDArray[np.float64]:
-    """(N,) how far rows of points (N, K, 2) are from the shape of a face: the part of the anchor
-    points' variance, as a root, that no turned and scaled mean face explains. 0 is the mean face,
-    1 is no face; a face from the front has about 0.15, one from the side 0.4. 1 where the scheme
-    does not know three anchors.
+    """(N,) how far rows of points (N, K, 2) are from the shape of a face, from 0 (the mean face) to
+    1: the root of the share of the anchor points' variance that no rotated and scaled mean face
+    explains. Frontal faces have about 0.15, profiles 0.4. 1 if fewer than three anchors are known.
     """
     ways = np.array([1, 1j])
     anchors = scheme.anchor_points(points) @ ways
@@ -62,13 +61,13 @@ def misfit(points: FloatArray, scheme: Scheme) -> npt.NDArray[np.float64]:
 
 
 def outside(points: FloatArray, sizes_wh: FloatArray) -> npt.NDArray[np.bool_]:
-    """Which points (N, K, 2) lie outside their pictures of sizes (N, 2): (N, K)."""
+    """(N, K) which of the points (N, K, 2) are outside their pictures of sizes (N, 2)."""
     with np.errstate(invalid="ignore"):
         return np.asarray(((points < -0.5) | (points > sizes_wh[:, None] - 0.5)).any(-1))
 
 
 def _collapsed(points: FloatArray, anchors: FloatArray) -> npt.NDArray[np.bool_]:
-    """Rows whose points lie in a heap: within 3 px, two anchors at one place, or many equal."""
+    """Rows whose points collapse: all within 3 px, two anchors in one place, or many equal."""
     n = len(points)
     known = np.asarray(np.isfinite(points).all(-1))
     low = np.where(np.isnan(points), np.inf, points).min(1)

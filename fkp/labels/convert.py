@@ -1,4 +1,4 @@
-"""Out again: labels in the formats of other tools, in which people correct them and come back."""
+"""Write labels in the formats of other tools, for example to correct them there."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from fkp.labels.table import Rejected
 
 
 def convert(samples: Samples, form: str, output: Path) -> list[Rejected]:
-    """Write a data set in a format of WRITERS, to a file or (pts) a folder.
+    """Write a data set in a format of WRITERS to a file, or to a folder for `pts`.
 
-    Rows whose source has no picture files get one of their crop, in a folder beside the output.
-    Returns the rows that the format has no place for.
+    For rows without picture files, the crops are written to a folder beside the output. Returns
+    the rows that the format cannot hold. Raises DataError, LabelError.
     """
     samples = samples.labelled()
     if len(samples) == 0:

@@ -1,6 +1,7 @@
-"""From labelled pictures to labelled crops."""
+"""Cut labelled crops from labelled pictures."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,10 +25,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crops:
-    """The crops of one table: `kept` says which of its rows they are.
+    """The crops of M rows of a table; kept: (M,) the indices of these rows.
 
     images: (M, S, S) uint8; points: (M, K, 2) float64 crop pixels; labels: (M, K, 2) float64 pixels
-    of the pictures, whose sizes are sizes_wh (M, 2). names: the picture files, from `folder`.
+    of the pictures, whose sizes are sizes_wh (M, 2). names: picture files relative to `folder`.
     """
 
     kept: npt.NDArray[np.int64]
@@ -44,10 +45,10 @@ class Crops:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Face:
-    """One row's picture and labels. transform: None where its labels cannot frame a face.
+    """A row's labels. transform: from picture to crop, None if the labels cannot frame a face.
 
-    labels: (K, 2) picture pixels. reason: why there is no transform. note: what was done to fit
-    the labels to the picture.
+    labels: (K, 2) picture pixels. reason: why there is no transform. note: how the labels were
+    adapted to the picture file.
     """
 
     transform: CropTransform | None
@@ -67,20 +68,17 @@ def cut_crops(
 ) -> Crops:
     """Cut the crop of every row, in parallel; rows without a usable picture or face are rejected.
 
-    pictures: the files of the rows, None for a table with pixels of its own. crop_mode `face`: an
-    upright face from the labels; `none`: the whole picture. Raises LabelError where the labels as
-    a whole cannot be pixels of these pictures, UndecidedError where a person must say what they
-    are.
+    pictures: the files of the rows, None for a table with pixels. crop_mode: `face` for an upright
+    face according to the labels, `none` for the whole picture. Raises LabelError if the labels as
+    a whole do not fit the pictures, UndecidedError if a setting must say what they mean.
     """
     n = len(table.rows)
     results: list[_Face | Rejected] = []
     if table.pixels is not None and crop_mode == "none" and table.pixels.shape[1:] == (size, size):
         images = table.pixels
-        whole, labels = (
-            CropTransform.whole(size, size, size),
-            table.in_pixels(slice(n), (size, size)),
-        )
-        results += [_Face(whole, own, (size, size)) for own in labels]
+        whole = CropTransform.whole(size, size, size)
+        every = table.in_pixels(slice(n), (size, size))
+        results += [_Face(whole, own, (size, size)) for own in every]
     else:
         images = np.empty((n, size, size), np.uint8)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -115,7 +113,7 @@ def cut_crops(
 def _sound(
     table: LabelTable, results: Sequence[_Face | Rejected]
 ) -> tuple[list[int], list[Rejected]]:
-    """Which rows can be used, and the others."""
+    """The indices of the usable rows, and the other rows with reasons."""
     kept, rejected = [], []
     for i, result in enumerate(results):
         if isinstance(result, Rejected):
@@ -132,15 +130,15 @@ def _sound(
 
 
 def _counted(notes: Sequence[str]) -> list[str]:
-    """Each note once, with the number of its rows."""
-    counts = {note: notes.count(note) for note in dict.fromkeys(notes) if note}
+    """Each note once, with the number of rows it applies to."""
+    counts = Counter(note for note in notes if note)
     return [f"{count} rows: {note}" for note, count in counts.items()]
 
 
 def _cut(
     table: LabelTable, pictures: Pictures | None, i: int, crop_mode: str, crop: Image
 ) -> _Face | Rejected:
-    """Cut row `i` into `crop` (S, S), or tell why not."""
+    """Cut row `i` into `crop` (S, S), or say why that is impossible."""
     row = int(table.rows[i])
     note = ""
     if table.pixels is not None:

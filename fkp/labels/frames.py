@@ -1,4 +1,4 @@
-"""Pictures that are no files yet: frames of clips, and those that a label file holds itself."""
+"""Pictures that are not files yet: frames of clips, and pictures embedded in label files."""
 
 import os
 from collections import defaultdict
@@ -15,9 +15,9 @@ from fkp.vision.video import Clip
 
 
 def pictures_of(table: LabelTable, options: ReadOptions, folder: Path) -> Pictures | None:
-    """The picture files of a table's rows, None where it has pixels of its own.
+    """The picture files of a table's rows, None for a table with pixels.
 
-    Frames of clips, and pictures that the source holds itself, are written into `folder`.
+    Frames of clips and embedded pictures are written to `folder`. Raises LabelError.
     """
     if table.images is None:
         return None
@@ -40,7 +40,7 @@ def pictures_of(table: LabelTable, options: ReadOptions, folder: Path) -> Pictur
 
 
 def _write_file(folder: Path, stem: str, data: bytes) -> Path:
-    """A picture file from its bytes."""
+    """Write the bytes of a picture file, with the suffix of its format."""
     kind = look(data).kind
     suffix = {"jpeg": ".jpg", "tiff": ".tif"}.get(kind, f".{kind or 'png'}")
     path = folder / _file_name(f"{stem}{suffix}")
@@ -54,11 +54,11 @@ def _found_or_none(table: LabelTable, options: ReadOptions) -> Pictures | None:
     try:
         return find_pictures(table, options)
     except LabelError:
-        return None  # none is a file; the source holds them
+        return None  # all are embedded
 
 
 def _frames(table: LabelTable, options: ReadOptions, folder: Path) -> Pictures:
-    """The frames that the rows are about, each written once as a picture."""
+    """Write each labelled frame once, as a picture."""
     if options.images is not None and options.images.is_file():
         table = replace(table, images=[str(options.images.resolve())] * len(table.rows))
     clips = find_pictures(table, options)
@@ -81,13 +81,13 @@ def _frames(table: LabelTable, options: ReadOptions, folder: Path) -> Pictures:
             path = written[clip].get(number)
         names.append(None if path is None else _below(folder, path))
         if path is None and clip is not None:
-            problems[i] = f"{clip}: it has no frame {number} that can be read"
+            problems[i] = f"{clip}: no readable frame {number}"
     notes = [*clips.notes, f"frames were written to {folder}"]
     return Pictures(folder.resolve(), names, problems, notes)
 
 
 def _write_frames(clip: Path, wanted: set[int], folder: Path, stem: str) -> dict[int, Path]:
-    """Frames of a clip as PNG files."""
+    """Write frames of a clip as PNG files."""
     written: dict[int, Path] = {}
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -105,11 +105,11 @@ def _write_frames(clip: Path, wanted: set[int], folder: Path, stem: str) -> dict
 
 
 def _below(folder: Path, path: Path) -> str:
-    """A path from the folder; whole where it is not in it."""
+    """A path relative to the folder; absolute if it is elsewhere."""
     whole, top = path.resolve(), folder.resolve()
     return str(whole.relative_to(top) if whole.is_relative_to(top) else whole)
 
 
 def _file_name(name: str) -> str:
-    """A name that a file may have."""
+    """A file name of a length that all file systems allow."""
     return os.fsdecode(os.fsencode(name)[-200:])

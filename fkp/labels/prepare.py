@@ -1,4 +1,4 @@
-"""From foreign label tables to one checked data set."""
+"""Turn label sources into one checked data set."""
 
 import hashlib
 from collections import Counter
@@ -31,9 +31,10 @@ CROPS = ("face", "none")
 class PrepareConfig:
     """How sources become a data set.
 
-    format: a name of `formats.known.FORMATS`, None to see it from the files. crop: `face` or
-    `none`, None for `none` with ready-made crops and `face` otherwise. val, test: shares of rows.
-    person_pattern: a regular expression that finds the person in a picture's path.
+    format: a name of `formats.known.FORMATS`, None to recognise it. crop: `face` or `none`, None
+    for `none` with ready-made crops and `face` otherwise. size: side of the crops in pixels.
+    val, test: shares of rows. person_pattern: a regular expression that finds the person in a
+    picture's path.
     """
 
     sources: tuple[Path, ...]
@@ -51,7 +52,7 @@ class PrepareConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrepareReport:
-    """What was found; `samples` is what was written."""
+    """What was found; samples: what was written."""
 
     samples: Samples
     rows_read: int
@@ -70,8 +71,8 @@ def prepare(
     """Read, check, crop and split the sources, and write the data set.
 
     Writes `output` (.csv), .npy and .json beside it, and .rejected.csv where rows were left out.
-    tables: the sources, where they were read already. Raises LabelError, UndecidedError where a
-    person must say what the labels are, and DataError.
+    tables: the sources, if they were already read. Raises LabelError, UndecidedError if a setting
+    must say what the labels mean, and DataError.
     """
     files = label_files(config)
     if tables is None:
@@ -135,7 +136,7 @@ def label_files(config: PrepareConfig) -> list[tuple[Path, ReadOptions]]:
 
 
 def _crop_mode(tables: Sequence[LabelTable], config: PrepareConfig) -> str:
-    """The one way in which all crops are cut: as said, or `none` for ready-made ones."""
+    """How all crops are cut: as specified, or `none` for ready-made crops."""
     crop_modes = {config.crop or ("face" if t.pixels is None else "none") for t in tables}
     if len(crop_modes) > 1:
         raise DataError(
@@ -147,7 +148,7 @@ def _crop_mode(tables: Sequence[LabelTable], config: PrepareConfig) -> str:
 
 
 def _persons(table: LabelTable, crops: Crops, config: PrepareConfig) -> tuple[list[str], str]:
-    """Who is in each kept row, and how that is known."""
+    """The person in each kept row, and how that is known."""
     if table.images is None and table.persons is None:
         names = [f"{table.source}:{table.rows[i]}" for i in crops.kept]
         return names, "not known: each picture counts as a person of its own"
@@ -194,7 +195,7 @@ def _samples(
 
 
 def _other(pairs: list[tuple[LabelTable, Crops]]) -> dict[str, npt.NDArray[np.str_]]:
-    """The further columns of all sources, for the kept rows."""
+    """Further columns of all sources, for the kept rows."""
     names = dict.fromkeys(name for table, _ in pairs for name in table.other)
     return {
         name: np.array(
@@ -206,7 +207,7 @@ def _other(pairs: list[tuple[LabelTable, Crops]]) -> dict[str, npt.NDArray[np.st
 
 
 def _into(every: Scheme, own: Scheme, values: npt.NDArray[Any], missing: float) -> npt.NDArray[Any]:
-    """Values (K, ...) of a source's own points at their places among all, `missing` elsewhere."""
+    """Values (K, ...) of a source's points in the order of all points, `missing` elsewhere."""
     placed = np.full((len(every), *values.shape[1:]), missing, values.dtype)
     placed[[every.names.index(name) for name in own.names]] = values
     return placed
@@ -245,7 +246,7 @@ def _write(config: PrepareConfig, report: PrepareReport) -> None:
 
 
 def write_rejected(output: Path, rejected: Sequence[Rejected]) -> None:
-    """List the rows that are not in a data set beside it, in `.rejected.csv`."""
+    """List rejected rows in `.rejected.csv` beside the data set."""
     path = output.with_suffix(".rejected.csv")
     if not rejected:
         path.unlink(missing_ok=True)  # of an earlier run with the same output

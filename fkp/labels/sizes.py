@@ -1,4 +1,4 @@
-"""Labels of a picture in another size than its file has."""
+"""Labels of pictures whose files have another size or orientation."""
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,11 @@ Size = tuple[float, float]
 def fit_to_file(
     table: LabelTable, i: int, encoded: Encoded, size_wh: tuple[int, int]
 ) -> tuple[npt.NDArray[np.float64], str]:
-    """(K, 2) the labels of row i in pixels of its upright picture file, and a note.
+    """(K, 2) the labels of row i in pixels of its picture file, upright, and a note.
 
-    The source may say another size than the file's. Labels of a smaller or larger copy are scaled;
-    labels of the picture as it is stored, unturned, are turned as its tag says. Raises LabelError
-    where it is neither.
+    If the source gives another size than the file's, labels of a smaller or larger copy are scaled,
+    and labels of the picture as stored are rotated according to its orientation tag. Raises
+    LabelError if the size fits neither way.
     """
     said = table.said_size(i)
     if said is None or said == size_wh:
@@ -28,19 +28,19 @@ def fit_to_file(
     labels = table.in_pixels(i, said)
     if _scaled(said, size_wh):
         ratio = np.array(size_wh) / said
-        return (labels + 0.5) * ratio - 0.5, "labels scaled from the pictures' size in the source"
+        return (labels + 0.5) * ratio - 0.5, "labels were scaled to the size of the picture file"
     turned = _turned(table, labels, said, encoded, size_wh)
     if turned is not None:
         return turned
     width, height = size_wh
     raise LabelError(
-        f"the labels are those of a picture of {said[0]:g} x {said[1]:g} pixels, "
+        f"the labels are for a picture of {said[0]:g} x {said[1]:g} pixels, "
         f"the file has {width} x {height}"
     )
 
 
 def _scaled(said: Size, size_wh: Size) -> bool:
-    """Whether one size is the other one, larger or smaller, to a pixel."""
+    """Whether the sizes have the same aspect ratio, to a pixel."""
     ratio = np.array(size_wh) / said
     return bool(np.abs(np.array(said) * ratio.mean() - size_wh).max() <= max(1, ratio.mean()))
 
@@ -52,10 +52,10 @@ def _turned(
     encoded: Encoded,
     size_wh: tuple[int, int],
 ) -> tuple[npt.NDArray[np.float64], str] | None:
-    """The labels upright, if the source's size is the stored one; None where that is not clear.
+    """The labels upright, if the source gives the stored size; None if that is not clear.
 
-    Tools that know nothing of the tag label the picture as it is stored; others show it upright
-    and only say the stored size. The face tells: one of the two stands upright.
+    Tools that ignore the orientation tag label the picture as stored; others show it upright but
+    report the stored size. The right interpretation is the one in which the face is upright.
     """
     stored = size_wh[1], size_wh[0]
     way = upright_from_stored(encoded.data, stored) if _scaled(said, stored) else None
@@ -71,11 +71,11 @@ def _turned(
         return None
     if fits:
         return here, ""
-    return turned, "labels turned upright, as the pictures' orientation tags say"
+    return turned, "labels were rotated according to the orientation tag"
 
 
 def _is_upright(points: npt.NDArray[np.float64], scheme: Scheme) -> bool:
-    """Whether the mouth or nose is below the eyes more than beside them; True where not known."""
+    """Whether the mouth or nose is below the eyes rather than beside them; True if unknown."""
     right, left, nose, *mouth = scheme.anchor_points(points)
     down = np.where(np.isfinite(np.mean(mouth, 0)), np.mean(mouth, 0), nose) - (right + left) / 2
     return not np.isfinite(down).all() or bool(down[1] > abs(down[0]))

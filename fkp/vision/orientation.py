@@ -1,4 +1,4 @@
-"""How a picture is turned between the file and the eye, for coordinates that ignore its tag."""
+"""The orientation tag of pictures, for coordinates that ignore it."""
 
 import cv2
 import numpy as np
@@ -8,10 +8,11 @@ from fkp.vision.images import REDUCED
 
 
 def upright_from_stored(data: bytes, stored_wh: tuple[int, int]) -> npt.NDArray[np.float64] | None:
-    """(2, 3) the way from pixels of a picture as it is stored to those of the upright one.
+    """(2, 3) affine transform from pixels of a picture as stored to pixels of the upright picture.
 
-    data: a picture file; stored_wh: its stored size. It is decoded twice, with and without regard
-    to its tag, and the turn is the one that makes them equal. None where there is not one alone.
+    data: a picture file; stored_wh: its stored size. The picture is decoded with and without its
+    tag, at an eighth of the size; the transform is the one that makes both equal. None if there is
+    no such transform, or several.
     """
     flags = REDUCED[8][1]
     buffer = np.frombuffer(data, np.uint8)

@@ -72,7 +72,7 @@ def test_course_form_names_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected a NumPy array file"):
         run(tmp_path / "labels.csv")
     (tmp_path / "faces.npy").unlink()
-    with pytest.raises(LabelError, match="no single array of pictures beside it"):
+    with pytest.raises(LabelError, match="no array of pictures in the same folder"):
         run(tmp_path / "labels.csv")
 
 

@@ -33,7 +33,7 @@ def test_smaller_copies(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / name), cv2.resize(image, (64, 64)))
     report = run(made.path)
     np.testing.assert_allclose(labels(report), (made.points + 0.5) / 2 - 0.5, atol=1e-3)
-    assert any("4 rows: labels scaled" in note for note in report.notes)
+    assert any("4 rows: labels were scaled" in note for note in report.notes)
 
 
 def test_another_shape_is_refused(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_labels_of_the_picture_as_it_is_stored(tmp_path: Path, orientation: int,
     (tmp_path / "coco.json").write_text(json.dumps(data))
     report = run(tmp_path / "coco.json")
     np.testing.assert_allclose(labels(report), points, atol=1e-3)
-    assert any("turned upright" in n for n in report.notes) == (seen == "stored")
+    assert any("labels were rotated" in n for n in report.notes) == (seen == "stored")
 
 
 def test_a_source_of_wrong_sizes_alone_is_an_error(tmp_path: Path) -> None:

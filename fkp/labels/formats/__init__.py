@@ -1,1 +1,1 @@
-"""Label formats: how each is recognised, read and written, one in a file."""
+"""Label formats, one per file: how each is recognised, read and written."""

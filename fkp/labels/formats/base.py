@@ -1,4 +1,4 @@
-"""What a label format is, and what the readers of all of them share."""
+"""The definition of a label format, and what the readers of all formats share."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,20 +18,20 @@ from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
 Point = tuple[float, float]
 CATEGORY, COLUMNS = frozenset({"category"}), frozenset({"columns"})
-"""Settings that some formats know."""
+"""Settings that only some formats support."""
 
 MISSING: Point = (float("nan"), float("nan"))
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One form of labels.
+    """A label format.
 
-    name: what `--from` and `--to` call it. title: what it is, in a few words.
-    recognise: whether a file or folder is of this form; it looks as little as it can.
-    read: all labelled faces; raises LabelError where there is none.
-    write: writes a data set to a file or folder and returns the rows that have no place in it.
-    output: the name of what is written. settings: which of `category` and `columns` it knows.
+    name: its short name. title: what it is, in a few words.
+    recognise: whether a file or folder has this format, inspecting as little as possible.
+    read: reads all labelled faces; raises LabelError if there are none.
+    write: writes a data set to a file or folder; returns the rows that the format cannot hold.
+    output: a name for what is written. settings: which of `category` and `columns` it supports.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Format:
 
 @dataclass(slots=True)
 class FaceList:
-    """The faces of a source, as a reader meets them; `table` makes the LabelTable."""
+    """Collects the faces of a source while it is read; `table` returns them as a LabelTable."""
 
     source: Source
     options: ReadOptions
@@ -74,7 +74,7 @@ class FaceList:
         encoded: Callable[[], bytes] | None = None,
         other: dict[str, str] | None = None,
     ) -> None:
-        """A face: points by name, or in order; raises LabelError where they are no coordinates."""
+        """Add a face with points by name or in order; raises LabelError if they are implausible."""
         values = np.array(list(points.values() if isinstance(points, Mapping) else points))
         if values.size == 0 or not np.isfinite(values).any():
             raise NoLabelsError("no point is labelled")
@@ -92,7 +92,7 @@ class FaceList:
         self._others.append(other or {})
 
     def reject(self, row: int, reason: object, column: str = "") -> None:
-        """A row that cannot be used, and why; one without labels is no fault."""
+        """Report a row that cannot be used; NoLabelsError marks a valid row without labels."""
         sound = isinstance(reason, NoLabelsError)
         self.rejected.append(Rejected(str(self.source), row, column, str(reason), not sound))
 
@@ -109,11 +109,11 @@ class FaceList:
         viewer: bool = False,
         folder: Path | None = None,
     ) -> LabelTable:
-        """The table of all faces; LabelError where there is none.
+        """The table of all faces; raises LabelError if there are none.
 
-        names: all points in their order; without any, those of the faces in the order in which
-        they come. scheme: the points, where the form knows. numbered: the names are numbers.
-        The rest as in LabelTable.
+        names: all points in order; by default, in the order of their first appearance. scheme: the
+        points, if the format defines them. numbered: the names are numbers. The other arguments
+        are those of LabelTable.
         """
         if not self._rows:
             first = next((r for r in self.rejected if r.malformed), None)
@@ -144,7 +144,7 @@ class FaceList:
 
 
 def floats(words: Sequence[str]) -> list[float]:
-    """Words as numbers; LabelError names the first that is none."""
+    """Convert words to numbers; LabelError names the first invalid one."""
     numbers = []
     for word in words:
         try:
@@ -155,7 +155,7 @@ def floats(words: Sequence[str]) -> list[float]:
 
 
 def numbered_names(names: Iterable[str]) -> tuple[list[str], bool]:
-    """Names of points in order, and whether they are numbers."""
+    """Point names in order, and whether all of them are numbers."""
     words = list(names)
     if words and all(re.fullmatch(r"\d{1,6}", word) for word in words):
         return sorted(words, key=int), True
@@ -163,12 +163,12 @@ def numbered_names(names: Iterable[str]) -> tuple[list[str], bool]:
 
 
 def pairs(numbers: Sequence[float]) -> list[Point]:
-    """Numbers as points: x and y in turn."""
+    """Convert alternating x and y to points."""
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def point_of(value: JsonValue) -> Point:
-    """A list [x, y]."""
+    """The point of a list [x, y]."""
     numbers = value.numbers(-FARTHEST, FARTHEST)
     if len(numbers) != 2:
         raise JsonError(f"{value.place}: expected x and y, got {len(numbers)} numbers")
@@ -176,7 +176,7 @@ def point_of(value: JsonValue) -> Point:
 
 
 class NoLabelsError(LabelError):
-    """A sound row without a labelled point."""
+    """A valid row without labelled points."""
 
 
 def _names(face: Mapping[str, Point] | Sequence[Point]) -> Sequence[str]:

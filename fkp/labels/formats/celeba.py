@@ -1,6 +1,6 @@
-"""CelebA's landmarks (Liu et al., ICCV 2015), the list itself or the CSV that is made of it.
+"""CelebA's landmarks (Liu et al., ICCV 2015): the original list, or a CSV made from it.
 
-Its left and right are the viewer's.
+Left and right are the viewer's.
 """
 
 import re
@@ -23,7 +23,7 @@ def _words(line: str) -> list[str]:
 
 
 def _header(source: Source) -> int:
-    """Which of the first two lines has the names of the columns; -1 where none has."""
+    """Which of the first two lines is the header, -1 if neither is."""
     for i, line in enumerate(source.first_lines[:2]):
         if [word.lower() for word in _words(line)][-len(_COLUMNS) :] == _COLUMNS:
             return i
@@ -35,7 +35,7 @@ def _recognise(source: Source) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """Five points a line."""
+    """Read five points per line."""
     header = source.first_lines[max(0, _header(source))]
     faces = FaceList(source, options)
     begun = False

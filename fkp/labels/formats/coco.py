@@ -1,4 +1,4 @@
-"""COCO keypoints JSON (Lin et al., ECCV 2014), as CVAT, Label Studio, Roboflow and fkp write it."""
+"""COCO keypoints JSON (Lin et al., ECCV 2014), also written by CVAT, Label Studio and fkp."""
 
 import json
 from pathlib import Path
@@ -33,9 +33,9 @@ def _recognise(source: Source) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """Points of all annotations of the one kind with keypoints; not visible at all (0): NaN.
+    """Read all annotations of the category with keypoints; points with visibility 0 are missing.
 
-    Rows count the annotations from 1. Ids may be numbers or texts.
+    Rows count the annotations from 1. Ids may be numbers or strings.
     """
     data = source.json
     images: dict[str, tuple[str, Point]] = {}
@@ -56,7 +56,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
                 continue
             key = annotation["image_id"].name()
             if key not in images:
-                raise LabelError(f"there is no image with the id {key}")
+                raise LabelError(f"no image has the id {key}")
             file, size = images[key]
             points = _points(annotation, len(names))
             faces.add(number, file, points, size_wh=size, person=_person(annotation))
@@ -76,9 +76,9 @@ def _size(image: JsonValue) -> Point:
 
 
 def _kinds(data: JsonValue) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """For each category with keypoints its name and the names of its points.
+    """The name and the point names of each category with keypoints.
 
-    Where no category names points, those of the annotations are numbered.
+    If no category names points, the points of the annotations are numbered.
     """
     kinds = {}
     categories = data.get("categories")
@@ -107,12 +107,12 @@ def _chosen(
 ) -> tuple[set[str], tuple[str, ...]]:
     """The ids of the categories to read, and their points."""
     if not kinds:
-        raise LabelError(f"{source}: no annotation has keypoints: boxes or outlines alone")
+        raise LabelError(f"{source}: no annotation has keypoints, only boxes or outlines")
     if category is not None:
         fitting = {key for key, (name, _) in kinds.items() if category in (name, key)}
         if not fitting:
             known = listed([name for name, _ in kinds.values()])
-            raise LabelError(f"{source}: no category {category} has keypoints; there are {known}")
+            raise LabelError(f"{source}: no category {category} with keypoints; there are {known}")
         kinds = {key: kinds[key] for key in fitting}
     sets = {names: name for name, names in reversed(kinds.values())}
     if len(sets) > 1:
@@ -125,7 +125,7 @@ def _chosen(
 
 
 def _person(annotation: JsonValue) -> str:
-    """Who it is, where the annotation's attributes say so (as `fkp convert` writes them)."""
+    """The person in an annotation's attributes, as `fkp convert` writes them; "" if none."""
     attributes = annotation.get("attributes")
     if attributes is None or not attributes.has("person"):
         return ""
@@ -134,7 +134,7 @@ def _person(annotation: JsonValue) -> str:
 
 
 def _points(annotation: JsonValue, count: int) -> list[Point]:
-    """x, y, visibility of each point."""
+    """The points of an annotation, given as x, y, visibility."""
     keypoints = annotation.get("keypoints")
     if keypoints is None or (keypoints.is_list() and not keypoints.data):
         raise NoLabelsError("an annotation without keypoints")
@@ -145,7 +145,7 @@ def _points(annotation: JsonValue, count: int) -> list[Point]:
 
 
 def _write(samples: Samples, output: Path) -> list[Rejected]:
-    """COCO keypoints: visibility 2 for a labelled point, 0 for one that is not."""
+    """Write COCO keypoints, with visibility 2 for labelled and 0 for missing points."""
     pictures = picture_files(samples, output.with_name(f"{output.stem}_pictures"))
     scheme = pictures.scheme
     numbers: dict[str, int] = {}

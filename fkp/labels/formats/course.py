@@ -1,4 +1,4 @@
-"""The course's form: a CSV of label columns and an array of gray pictures beside it."""
+"""The course's format: a CSV of label columns and an array of gray pictures."""
 
 from pathlib import Path
 
@@ -20,12 +20,12 @@ _FRAMES = ("frame", "frame_idx", "frame_number", "frame_id", "frame_index")
 
 
 def _recognise(source: Source) -> bool:
-    """Any other table with a header whose columns hold points."""
+    """Whether it is any other table with point columns."""
     return not source.is_folder and find_points(source.cells.header) is not None
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """Label columns, and pictures, (S, S, N) or (N, S, S), from the array beside them."""
+    """Read label columns, and pictures (S, S, N) or (N, S, S) from an array file."""
     cells = source.cells
     found = find_points(cells.header, options.columns)
     if found is None:
@@ -39,11 +39,11 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
         return _read_frames(source, found, frame, options)
     if path is None:
         raise LabelError(
-            f"{source}: no picture column, and no single array of pictures beside it; "
-            f"give it too: fkp prepare {source.path.name} faces.npy"
+            f"{source}: no column of picture paths, and no array of pictures in the same folder; "
+            f"add one: fkp prepare {source.path.name} faces.npy"
         )
     if cells.rejected:
-        raise LabelError(f"{cells.rejected[0]}; the rows must match the pictures one by one")
+        raise LabelError(f"{cells.rejected[0]}; rows must match pictures one to one")
     pixels, notes = read_array(path, len(cells))
     scheme, columns = found.scheme(options, str(source))
     points, keep = read_points(cells, columns)
@@ -63,11 +63,11 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
 def _read_frames(
     source: Source, found: PointColumns, frame: int, options: ReadOptions
 ) -> LabelTable:
-    """Rows that are about frames of a clip, which `images` must name."""
+    """Read rows about frames of a clip, which `images` must name."""
     clip = options.images
     if clip is None or not clip.is_file():
         raise LabelError(
-            f"{source}: its rows are frames of a clip, and the clip is not named",
+            f"{source}: its rows are frames of a clip that is not named",
             Setting("images", "CLIP.mp4", "the clip"),
         )
     scheme, columns = found.scheme(options, str(source))
@@ -86,7 +86,7 @@ def _read_frames(
 
 
 def find_array(path: Path, options: ReadOptions) -> Path | None:
-    """The array of pictures for a label CSV: as said, of the same name, or the only one beside."""
+    """The array of pictures for a CSV: as specified, of the same name, or the only one nearby."""
     if options.images is not None:
         return options.images if options.images.suffix in ARRAYS else None
     beside = sorted(p for suffix in ARRAYS for p in path.parent.glob(f"*{suffix}"))
@@ -96,7 +96,7 @@ def find_array(path: Path, options: ReadOptions) -> Path | None:
 
 
 def read_array(path: Path, count: int) -> tuple[npt.NDArray[np.uint8], list[str]]:
-    """Gray pictures (N, S, S) uint8 from an array file in which N may come first or last."""
+    """Read gray pictures (N, S, S) uint8 from an array file with N as first or last axis."""
     array = load_array(path)
     shape = array.shape
     if array.ndim == 4 and 1 in (shape[-1], shape[1]):
@@ -111,7 +111,7 @@ def read_array(path: Path, count: int) -> tuple[npt.NDArray[np.uint8], list[str]
 
 
 def _picture_axis(array: npt.NDArray[np.generic], count: int, path: Path) -> int:
-    """The axis that counts pictures: the last or first with `count` entries, the others equal."""
+    """The picture axis: the first or last, with `count` entries, if the others are equal."""
     shape = array.shape
     fits = [axis for axis in (0, 2) if shape[axis] == count and _square(shape, axis)]
     if not fits:

@@ -1,4 +1,4 @@
-"""CVAT's XML, "for images" and "for video" 1.1: skeletons, or points."""
+"""CVAT's XML 1.1, "for images" and "for video", with skeletons or points."""
 
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
@@ -26,11 +26,11 @@ def _recognise(source: Source) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """Each skeleton is a face; of points, those of one group, or all of a picture where there are
-    no groups; several points in one shape are numbered. Points that are outside are missing.
+    """Read skeletons, each as a face, or points, those of a group (or else of a picture) as a face.
 
-    Of a video, the frames that were set by hand (key frames). `category` takes one label alone.
-    Rows count the pictures, or the key frames, from 1.
+    Several points in one shape are numbered. Points marked as outside are missing. Of videos, only
+    key frames are read, which were set by hand. category: the only label to read. Rows count the
+    pictures or key frames from 1.
     """
     faces = FaceList(source, options)
     names: dict[str, None] = {}
@@ -48,13 +48,13 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
         except LabelError as error:
             faces.reject(row, error)
     if videos:
-        notes.append("frames between key frames, which CVAT fills in, are left out")
+        notes.append("frames between key frames were skipped, since CVAT interpolates them")
     ordered, numbered = numbered_names(names)
     return faces.table(CVAT.title, ordered, numbered=numbered, notes=notes)
 
 
 def _of_images(source: Source) -> Iterator[tuple[str, int, Point, list[Element]]]:
-    """Each picture's name, no frame, its size, and its shapes."""
+    """Each picture's name, no frame (-1), its size, and its shapes."""
     for image in source.xml.iter("image"):
         try:
             width, height = floats([image.get("width", ""), image.get("height", "")])
@@ -65,7 +65,7 @@ def _of_images(source: Source) -> Iterator[tuple[str, int, Point, list[Element]]
 
 
 def _of_tracks(source: Source) -> Iterator[tuple[str, int, Point, list[Element]]]:
-    """For each key frame of each track, the clip, the frame, no size, and the shape."""
+    """For each key frame of each track: the clip, the frame, no size, and the shape."""
     clip = source.xml.findtext("meta/source") or source.xml.findtext("meta/task/source") or ""
     clip = clip or source.xml.findtext("meta/task/name") or source.path.stem
     for track in source.xml.iter("track"):
@@ -76,7 +76,7 @@ def _of_tracks(source: Source) -> Iterator[tuple[str, int, Point, list[Element]]
 
 
 def _faces(shapes: list[Element], category: str | None) -> list[Face]:
-    """The faces that shapes of one picture make."""
+    """The faces formed by the shapes of a picture."""
     faces: list[Face] = []
     groups: dict[str, list[Element]] = {}
     for shape in shapes:
@@ -99,12 +99,14 @@ def _faces(shapes: list[Element], category: str | None) -> list[Face]:
 
 
 def _named(points: list[Element]) -> Face:
-    """Shapes of one point each, by their labels."""
+    """A face of shapes with one point each, named by their labels."""
     face: Face = {}
     for shape in points:
         name = shape.get("label", "")
         if name in face:
-            raise LabelError(f"the point {name} stands twice; faces need groups, or skeletons")
+            raise LabelError(
+                f"the point {name} occurs twice; several faces need groups or skeletons"
+            )
         places = _places(shape)
         hidden = shape.get("outside") == "1" or not places
         face[name] = MISSING if hidden else places[0]
@@ -112,7 +114,7 @@ def _named(points: list[Element]) -> Face:
 
 
 def _places(shape: Element) -> list[Point]:
-    """The points of a shape: `x,y;x,y`."""
+    """The points of a shape, given as `x,y;x,y`."""
     words = shape.get("points", "").replace(";", ",").split(",")
     numbers = floats([word for word in words if word.strip()])
     if len(numbers) % 2:

@@ -1,4 +1,4 @@
-"""DeepLabCut's tables: `CollectedData_*` and predictions, as CSV or HDF5, of one animal or many."""
+"""DeepLabCut's `CollectedData_*` and predictions, CSV or HDF5, single or multi-animal."""
 
 import csv
 import io
@@ -31,16 +31,18 @@ from fkp.labels.store import Samples
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
 LIKELY = 0.6
-"""Predicted points of a smaller likelihood are missing; DeepLabCut's own default."""
+"""Predicted points with a smaller likelihood are missing; this is DeepLabCut's default."""
 
 _SHARED = "single"
-"""The individual that has the body parts of which there is one in a picture."""
+"""The individual to which DeepLabCut assigns unique body parts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    """A table of points. columns: for each the individual ("" where there is one alone), the body
-    part, and x, y or likelihood. index: what each of N rows is about. values: (N, C) float64.
+    """A table of points.
+
+    columns: individual ("" if there is only one), body part, and x, y or likelihood of C columns.
+    index: the picture or frame of N rows. values: (N, C) float64. bad: reasons by row index.
     """
 
     columns: list[tuple[str, str, str]]
@@ -61,10 +63,10 @@ def _recognise(source: Source) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """A face for each row and individual; individuals without any point are left out.
+    """Read a face per row and individual; individuals without points are skipped.
 
-    Body parts of which there is one in a picture (of the individual `single`) are no points of a
-    face; `category` takes one individual alone.
+    Unique body parts (of the individual `single`) do not belong to faces. category: the only
+    individual to read.
     """
     table = _from_hdf5(source) if is_hdf5(source) else _from_csv(source)
     columns, notes = _individuals(source, table, options)
@@ -72,7 +74,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
     frames = all(re.fullmatch(r"\d+", name) for name in table.index)
     if frames and options.images is None:
         raise LabelError(
-            f"{source}: its rows are frames of a clip, and the clip is not named",
+            f"{source}: its rows are frames of a clip that is not named",
             Setting("images", "CLIP.mp4", "the clip"),
         )
     for i, name in enumerate(table.index):
@@ -98,7 +100,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
 
 
 def _from_csv(source: Source) -> _Table:
-    """Three or four header rows; the picture stands in the first columns: a path, or its parts."""
+    """Read three or four header rows, and rows that start with a path or its parts."""
     try:
         lines = [line for line in csv.reader(io.StringIO(source.text)) if line]
     except csv.Error as error:
@@ -153,7 +155,7 @@ def _from_hdf5(source: Source) -> _Table:
 def _individuals(
     source: Source, table: _Table, options: ReadOptions
 ) -> tuple[dict[str, dict[str, dict[str, int]]], list[str]]:
-    """For each individual, of each body part, its columns by kind; and notes."""
+    """The columns of each individual, body part and kind; and notes."""
     found: dict[str, dict[str, dict[str, int]]] = {}
     for i, (who, part, kind) in enumerate(table.columns):
         found.setdefault(who, {}).setdefault(part, {})[kind] = i
@@ -169,12 +171,12 @@ def _individuals(
     notes = []
     if _SHARED in found and len(found) > 1:
         unique = listed(list(found.pop(_SHARED)))
-        notes.append(f"body parts of which a picture has one are left out: {unique}")
+        notes.append(f"unique body parts were skipped: {unique}")
     names = next(iter(found.values()), {})
     for who, parts in found.items():
         if list(parts) != list(names):
             raise LabelError(
-                f"{source}: expected the same body parts for each individual, {who} has others",
+                f"{source}: expected the same body parts for all individuals, but {who} has others",
                 Setting("category", who),
             )
     return found, notes
@@ -186,7 +188,7 @@ def _point(values: npt.NDArray[np.float64], at: dict[str, int]) -> Point:
 
 
 def _write(samples: Samples, output: Path) -> list[Rejected]:
-    """DeepLabCut's CollectedData: with a row of individuals where a picture has several faces."""
+    """Write CollectedData, with a row of individuals if a picture has several faces."""
     pictures = picture_files(samples, output.with_name(f"{output.stem}_pictures"))
     names = [relative_to(path, output) for path in pictures.paths]
     most = max(Counter(names).values())

@@ -13,8 +13,9 @@ def _recognise(source: Source) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """The parts of each box, by their names; rows count the boxes from 1. Ignored boxes are left
-    out.
+    """Read the parts of each box by name; boxes marked as ignored are skipped.
+
+    Rows count the boxes from 1.
     """
     faces = FaceList(source, options)
     names: dict[str, None] = {}
@@ -24,7 +25,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
             row += 1
             try:
                 if box.get("ignore", "0") not in ("0", "false"):
-                    raise NoLabelsError("a box to ignore")
+                    raise NoLabelsError("a box marked as ignored")
                 parts = _parts(box)
                 if not parts:
                     raise NoLabelsError("a box without parts")
@@ -41,7 +42,7 @@ def _parts(box: Element) -> dict[str, Point]:
     for part in box.iter("part"):
         name = part.get("name", "")
         if not name or name in parts:
-            raise LabelError(f'expected parts with names of their own, got "{name}"')
+            raise LabelError(f'expected parts with different names, got "{name}"')
         x, y = floats([part.get("x", ""), part.get("y", "")])
         parts[name] = x, y
     return parts

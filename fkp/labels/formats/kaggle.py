@@ -1,4 +1,4 @@
-"""Kaggle Facial Keypoints CSVs: named columns, and a column `Image` of space-separated pixels."""
+"""Kaggle Facial Keypoints CSVs: point columns, and a column `Image` of pixels as text."""
 
 import csv
 import io
@@ -30,13 +30,13 @@ from fkp.vision.crop import CropTransform
 
 PIXEL_COLUMN = "Image"
 SIDE = 96
-"""Of Kaggle's pictures, pixels."""
+"""Side of Kaggle's pictures in pixels."""
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 
 def _recognise(source: Source) -> bool:
-    """Whether a file has a column `Image` and, in its first row, no picture's name there."""
+    """Whether a file has a column `Image` that does not hold picture names."""
     lines = source.first_lines[:2]
     header, *row = ([cell.strip().strip('"') for cell in line.split(",")] for line in lines or [""])
     if PIXEL_COLUMN not in header:
@@ -46,7 +46,7 @@ def _recognise(source: Source) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """Read Kaggle's `training.csv` (30 label columns) or `test.csv` (none), any square size."""
+    """Read `training.csv` (with label columns) or `test.csv` (without), of any square size."""
     name = str(source)
     with ExitStack() as open_files:
         data: bytes | mmap.mmap = b""
@@ -104,7 +104,7 @@ def _table(
         raise LabelError(str(rejected[0]) if rejected else f"{source}: the table has no rows")
     gray, note, kept = to_gray([pixels[i] for i in square])
     for i in np.flatnonzero(~kept).tolist():
-        reason = "expected pixels from 0 to 255 as in other rows, got fractions from 0 to 1"
+        reason = "expected pixels from 0 to 255 as in other rows, got fractions"
         rejected.append(Rejected(source, int(rows[square[i]]), PIXEL_COLUMN, reason))
     square = [i for i, keep in zip(square, kept, strict=True) if keep]
     stack = gray.reshape(-1, side, side)
@@ -114,7 +114,7 @@ def _table(
     found = find_points(labels, options.columns)
     if found is None:
         scheme = options.scheme or KAGGLE15
-        notes.append(f"no label columns: pictures only, under scheme {scheme.name}")
+        notes.append(f"no label columns, only pictures; the scheme is {scheme.name}")
         text = _text_cells(cells, labels, source, rows, rejected)
         return LabelTable(
             source, scheme, np.full((len(rows), len(scheme), 2), np.nan), rows,
@@ -134,7 +134,7 @@ def _table(
 
 
 def _plain_numbers(cells: list[bytes], labels: list[str]) -> npt.NDArray[np.float64] | None:
-    """All label cells as numbers, None where some are none: then each cell is looked at."""
+    """All label cells as numbers, None if some are not: then cells are checked one by one."""
     data = b"\n".join(cells)
     try:
         frame = pd.read_csv(
@@ -167,13 +167,13 @@ def _lines(data: bytes | mmap.mmap) -> Iterator[tuple[int, bytes]]:
 
 
 def _common_side(pixels: list[Pixels]) -> int:
-    """Side of the pictures: the one that most rows have, 0 where no row is a square."""
+    """Side of most pictures, 0 if none is square."""
     counts = Counter(len(p) for p in pixels if math.isqrt(len(p)) ** 2 == len(p))
     return math.isqrt(counts.most_common(1)[0][0]) if counts else 0
 
 
 def _write(samples: Samples, output: Path) -> list[Rejected]:
-    """Kaggle's training.csv: 15 points in gray pictures of 96 pixels, from the crops."""
+    """Write a training.csv of the crops: 15 points in gray pictures of 96 pixels."""
     if not samples.scheme.can_convert(KAGGLE15):
         raise DataError(f"Kaggle's 15 points cannot be made from those of {samples.scheme.name}")
     points = samples.scheme.convert(samples.points, KAGGLE15)

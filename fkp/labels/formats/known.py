@@ -1,4 +1,4 @@
-"""All label formats, in the order in which a source is tried."""
+"""All label formats, in the order in which they are tried."""
 
 from fkp.labels.formats.base import Format
 from fkp.labels.formats.celeba import CELEBA
@@ -25,20 +25,20 @@ from fkp.labels.formats.yolo import YOLO
 FORMATS: dict[str, Format] = {
     form.name: form
     for form in (
-        # Those that are known by their first bytes, or by members that no other has.
+        # Recognised by their first bytes, or by members that no other format has.
         KAGGLE, PARQUET, DEEPLABCUT, SLEAP, DLIB, CVAT, JSONL, COCO, LABELME, VIA, LABELSTUDIO,
-        # Folders, the most peculiar first.
+        # Folders, the most specific first.
         YOLO, SUPERVISELY, PTS,
-        # Lists and tables, the most peculiar first.
+        # Lists and tables, the most specific first.
         RETINAFACE, CELEBA, WFLW, MTFL, LIST, OPENFACE, PATHS, COURSE,
     )
 }  # fmt: skip
-"""By name; the first that recognises a source reads it."""
+"""By name; a source is read by the first one that recognises it."""
 
 PLAIN = frozenset(
     form.name for form in (RETINAFACE, CELEBA, WFLW, MTFL, LIST, OPENFACE, PATHS, COURSE)
 )
-"""Those of plain text, which no binary file, JSON or XML can be."""
+"""Plain text formats, not tried for binary files, JSON and XML."""
 
 WRITERS: dict[str, Format] = {n: form for n, form in FORMATS.items() if form.write is not None}
-"""Those in which labels can be written, by name."""
+"""Formats that can be written, by name."""

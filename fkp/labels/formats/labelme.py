@@ -1,4 +1,4 @@
-"""LabelMe's JSON files, one beside each picture, with points as shapes."""
+"""LabelMe's JSON files, one per picture, with points as shapes."""
 
 import base64
 import binascii
@@ -20,14 +20,14 @@ def _recognise(source: Source) -> bool:
 
 
 def _files(source: Source) -> list[Path]:
-    """The LabelMe files that are meant: the file itself, or all in a folder."""
+    """The LabelMe files of a source: the file itself, or all in the folder."""
     if not source.is_folder:
         return [source.path] if source.starts_as_json and _has_shapes(source.path) else []
     return [path for path in source.files(".json") if _has_shapes(path)]
 
 
 def _has_shapes(path: Path) -> bool:
-    """Whether a file has the members of LabelMe, `imageData` being often larger than the rest."""
+    """Whether a file has LabelMe's members, perhaps after a large `imageData`."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     if b'"shapes"' in head and b'"imagePath"' in head:
@@ -36,9 +36,9 @@ def _has_shapes(path: Path) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """The points of all files, by their labels; those of one `group_id` are one face.
+    """Read the points of all files by label; those with the same `group_id` form a face.
 
-    Rows count the files from 1. Shapes other than points are skipped.
+    Rows count the files from 1. Other shapes are skipped.
     """
     faces = FaceList(source, options)
     for number, path in enumerate(_files(source) or [source.path], start=1):
@@ -55,7 +55,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
 
 
 def _beside(name: str, image: str) -> str:
-    """A picture's path from the folder of all files; it is told from the file that names it."""
+    """The path of a picture, which is relative to its label file, relative to the source."""
     image = image.replace("\\", "/")
     return image if image.startswith("/") else str(Path(name).parent / image)
 
@@ -78,7 +78,7 @@ def _faces(value: JsonValue) -> list[Face]:
         face = groups.setdefault(group.name() if group else "", {})
         name = shape["label"].text()
         if name in face:
-            raise LabelError(f"the point {name} stands twice; faces need a group_id each")
+            raise LabelError(f"the point {name} occurs twice; several faces need a group_id each")
         face[name] = point_of(next(shape["points"].items(), shape["points"]))
     if not groups:
         raise LabelError("expected points")
@@ -86,7 +86,7 @@ def _faces(value: JsonValue) -> list[Face]:
 
 
 def _embedded(path: Path, value: JsonValue) -> Callable[[], bytes] | None:
-    """What gives the picture that a file holds, None where it holds none."""
+    """A function that returns the embedded picture, None if there is none."""
     if value.get("imageData") is None:
         return None
 

@@ -1,4 +1,4 @@
-"""Label Studio's JSON and JSON-MIN: key points in per cent of the picture."""
+"""Label Studio's JSON and JSON-MIN, with points in percent of the picture."""
 
 import re
 from collections.abc import Iterator
@@ -34,10 +34,10 @@ def _regions_of(value: JsonValue) -> list[JsonValue]:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """The key points of each task, by their labels; rows count the tasks from 1.
+    """Read the points of each task by label; rows count the tasks from 1.
 
-    Those of one parent region, or in one box, are one face; of several annotations of a task, the
-    first that was not cancelled is taken.
+    Points with the same parent region, or in the same box, form a face. Of several annotations of
+    a task, the first that was not cancelled is used.
     """
     faces = FaceList(source, options)
     several = 0
@@ -55,22 +55,22 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
                 raise NoLabelsError("no key points")
         except (JsonError, LabelError) as error:
             faces.reject(row, error)
-    notes = [f"{several} tasks have several annotations: the first was taken"] if several else []
+    notes = [f"{several} tasks have several annotations; the first was used"] if several else []
     return faces.table(LABELSTUDIO.title, notes=notes, units="pixels")
 
 
 def _picture(task: JsonValue) -> str:
-    """The picture of a task: the first text in its data that looks like one."""
+    """The picture of a task: the first string in its data that looks like a path."""
     data = task["data"] if task.has("data") else task
     for name, value in data.members().items():
         if isinstance(value.data, str) and _PICTURE.fullmatch(value.data) and name != "file_upload":
             return value.text()
-    raise LabelError("there is no picture in its data")
+    raise LabelError("its data names no picture")
 
 
 def _annotations(task: JsonValue) -> Iterator[list[JsonValue]]:
     """The regions of each annotation that was not cancelled."""
-    if not task.has("data"):  # JSON-MIN has the regions in the task itself
+    if not task.has("data"):  # JSON-MIN
         lists = [_regions_of(value) for value in task.members().values()]
         yield [region for regions in lists for region in regions if isinstance(region.data, dict)]
         return
@@ -81,7 +81,7 @@ def _annotations(task: JsonValue) -> Iterator[list[JsonValue]]:
 
 
 def _faces(regions: list[JsonValue]) -> list[tuple[Face, Point]]:
-    """The faces among the regions, and the size of their picture."""
+    """The faces formed by regions, and the size of their picture."""
     boxes: dict[str, tuple[float, float, float, float]] = {}
     points: list[tuple[str, str, Point, Point]] = []
     for region in regions:
@@ -101,17 +101,17 @@ def _faces(regions: list[JsonValue]) -> list[tuple[Face, Point]]:
         face, _ = groups.setdefault(group, ({}, size))
         if name in face:
             raise LabelError(
-                f"the point {name} stands twice; each face needs a box around it, or a parent"
+                f"the point {name} occurs twice; several faces need a box or a parent region each"
             )
         face[name] = place
     return list(groups.values())
 
 
 def _point(region: JsonValue, value: JsonValue) -> tuple[str, Point, Point]:
-    """The name of a point, its place in pixels, and the size of the picture."""
+    """The name of a point, its position in pixels, and the size of the picture."""
     rotation = region.get("image_rotation")
     if rotation is not None and rotation.number() != 0:
-        raise LabelError("the picture was turned in Label Studio, which is not understood")
+        raise LabelError("pictures rotated in Label Studio are not supported")
     width = (region.get("original_width") or value["original_width"]).number(1, FARTHEST)
     height = (region.get("original_height") or value["original_height"]).number(1, FARTHEST)
     labels = [label.name() for label in value[_KIND].items()]
@@ -124,7 +124,7 @@ def _point(region: JsonValue, value: JsonValue) -> tuple[str, Point, Point]:
 def _box_around(
     place: Point, size: Point, boxes: dict[str, tuple[float, float, float, float]]
 ) -> str:
-    """The one box in which a point is; "" where it is in none or several."""
+    """The box that contains a point, "" if there are none or several."""
     x, y = (100 * v / side for v, side in zip(place, size, strict=True))
     found = [k for k, (a, b, c, d) in boxes.items() if a <= x <= c and b <= y <= d]
     return found[0] if len(found) == 1 else ""

@@ -1,7 +1,7 @@
-"""Lists without a header, a picture and numbers in a line: MTFL's, and those like it.
+"""Lists without a header, with a picture path and numbers in each line.
 
-Known are MTFL (TCDCN, ECCV 2014), `path x1..x5 y1..y5` and perhaps four attributes, and the lists
-in which the points come as x1 y1 x2 y2 ... after a box, before one, or alone.
+Examples are MTFL (TCDCN, ECCV 2014), `path x1..x5 y1..y5` and perhaps four attributes, and lists
+with a box followed by points as x1 y1 x2 y2 ...
 """
 
 import re
@@ -27,27 +27,27 @@ _LINE = re.compile(
 )
 
 _EXTRA = 8
-"""So many numbers at most are no points: a box, a count, attributes."""
+"""Limit for the numbers of a line that are not points: a box, a count, attributes."""
 
 _BOX, _ATTRIBUTES = 4, 4
 
 _PROOF = 20
-"""Most of so many lines are a path and numbers in a list."""
+"""Number of lines of which most must have the form of a list."""
 
 _LOOK = 200
-"""So many lines decide how a list is read."""
+"""Number of lines that decide how a list is read."""
 
 _CLEAR = 0.7
-"""One reading is taken where its faces are so much better, or smaller, than the next best ones."""
+"""A reading is chosen if its misfit, or its faces' size, is this much below the next best."""
 
 _NO_FACE = 0.5
-"""A larger misfit has no face."""
+"""Points with a larger misfit are not faces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the numbers of a line are points: `skip` numbers in front, `count` points, with x and y
-    in turn or all x first, and `rest` numbers after them.
+    """How the numbers of a line form points: `skip` other numbers, `count` points with x and y
+    alternating (turn) or all x first, and `rest` other numbers.
     """
 
     count: int
@@ -56,7 +56,7 @@ class Layout:
     turn: bool = True
 
     def points(self, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """(N, C) numbers as (N, K, 2) points."""
+        """Convert (N, C) numbers to (N, K, 2) points."""
         own = numbers[:, self.skip : self.skip + 2 * self.count]
         if self.turn:
             return own.reshape(len(own), self.count, 2)
@@ -70,7 +70,7 @@ class Layout:
 
 
 def _split(line: str) -> tuple[str, list[str]] | None:
-    """The picture and the numbers of a line; None where it is no such line."""
+    """The path and the numbers of a line, None if the line has another form."""
     match = _LINE.fullmatch(line)
     if match is None:
         return None
@@ -93,14 +93,14 @@ def _recognise_mtfl(source: Source) -> bool:
 
 
 def _numbers(lines: Sequence[str]) -> npt.NDArray[np.float64]:
-    """The numbers of the lines that have as many as the first one: (N, C)."""
+    """(N, C) the numbers of the lines with the most common count."""
     split = [s for line in lines[:_LOOK] if (s := _split(line)) is not None]
     count = Counter(len(words) for _, words in split).most_common(1)[0][0]
     return np.array([floats(words) for _, words in split if len(words) == count])
 
 
 def _chosen(numbers: npt.NDArray[np.float64], options: ReadOptions) -> Layout | None:
-    """The one reading in which the numbers are faces; None where there is not one alone."""
+    """The reading in which the numbers form faces, None if there is none or several."""
     count = numbers.shape[1]
     schemes = [options.scheme] if options.scheme else [MTFL5, IBUG68, WFLW98]
     layouts = [
@@ -120,8 +120,10 @@ def _chosen(numbers: npt.NDArray[np.float64], options: ReadOptions) -> Layout | 
 
 
 def _smallest(numbers: npt.NDArray[np.float64]) -> Layout | None:
-    """The reading of unknown points in which faces are clearly the smallest: x and y mixed up
-    spread over the whole picture. Four numbers in front are a box if the points lie in it.
+    """The reading of unknown points with clearly the smallest faces, None if there is none.
+
+    If x and y are confused, points spread over the whole picture. Four leading numbers are a box if
+    it contains the points.
     """
     count = numbers.shape[1]
     if count % 2:
@@ -137,8 +139,8 @@ def _smallest(numbers: npt.NDArray[np.float64]) -> Layout | None:
 
 
 def _in_box(numbers: npt.NDArray[np.float64], points: npt.NDArray[np.float64]) -> bool:
-    """Whether the first four numbers are a box around the points (N, K, 2) of most rows: corner
-    and size, two corners, or left, right, top, bottom.
+    """Whether the first four numbers are a box that contains the points (N, K, 2) in most rows,
+    given as corner and size, as two corners, or as left, right, top, bottom.
     """
     a, b, c, d = numbers[:, :4].T
     for left, top, right, bottom in ((a, b, a + c, b + d), (a, b, c, d), (a, c, b, d)):
@@ -151,7 +153,7 @@ def _in_box(numbers: npt.NDArray[np.float64], points: npt.NDArray[np.float64]) -
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """Points of each line, in the one order in which they are faces, or as `columns` says."""
+    """Read points in the order in which they form faces, or as `columns` says."""
     if options.columns:
         return _read_columns(source, options)
     numbers = _numbers(source.first_lines)
@@ -159,19 +161,17 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
     if layout is None:
         first = shortened(source.first_lines[0], 80)
         raise UndecidedError(
-            f"{source}: a list without a header, {numbers.shape[1]} numbers after each path "
-            f"({first}); which of them are points cannot be told",
-            Setting(
-                "columns", "image,NAME_x,NAME_y,...", "the names of all columns; -*4 skips four"
-            ),
+            f"{source}: a list without a header and with {numbers.shape[1]} numbers per line "
+            f"({first}); it is not clear which of them are points",
+            Setting("columns", "image,NAME_x,NAME_y,...", "names of all columns; -*4 skips four"),
         )
     return _read_layout(source, options, LIST.title, layout)
 
 
 def _read_mtfl(source: Source, options: ReadOptions) -> LabelTable:
-    """Five points a line: the eyes, nose tip and mouth corners, left to right as seen.
+    """Read five points per line: the eyes, nose tip and mouth corners, from left to right.
 
-    The original files have four attributes after the ten coordinates; they are not used.
+    The four attributes of the original files are skipped.
     """
     if options.columns:
         return _read_columns(source, options)
@@ -220,7 +220,7 @@ def _loosely(line: str) -> tuple[str, list[str]]:
 
 
 def _read_columns(source: Source, options: ReadOptions) -> LabelTable:
-    """Columns named by the user; those named `-`, and those after the last name, are skipped."""
+    """Read the columns that the user named; `-`, and columns after the last name, are skipped."""
     names = _expanded(options.columns)
     places = [i for i, name in enumerate(names) if name in ("image", "path", "file", "filename")]
     found = find_points(names)
@@ -245,7 +245,7 @@ def _read_columns(source: Source, options: ReadOptions) -> LabelTable:
 
 
 def _expanded(columns: Sequence[str]) -> list[str]:
-    """`-*4` as four columns to skip."""
+    """Expand `-*4` to four skipped columns."""
     names: list[str] = []
     for column in columns:
         match = re.fullmatch(r"-\*(\d{1,4})", column)

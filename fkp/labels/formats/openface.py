@@ -1,4 +1,4 @@
-"""OpenFace 2's tables (Baltrusaitis et al., FG 2018): x_0 ... y_67 among many other columns."""
+"""OpenFace 2's tables (Baltrusaitis et al., FG 2018), with points in x_0 ... y_67."""
 
 import re
 
@@ -17,7 +17,7 @@ from fkp.labels.table import LabelTable, ReadOptions, Rejected
 _POINTS = [(f"x_{i}", f"y_{i}") for i in range(len(IBUG68))]
 _MARKS = {"success", "confidence", "face_id", "gaze_0_x", "pose_tx"}
 _DERIVED = re.compile(r"(gaze|eye_lmk|pose|p)_.*|[XYZ]_\d+|AU\d+_[rc]")
-"""Columns of OpenFace that are about the same face as the points: not kept beside them."""
+"""Columns that OpenFace derives from the same face; they are not kept."""
 
 
 def _recognise(source: Source) -> bool:
@@ -30,10 +30,10 @@ def _recognise(source: Source) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """68 points of each row in which OpenFace had success.
+    """Read 68 points of each row with success.
 
-    The picture stands in a column of paths; without one, the table is about the picture (or, where
-    it has frames, the clip) of its own name.
+    Without a column of picture paths, the table is about the picture of the same name or, if it
+    has frames, the clip of the same name.
     """
     cells = source.cells
     if options.columns:
@@ -69,7 +69,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
 
 
 def _with_success(cells: Cells) -> Cells:
-    """The rows with a face; the others have zeros for points."""
+    """The rows with a face; in the others, points are zero."""
     success = cells.index("success")
     if success is None:
         return cells

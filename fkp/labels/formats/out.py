@@ -1,4 +1,4 @@
-"""What the writers of label formats share: the labelled rows with their picture files."""
+"""Labelled rows with their picture files, for the writers of label formats."""
 
 import os
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ class PictureFiles:
 
     @property
     def scheme(self) -> Scheme:
-        """The points."""
+        """The scheme of the points."""
         return self.samples.scheme
 
 
 def picture_files(samples: Samples, folder: Path) -> PictureFiles:
-    """The rows with the files of their pictures; crops without one are written into a folder."""
+    """Rows with their picture files; for rows without one, the crop is written to `folder`."""
     paths, points = [], samples.points.astype(np.float64)
     for i, source in enumerate(samples.source.tolist()):
         if source in samples.folders:
@@ -50,10 +50,10 @@ def picture_files(samples: Samples, folder: Path) -> PictureFiles:
 
 
 def relative_to(path: Path, output: Path) -> str:
-    """A picture's path from the folder of the file that names it."""
+    """The path of a picture relative to the folder of `output`."""
     return Path(os.path.relpath(path.resolve(), output.parent.resolve())).as_posix()
 
 
 def cell(value: float) -> str:
-    """A coordinate as a cell, empty where it is missing."""
+    """A coordinate as a CSV cell, empty if missing."""
     return "" if np.isnan(value) else f"{value:.4f}"

@@ -1,8 +1,7 @@
-"""Data frames that pandas wrote to HDF5 (by PyTables), read without running code.
+"""Data frames that pandas wrote to HDF5 (with PyTables), read without running code.
 
-pandas itself would unpickle what is in such a file. Both of its layouts are known, `fixed` and
-`table`; in the latter the names of the columns are pickled lists of text, from which nothing else
-is made here.
+pandas itself would unpickle parts of such files. Both of its layouts are supported, `fixed` and
+`table`. In the latter, column names are pickled lists, from which only plain data are accepted.
 """
 
 import io
@@ -21,7 +20,7 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """N rows and C columns of numbers: the levels of each column's name and of each row's."""
+    """N rows and C columns of numbers, with the levels of column and row names."""
 
     columns: list[Names]
     index: list[Names]
@@ -29,14 +28,14 @@ class Frame:
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Lists, tuples, texts and numbers; anything else would be code."""
+    """Accepts lists, tuples, strings and numbers; anything else would run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         raise pickle.UnpicklingError(f"{module}.{name} is not plain data")
 
 
 def find_frame(file: Any) -> str | None:
-    """The name of the first data frame with several levels of column names."""
+    """The name of the first data frame in a file, None if there is none."""
     for key in file:
         kind = text_of(file[key].attrs.get("pandas_type", ""))
         if kind in ("frame", "frame_table"):
@@ -45,7 +44,7 @@ def find_frame(file: Any) -> str | None:
 
 
 def read_frame(file: Any, key: str, source: str) -> Frame:
-    """A data frame of numbers; raises LabelError where it is something else."""
+    """Read a data frame of numbers; raises LabelError if it holds anything else."""
     group = file[key]
     if text_of(group.attrs["pandas_type"]) == "frame":
         return _fixed(group, source)
@@ -67,7 +66,7 @@ def _fixed(group: Any, source: str) -> Frame:
 
 
 def _axis(group: Any, name: str) -> list[Names]:
-    """The names along an axis, in one level or several."""
+    """The names along an axis, with one or several levels."""
     if name in group:
         return [(text,) for text in strings(group[name][:])]
     levels = int(group.attrs[f"{name}_nlevels"])
@@ -101,13 +100,13 @@ def _table(group: Any, source: str) -> Frame:
 
 
 def _plain(value: Any, source: str) -> list[Any]:
-    """A pickled list of plain data."""
+    """Unpickle a list of plain data."""
     data = value.tobytes() if hasattr(value, "tobytes") else value
     data = data if isinstance(data, bytes) else str(data).encode()
     try:
         found = _PlainUnpickler(io.BytesIO(data), encoding="utf-8").load()
     except (pickle.UnpicklingError, EOFError, AttributeError, UnicodeDecodeError) as error:
-        raise LabelError(f"{source}: names of columns that cannot be read: {error}") from error
+        raise LabelError(f"{source}: unreadable column names: {error}") from error
     if not isinstance(found, list):
         raise LabelError(f"{source}: expected a list of columns, got {type(found).__name__}")
     return found

@@ -1,4 +1,4 @@
-"""Tables with a column of picture paths and columns of points: CSVs, and what annotate writes."""
+"""Tables with a column of picture paths and columns of points, as annotate writes them."""
 
 import re
 
@@ -20,7 +20,7 @@ PATH_COLUMNS = (
 )  # fmt: skip
 _PATH = re.compile(r".+\.[A-Za-z]\w{1,4}$")
 _FOUND = "ok"
-"""The status of rows with a face, in what annotate writes; `filled` ones were not seen."""
+"""The status of detected faces in tables of annotate; `filled` faces are interpolated."""
 
 
 def _recognise_csv(source: Source) -> bool:
@@ -34,7 +34,7 @@ def _read_csv(source: Source, options: ReadOptions) -> LabelTable:
 def read_cells_with_paths(
     source: Source, cells: Cells, options: ReadOptions, form: str
 ) -> LabelTable:
-    """A table in which each row names a picture file and gives the points of one face in it."""
+    """Read a table in which each row names a picture and gives the points of one face."""
     column = find_paths(cells)
     if column is None:
         raise LabelError(
@@ -68,7 +68,7 @@ def read_cells_with_paths(
 
 
 def find_paths(cells: Cells) -> int | None:
-    """Which column has picture paths: by its name, or the first whose cells look like paths."""
+    """The column of picture paths, by its name, or the first whose cells look like paths."""
     named = cells.index(*PATH_COLUMNS)
     if named is not None:
         return named
@@ -79,12 +79,12 @@ def find_paths(cells: Cells) -> int | None:
 
 
 def _is_annotated(cells: Cells) -> bool:
-    """Whether it has the columns of what annotate writes."""
+    """Whether it has the columns of a table of annotate."""
     return {"status", "face", "frame"} <= set(cells.header)
 
 
 def _with_faces(cells: Cells, column: int) -> Cells:
-    """The rows that name a picture and, in what annotate wrote, found a face in it."""
+    """The rows that name a picture and, in tables of annotate, contain a face."""
     named = cells.known(column)
     for row in cells.rows[~named]:
         reason = "expected a picture path"
@@ -104,7 +104,7 @@ def _with_faces(cells: Cells, column: int) -> Cells:
 
 
 def _frames(cells: Cells) -> npt.NDArray[np.int64] | None:
-    """The frames of clips, where the rows are about such."""
+    """The frame numbers, if the rows are about frames of clips."""
     if not _is_annotated(cells):
         return None
     numbers = cells.numbers([cells.header.index("frame")], cells.rejected.append)[:, 0]
@@ -112,7 +112,7 @@ def _frames(cells: Cells) -> npt.NDArray[np.int64] | None:
 
 
 def _sizes(cells: Cells) -> npt.NDArray[np.float64] | None:
-    """Sizes of the pictures, where columns tell them."""
+    """The sizes of the pictures, if there are columns for them."""
     columns = [cells.index(f"image_{side}", f"img_{side}") for side in ("width", "height")]
     if None in columns:
         return None

@@ -10,7 +10,7 @@ _SPACE, _ZERO = 32, 48
 
 
 def parse_pixels(text: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32] | str:
-    """Space-separated numbers 0..255 as uint8, fractions up to 1 as float32, or what is wrong.
+    """Space-separated numbers 0..255 as uint8, fractions up to 1 as float32, or the error.
 
     Every byte is taken for the last digit of a number and given that number's value, all at
     once; then the true last digits are kept. Text that is not plain digits and single spaces
@@ -55,16 +55,20 @@ def _check_pixels(text: bytes) -> npt.NDArray[np.uint8] | npt.NDArray[np.float32
 def to_gray(
     pictures: Sequence[npt.NDArray[np.uint8] | npt.NDArray[np.float32]],
 ) -> tuple[npt.NDArray[np.uint8], str, npt.NDArray[np.bool_]]:
-    """Pictures of P pixels each as (M, P) uint8, a note, and which of them are in it (N,).
+    """N pictures of P pixels as (M, P) uint8, a note, and (N,) which of them were kept.
 
-    Where no picture has a pixel above 1 and some have fractions, all are from 0 to 1. A picture of
-    fractions among others that go up to 255 is left out.
+    If some pictures have fractions and none has a pixel above 1, all are scaled from 0..1. Pictures
+    with fractions among others that go up to 255 are not kept.
     """
     fractions = np.array([picture.dtype != np.uint8 for picture in pictures], bool)
     if not fractions.any():
         return np.stack(pictures).astype(np.uint8, copy=False), "", ~fractions
     if all(picture.max() <= 1 for picture in pictures):
         values = np.rint(255 * np.stack(pictures).astype(np.float64)).astype(np.uint8)
-        return values, "pixels lie within 0 and 1: brought to 0 to 255", np.ones_like(fractions)
+        return (
+            values,
+            "pixels are between 0 and 1 and were scaled to 0 to 255",
+            np.ones_like(fractions),
+        )
     whole = [picture for picture in pictures if picture.dtype == np.uint8]
     return np.stack(whole).astype(np.uint8, copy=False), "", ~fractions

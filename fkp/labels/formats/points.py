@@ -1,4 +1,4 @@
-"""Points and other columns of tables of text cells."""
+"""Points, persons and further columns of tables."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,15 +10,15 @@ from fkp.labels.table import Rejected
 _PERSONS = ("person", "subject", "identity", "person_id", "subject_id", "group")
 
 MOST_OTHERS = 500
-"""So many further columns of a table are kept."""
+"""Limit for the further columns to keep."""
 
 
 def read_points(
     cells: Cells, columns: PointColumns, numbers: npt.NDArray[np.float64] | None = None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """The points of the rows without a bad cell (M, K, 2), and which rows those are (N,).
+    """The points (M, K, 2) of the rows without a bad cell, and (N,) which rows these are.
 
-    The others are told to `cells.rejected`. numbers: (N, C) all cells, where they are known.
+    The other rows are added to `cells.rejected`. numbers: (N, C) the values of all cells, if known.
     """
     wanted = [i for pair in columns.columns for i in pair]
     bad: list[Rejected] = []
@@ -33,13 +33,13 @@ def read_points(
 def other_columns(
     cells: Cells, points: PointColumns | None, image: int = -1
 ) -> dict[str, list[str]]:
-    """What a table says beside points and pictures, as text."""
+    """The text of all columns except points and pictures."""
     used = {image, *(i for pair in points.columns for i in pair)} if points else {image}
     others = [i for i, name in enumerate(cells.header) if i not in used and name]
     return {cells.header[i]: [row[i] for row in cells.cells] for i in others[:MOST_OTHERS]}
 
 
 def persons_column(cells: Cells) -> list[str] | None:
-    """Who is in each row, where a column says so."""
+    """The person in each row, None if there is no column for it."""
     column = cells.index(*_PERSONS)
     return None if column is None else cells.column(column)

@@ -1,4 +1,4 @@
-"""`.pts` files, one beside each picture (iBUG 300-W, ICCVW 2013)."""
+"""`.pts` files, one per picture (iBUG 300-W, ICCVW 2013)."""
 
 import shutil
 from pathlib import Path
@@ -19,9 +19,9 @@ def _recognise(source: Source) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """All `.pts` files of a folder, in the order of their names, or one; rows count the files.
+    """Read one `.pts` file, or all in a folder, sorted; rows count the files from 1.
 
-    The picture of each has its name. iBUG's own files have their first pixel at 1: `origin` 1.
+    Each belongs to the picture of the same name. iBUG's own files start at pixel 1 (`origin` 1).
     """
     files = source.files(".pts") if source.is_folder else [source.path]
     faces = FaceList(source, options)
@@ -33,12 +33,14 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
             faces.reject(number, f"{name}: {error}")
     notes = []
     if options.origin is None:
-        notes.append("coordinates are taken to start at 0; iBUG's own files start at 1 (origin 1)")
+        notes.append(
+            "coordinates are assumed to start at 0; in iBUG's own files they start at 1 (origin 1)"
+        )
     return faces.table(PTS.title, numbered=True, notes=notes)
 
 
 def points_of_file(path: Path) -> list[Point]:
-    """`n_points: N`, then N lines of x and y in braces."""
+    """Read `n_points: N` and N lines of x and y in braces."""
     text = decode_text(path.read_bytes(), path.name)
     head, brace, body = text.partition("{")
     lines = [line.split() for line in body.partition("}")[0].splitlines() if line.strip()]
@@ -50,13 +52,13 @@ def points_of_file(path: Path) -> list[Point]:
     try:
         return [(float(x), float(y)) for x, y in lines]
     except ValueError as error:
-        raise LabelError(f"expected two numbers in a line: {error}") from error
+        raise LabelError(f"expected two numbers per line: {error}") from error
 
 
 def _write(samples: Samples, output: Path) -> list[Rejected]:
-    """A folder of pictures, each with its `.pts` file, the first pixel at 0.
+    """Write a folder of pictures with their `.pts` files, the first pixel at 0.
 
-    The form has no way to say that a point is missing: such rows have no place.
+    The format cannot express missing points; such rows are returned.
     """
     pictures, rejected = picture_files(samples, output), []
     taken: set[str] = set()

@@ -1,4 +1,4 @@
-"""Other forms of the table that `fkp annotate` writes: JSON lines and Parquet."""
+"""The table of `fkp annotate` as JSON lines and Parquet."""
 
 import importlib.util
 
@@ -25,7 +25,7 @@ def _recognise_jsonl(source: Source) -> bool:
 
 
 def _read_jsonl(source: Source, options: ReadOptions) -> LabelTable:
-    """An object in each line, with points by name."""
+    """Read an object per line, with points by name."""
     rejected: list[Rejected] = []
     lines: list[dict[str, str]] = []
     numbers: list[int] = []
@@ -46,7 +46,7 @@ def _read_jsonl(source: Source, options: ReadOptions) -> LabelTable:
 
 
 def _flat(line: JsonValue) -> dict[str, str]:
-    """A line as the cells that the same row has in CSV."""
+    """A line as cells by column name, as in CSV."""
     row: dict[str, str] = {}
     for name, value in line.members().items():
         if name == "points":
@@ -61,7 +61,7 @@ def _flat(line: JsonValue) -> dict[str, str]:
 
 
 def _two(value: JsonValue) -> tuple[str, str]:
-    """Two numbers as text, "" for null."""
+    """The text of two numbers, "" for null."""
     found = ["" if item.data is None else repr(item.number()) for item in value.items()]
     if len(found) != 2:
         raise JsonError(f"{value.place}: expected two numbers, got {len(found)}")
@@ -73,11 +73,9 @@ def _recognise_parquet(source: Source) -> bool:
 
 
 def _read_parquet(source: Source, options: ReadOptions) -> LabelTable:
-    """A Parquet file with the columns of a CSV with picture paths."""
+    """Read a Parquet file with a column of picture paths and columns of points."""
     if importlib.util.find_spec("pyarrow") is None:
-        raise LabelError(
-            f"{source}: a Parquet file, which takes pyarrow to read: pip install 'fkp[parquet]'"
-        )
+        raise LabelError(f"{source}: reading Parquet needs pyarrow: pip install 'fkp[parquet]'")
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -85,7 +83,7 @@ def _read_parquet(source: Source, options: ReadOptions) -> LabelTable:
         table = parquet.read_table(pa.BufferReader(source.data))
     except (pa.ArrowException, OSError, ValueError) as error:
         first = str(error).splitlines()[0][:120]
-        raise LabelError(f"{source}: a Parquet file that cannot be read: {first}") from error
+        raise LabelError(f"{source}: the Parquet file is damaged: {first}") from error
     columns = [
         ["" if v is None else str(v) for v in column.to_pylist()] for column in table.columns
     ]

@@ -1,7 +1,7 @@
 """RetinaFace's label.txt for WIDER FACE (Deng et al., CVPR 2020).
 
-A line `# picture`, then a line for each face: a box, and perhaps five points of x, y and a flag,
-and how blurred it is; -1 where a point is not labelled.
+After a line `# picture`, there is a line per face: a box, perhaps followed by x, y and a flag of
+five points and a blur score. Points that are not labelled are -1.
 """
 
 from fkp.errors import LabelError
@@ -25,7 +25,7 @@ def _recognise(source: Source) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """The faces that have points: the eyes, nose tip and mouth corners, left to right as seen."""
+    """Read faces with points: the eyes, nose tip and mouth corners, from left to right."""
     faces = FaceList(source, options)
     image = ""
     for number, line in enumerate(source.text.splitlines(), start=1):

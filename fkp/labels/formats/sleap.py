@@ -1,4 +1,4 @@
-"""SLEAP (Pereira et al., Nature Methods 2022): projects (.slp), and analysis files (.h5)."""
+"""SLEAP's projects (.slp) and analysis files (.h5); Pereira et al., Nature Methods 2022."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from fkp.labels.source import Source
 from fkp.labels.table import LabelTable, ReadOptions
 
 _CENTRES = 1.1
-"""From this version of the form on, pixel centres lie at whole numbers; at halves before."""
+"""Since this version of the format, pixel centres are at integers; before, at halves."""
 
 _USER = 0
-"""The kind of instances that a person labelled; predicted ones are 1."""
+"""The type of instances labelled by a person; predicted ones have 1."""
 
 
 def _recognise(source: Source) -> bool:
@@ -37,21 +37,22 @@ def _is_analysis(file: Any) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """Instances that a person labelled, or the tracks of an analysis file; rows count from 1.
+    """Read the labelled instances of a project, or the tracks of an analysis file.
 
-    They are about frames of clips, or pictures; a package (.pkg.slp) has its pictures in it.
+    They refer to frames of clips, to pictures, or to pictures embedded in a package (.pkg.slp).
+    Rows count the instances, or the frames, from 1.
     """
     with open_hdf5(source) as file:
         if _is_project(file):
             return _read_project(source, file, options)
         if _is_analysis(file):
             return _read_analysis(source, file, options)
-    raise LabelError(f"{source}: neither a project nor an analysis file of SLEAP")
+    raise LabelError(f"{source}: not a project or analysis file of SLEAP")
 
 
 @dataclass(frozen=True, slots=True)
 class _Video:
-    """Where the pictures of a video are: in a clip, in files, or in a dataset of this file."""
+    """A video of a project: a clip, picture files, or a dataset of embedded pictures."""
 
     name: str
     files: tuple[str, ...] = ()
@@ -89,8 +90,10 @@ def _read_project(source: Source, file: Any, options: ReadOptions) -> LabelTable
         except LabelError as error:
             faces.reject(row, error)
     if not len(faces) and predicted:
-        raise LabelError(f"{source}: {predicted} predicted instances, none labelled by a person")
-    notes = [f"{predicted} predicted instances are left out"] if predicted else []
+        raise LabelError(
+            f"{source}: {predicted} predicted instances, but none labelled by a person"
+        )
+    notes = [f"{predicted} predicted instances were skipped"] if predicted else []
     return faces.table(SLEAP.title, names[0], notes=notes)
 
 
@@ -128,16 +131,16 @@ def _video(value: JsonValue, file: Any) -> _Video:
 def _picture(
     source: Source, videos: list[_Video], frame: Any, options: ReadOptions
 ) -> tuple[str, int, Callable[[], bytes] | None]:
-    """The picture of a labelled frame: its file, or a clip and the frame; what holds it here."""
+    """The picture or clip of a labelled frame, the frame (-1 for pictures), and what embeds it."""
     number = int(frame["frame_idx"])
     video = videos[int(frame["video"])]
     if video.files:
         if not 0 <= number < len(video.files):
-            raise LabelError(f"there is no picture {number} among {len(video.files)}")
+            raise LabelError(f"expected a frame below {len(video.files)}, got {number}")
         return video.files[number], -1, None
     if video.dataset:
         if number not in video.frames:
-            raise LabelError(f"the picture of frame {number} is not in the file")
+            raise LabelError(f"frame {number} is not embedded")
         at = video.frames.index(number)
         name = f"{video.dataset.split('/')[0]}_{number:06d}.png"
         return name, -1, lambda: _embedded(source, video.dataset, at)
@@ -146,20 +149,20 @@ def _picture(
 
 
 def _embedded(source: Source, dataset: str, at: int) -> bytes:
-    """A picture in the file, encoded as PNG or JPEG."""
+    """The bytes of an embedded PNG or JPEG."""
     with open_hdf5(source) as file:
         return bytes(np.asarray(file[dataset][at]).astype(np.uint8).tobytes())
 
 
 def _read_analysis(source: Source, file: Any, options: ReadOptions) -> LabelTable:
-    """The points of each track in each frame of the clip."""
+    """Read the points of each track in each frame of the clip."""
     names = strings(file["node_names"][:])
     tracks = _tracks(file["tracks"], len(names))
     said = text_of(file["video_path"][()]) if "video_path" in file else ""
     clip = str(options.images) if options.images and options.images.is_file() else said
     if not clip:
         raise LabelError(
-            f"{source}: it does not name its clip", Setting("images", "CLIP.mp4", "the clip")
+            f"{source}: the file does not name its clip", Setting("images", "CLIP.mp4", "the clip")
         )
     faces = FaceList(source, options)
     for frame, track in np.argwhere(np.isfinite(tracks).any((2, 3))).tolist():
@@ -169,11 +172,11 @@ def _read_analysis(source: Source, file: Any, options: ReadOptions) -> LabelTabl
 
 
 _ORDERS = (("track", "xy", "node", "frame"), ("frame", "node", "xy", "track"))
-"""The axes of tracks as SLEAP has written them, the first being the usual order."""
+"""The orders of axes that SLEAP has used, the most common one first."""
 
 
 def _tracks(tracks: Any, count: int) -> npt.NDArray[np.float64]:
-    """(F, T, K, 2) of `count` points, from the order of axes that the file says, or that fits."""
+    """(F, T, K, 2) the tracks of `count` points, in whatever order of axes they are stored."""
     array = np.asarray(tracks[:], np.float64)
     sizes = {"node": count, "xy": 2}
     said = tracks.attrs.get("dims")

@@ -1,4 +1,4 @@
-"""Supervisely projects: `meta.json`, and for each data set `ann/` and `img/`."""
+"""Supervisely projects: `meta.json`, and `ann/` and `img/` of each data set."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def _recognise(source: Source) -> bool:
 
 
 def _annotations(source: Source) -> list[Path]:
-    """The files in the folders `ann`, or in the folder that is one itself; or the file alone."""
+    """The annotation files: the file itself, or all in folders `ann`."""
     if not source.is_folder:
         return [source.path]
     files = source.files(".json")
@@ -36,9 +36,9 @@ def _annotations(source: Source) -> list[Path]:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """Points by the titles of their classes, all of a picture being one face; each graph a face.
+    """Read each graph as a face, and all points of a picture, named by their classes, as a face.
 
-    `category` takes one class of graphs alone. Rows count the files from 1.
+    category: the only class of graphs to read. Rows count the files from 1.
     """
     faces = FaceList(source, options)
     nodes = _nodes(source)
@@ -61,7 +61,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
 
 
 def _picture(name: str) -> str:
-    """The picture of `dataset/ann/a.jpg.json`: `dataset/img/a.jpg`."""
+    """The picture of an annotation file: `dataset/img/a.jpg` for `dataset/ann/a.jpg.json`."""
     path = Path(name)
     image = path.with_suffix("")
     if path.parent.name == "ann":
@@ -72,7 +72,7 @@ def _picture(name: str) -> str:
 
 
 def _nodes(source: Source) -> dict[str, str]:
-    """The labels of the nodes of all graphs, from `meta.json`."""
+    """The labels of graph nodes, from `meta.json`."""
     places = [source.folder, *source.folder.parents[:2]]
     path = next((p / "meta.json" for p in places if (p / "meta.json").is_file()), None)
     labels: dict[str, str] = {}
@@ -107,13 +107,13 @@ def _faces(value: JsonValue, nodes: dict[str, str], category: str | None) -> lis
         if len(places) != 1:
             continue
         if title in single:
-            raise LabelError(f"the point {title} stands twice; several faces need graphs")
+            raise LabelError(f"the point {title} occurs twice; several faces need graphs")
         single[title] = point_of(places[0])
     return [single, *faces] if single else faces
 
 
 def _graph(value: JsonValue, labels: dict[str, str]) -> Face:
-    """The nodes of a graph by their labels; those that are switched off are missing."""
+    """The nodes of a graph by label; disabled nodes are missing."""
     face: Face = {}
     for key, node in value.members().items():
         disabled = node.get("disabled")

@@ -1,4 +1,4 @@
-"""VGG Image Annotator (VIA 2): CSV, annotations as JSON, or a project."""
+"""VGG Image Annotator (VIA 2): CSV, JSON annotations, and projects."""
 
 import csv
 import io
@@ -12,15 +12,15 @@ from fkp.labels.source import Source
 from fkp.labels.table import LabelTable, ReadOptions
 
 _NAMES = ("name", "label", "keypoint", "landmark", "point", "part", "type", "class", "id")
-"""Attributes of a region that may hold the name of its point, the likeliest first."""
+"""Attributes of a region that may name its point, the most likely first."""
 
 _GROUPS = ("face", "person", "group", "group_id", "instance", "object", "subject")
-"""Attributes that may tell the faces of a picture apart."""
+"""Attributes that may distinguish the faces of a picture."""
 
 _COLUMNS = {"filename", "region_shape_attributes", "region_attributes"}
 
 Region = tuple[JsonValue, JsonValue]
-"""What shape it has, and its attributes."""
+"""Shape attributes and region attributes."""
 
 
 def _recognise(source: Source) -> bool:
@@ -38,7 +38,7 @@ def _is_third(value: JsonValue) -> bool:
 
 
 def _metadata(value: JsonValue) -> dict[str, JsonValue] | None:
-    """The files of a project, or of exported annotations."""
+    """The files of a project or of exported annotations, None if it is neither."""
     if value.has("_via_img_metadata"):
         return value["_via_img_metadata"].members()
     if not isinstance(value.data, dict) or not value.data:
@@ -49,11 +49,10 @@ def _metadata(value: JsonValue) -> dict[str, JsonValue] | None:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """The points of each file, by that attribute which names them; rows count the regions of a
-    CSV, or the files of JSON, from 1.
+    """Read the points of each file, named by an attribute, or numbered without one.
 
-    An attribute such as `face` or `person` tells the faces of a picture apart. Points without names
-    are numbered in their order.
+    An attribute such as `face` or `person` distinguishes the faces of a picture. Rows are the first
+    line of each file in CSV, and count the files from 1 in JSON.
     """
     faces = FaceList(source, options)
     names: dict[str, None] = {}
@@ -72,14 +71,14 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
 
 
 def _files(source: Source) -> Iterator[tuple[int, str, list[Region]]]:
-    """The row, name and regions of each file."""
+    """The row, the name and the regions of each file."""
     value = source.json_or_none
     if value is None:
         yield from _files_of_csv(source)
         return
     found = _metadata(value)
     if found is None:
-        raise LabelError(f"{source}: a project of VIA 3; only those of VIA 2 are read")
+        raise LabelError(f"{source}: projects of VIA 3 are not supported, only those of VIA 2")
     for row, file in enumerate(found.values(), start=1):
         try:
             regions = file["regions"]
@@ -104,7 +103,7 @@ def _files_of_csv(source: Source) -> Iterator[tuple[int, str, list[Region]]]:
             if shape.data:
                 regions.append((shape, about))
     except (csv.Error, JsonError, KeyError) as error:
-        raise LabelError(f"{source}: not a CSV of VIA: {error}") from error
+        raise LabelError(f"{source}: not a valid CSV of VIA: {error}") from error
     for name, (number, regions) in files.items():
         yield number, name, regions
 
@@ -121,7 +120,7 @@ def _faces(regions: list[Region]) -> list[dict[str, Point]]:
         name = about.get(named, "") if named else str(len(face))
         if name in face:
             raise LabelError(
-                f"the point {name} stands twice; an attribute such as face must tell faces apart"
+                f"the point {name} occurs twice; an attribute such as face must tell faces apart"
             )
         face[name] = (
             shape["cx"].number(-FARTHEST, FARTHEST),
@@ -136,7 +135,7 @@ def _faces(regions: list[Region]) -> list[dict[str, Point]]:
 
 
 def _texts(about: JsonValue) -> dict[str, str]:
-    """The attributes of a region that are texts; a choice among several is the one that is set."""
+    """The attributes of a region as text; of checkboxes, the only one that is set."""
     texts = {}
     for name, value in about.members().items():
         if isinstance(value.data, dict):
@@ -148,7 +147,7 @@ def _texts(about: JsonValue) -> dict[str, str]:
 
 
 def _naming(attributes: list[dict[str, str]], group: str | None) -> str | None:
-    """The attribute that names points: one that all of them have; None where there is none."""
+    """The attribute, common to all points, that names them; None if there is none."""
     common = [
         key for key in (attributes[0] if attributes else {})
         if key != group and all(key in a for a in attributes)

@@ -1,4 +1,4 @@
-"""WFLW's lists (Wu et al., CVPR 2018): 98 points, then perhaps a box and attributes, a picture."""
+"""WFLW's lists (Wu et al., CVPR 2018): 98 points, perhaps a box and attributes, and a path."""
 
 import re
 
@@ -11,7 +11,7 @@ from fkp.labels.table import LabelTable, ReadOptions
 ATTRIBUTES = ("pose", "expression", "illumination", "make_up", "occlusion", "blur")
 _COORDINATES, _BOX = 2 * len(WFLW98), 4
 _COUNTS = (_COORDINATES + _BOX + len(ATTRIBUTES), _COORDINATES + _BOX, _COORDINATES)
-"""How many numbers there may be before the picture, the most first."""
+"""Possible counts of numbers before the path, the largest first."""
 
 _NUMBERS = re.compile(r"\s*((?:[-+.\deE]+\s+)+)(\S.*)")
 
@@ -22,7 +22,7 @@ def _recognise(source: Source) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """98 points a line; the attributes become columns of their own."""
+    """Read 98 points per line; attributes become further columns."""
     faces = FaceList(source, options)
     expected = next((n for n in _COUNTS if _count(source.first_lines[0]) == n), _COUNTS[0])
     for number, line in enumerate(source.text.splitlines(), start=1):

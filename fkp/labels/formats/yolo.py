@@ -1,7 +1,7 @@
-"""A pose data set of Ultralytics YOLO: `images/`, `labels/` and a .yaml; fkp's `yolo/`.
+"""Pose data sets of Ultralytics YOLO (`images/`, `labels/` and a .yaml), also written by fkp.
 
-A line for each face: class, box, then x, y and perhaps visibility of each point, as shares of the
-picture.
+There is a line per face: class, box, and x, y and perhaps visibility of each point, as fractions
+of the picture.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,15 +26,15 @@ from fkp.labels.source import Source, decode_text
 from fkp.labels.table import LabelTable, ReadOptions
 
 _BOX = 5
-"""Class and box, before the points."""
+"""Number of values before the points: class and box."""
 
 _LISTS = ("classes.txt", "labels.txt", "train.txt", "val.txt", "test.txt")
-"""Text files of a data set that are no labels of a picture."""
+"""Text files of a data set that are not labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the .yaml says. count: of points, 0 = it does not say; each: numbers for a point."""
+    """The content of the .yaml. count: of points, 0 = unknown; each: numbers per point."""
 
     count: int = 0
     each: int = 0
@@ -53,7 +53,7 @@ def _recognise(source: Source) -> bool:
 
 
 def _yaml(folder: Path) -> Path | None:
-    """The .yaml of a data set, beside `labels` or above it."""
+    """The .yaml of a data set, in its folder or the parent folder."""
     for place in (folder, folder.parent):
         for path in sorted([*place.glob("*.yaml"), *place.glob("*.yml")]):
             if b"kpt_shape" in path.read_bytes()[: 1 << 16]:
@@ -62,7 +62,7 @@ def _yaml(folder: Path) -> Path | None:
 
 
 def _labels(folder: Path) -> list[Path]:
-    """The label files of a data set, those in a `labels` folder where there is one."""
+    """The label files of a data set, in `labels` folders if there are any."""
     inside = [folder / "labels"] if (folder / "labels").is_dir() else []
     inside = inside or [path for path in sorted(folder.glob("*/labels")) if path.is_dir()]
     found = [path for place in inside or [folder] for path in Source(place).files(".txt")]
@@ -70,10 +70,9 @@ def _labels(folder: Path) -> list[Path]:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """All label files of a data set, in the order of their names; rows count the faces from 1.
+    """Read all label files of a data set, sorted; rows count the faces from 1.
 
-    The picture of each has its name, in `images` where the file is in `labels`. `category` takes
-    one class alone.
+    category: the only class to read.
     """
     root = source.folder
     about = _yaml(root) if source.is_folder else source.path
@@ -91,7 +90,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
         kind, *words = line.split()
         try:
             if options.category not in (None, kind, facts.classes.get(kind)):
-                raise NoLabelsError(f"of class {kind}")
+                raise NoLabelsError(f"class {kind}")
             faces.add(row, _picture(path, root), _points(floats(words), facts))
         except NoLabelsError as error:
             faces.reject(row, error)
@@ -108,7 +107,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
 
 
 def _facts(path: Path) -> _Facts:
-    """What the .yaml of a data set says."""
+    """Read the .yaml of a data set."""
     try:
         data = JsonValue(yaml.safe_load(path.read_bytes()))
         count, each = (int(v) for v in data["kpt_shape"].numbers(2, 2 * MOST_POINTS))
@@ -128,7 +127,7 @@ def _facts(path: Path) -> _Facts:
 
 
 def _point_names(value: JsonValue | None) -> list[str]:
-    """Names of points: a list, or a list for each class, of which the first is taken."""
+    """Point names: a list, or the first of several lists by class."""
     if value is None:
         return []
     if isinstance(value.data, dict):
@@ -137,7 +136,7 @@ def _point_names(value: JsonValue | None) -> list[str]:
 
 
 def _classes(value: JsonValue | None) -> dict[str, str]:
-    """Names of classes by their numbers: a list, or numbers with names."""
+    """Class names by number."""
     if value is None:
         return {}
     if value.is_list():
@@ -148,7 +147,7 @@ def _classes(value: JsonValue | None) -> dict[str, str]:
 
 
 def _completed(source: Source, facts: _Facts, lines: Sequence[Sequence[str]]) -> _Facts:
-    """What the .yaml does not say, from the label lines."""
+    """Add what the .yaml does not say, judging by the label lines."""
     if not lines:
         raise LabelError(f"{source}: the label files have no lines")
     if facts.each not in (0, 2, 3) or (facts.names and len(facts.names) != facts.count):
@@ -158,17 +157,17 @@ def _completed(source: Source, facts: _Facts, lines: Sequence[Sequence[str]]) ->
     numbers = [line[_BOX:] for line in lines]
     count = len(numbers[0])
     if count == 0:
-        raise LabelError(f"{source}: boxes without key points")
+        raise LabelError(f"{source}: the labels are boxes without points")
     flags = {flag for line in numbers for flag in line[2::3]}
     if count % 3 == 0 and flags <= {"0", "1", "2", "0.0", "1.0", "2.0"}:
         return replace(facts, count=count // 3, each=3)
     if count % 2 == 0:
         return replace(facts, count=count // 2, each=2)
-    raise LabelError(f"{source}: {count} numbers after the box are no points")
+    raise LabelError(f"{source}: expected points after the box, got {count} numbers")
 
 
 def _points(numbers: list[float], facts: _Facts) -> list[Point]:
-    """The points of a face, missing where they are not visible (0), or at the corner."""
+    """The points of a face; those with visibility 0, or at 0, 0, are missing."""
     own = numbers[_BOX - 1 :]
     if len(own) != facts.count * facts.each:
         raise LabelError(f"expected {facts.count * facts.each} numbers, got {len(own)}")
@@ -182,8 +181,10 @@ def _points(numbers: list[float], facts: _Facts) -> list[Point]:
 
 
 def _picture(path: Path, root: Path) -> str:
-    """The picture of a label file, without its suffix, from the root of the data set: in `images`
-    where the file is in `labels`; where there is no such folder, by the path below it.
+    """The picture of a label file, without suffix, relative to the data set.
+
+    It is in `images` if the label file is in `labels`; if there is no such folder, its path
+    relative to `labels` is returned.
     """
     parts = path.relative_to(root).with_suffix("").parts
     if "labels" in parts[:-1]:

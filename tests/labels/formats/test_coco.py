@@ -41,7 +41,7 @@ def test_bad_annotations_are_told(tmp_path: Path, data: dict[str, Any]) -> None:
     assert np.isnan(table.points[0, 1]).all()
     assert [(r.row, r.reason, r.malformed) for r in table.rejected] == [
         (2, "expected 12 numbers, got 3", True),
-        (3, "there is no image with the id 99", True),
+        (3, "no image has the id 99", True),
         (4, f"annotations[3].keypoints: expected a number from {TOO_LARGE}", True),
         (6, "an annotation without keypoints", False),
     ]
@@ -64,7 +64,7 @@ def test_several_skeletons_need_a_person(tmp_path: Path, data: dict[str, Any]) -
     assert {s.option for s in caught.value.settings} == {"--category face", "--category hand"}
     assert read(tmp_path, data, category="face").scheme is FKP4
     assert read(tmp_path, data, category="hand").points.tolist() == [[[1, 2], [30, 40]]]
-    with pytest.raises(LabelError, match="no category foot has keypoints; there are face, hand"):
+    with pytest.raises(LabelError, match="no category foot with keypoints; there are face, hand"):
         read(tmp_path, data, category="foot")
 
 

@@ -63,7 +63,7 @@ def test_several_individuals_and_parts_of_which_there_is_one(tmp_path: Path) -> 
     assert table.scheme.names == ("lefteye", "righteye")
     assert table.images == ["a.png", "a.png", "b.png"]
     assert table.points[1].tolist() == [[60, 50], [40, 50]]
-    assert any("left out: corner" in note for note in table.notes)
+    assert any("skipped: corner" in note for note in table.notes)
     assert read_source(path, ReadOptions(category="single")).points[0].tolist() == [[1, 2]]
     with pytest.raises(LabelError, match="no individual b; there are a1, a2, single"):
         read_source(path, ReadOptions(category="b"))
@@ -112,7 +112,7 @@ class Evil:
 def test_hdf5_runs_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with h5py.File(tmp_path / "evil.h5", "w") as file:
         write_table(file, COLUMNS, ["a.png"], pickle.dumps([Evil()], protocol=0))
-    with pytest.raises(LabelError, match="names of columns that cannot be read"):
+    with pytest.raises(LabelError, match="unreadable column names"):
         read_source(tmp_path / "evil.h5", ReadOptions())
     assert capsys.readouterr().out == ""
 
@@ -134,6 +134,6 @@ def test_hdf5_as_deeplabcut_writes_it(tmp_path: Path) -> None:
 
 def test_a_damaged_hdf5_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200))
-    with pytest.raises(LabelError, match="an HDF5 file that cannot be read") as caught:
+    with pytest.raises(LabelError, match="the HDF5 file is damaged") as caught:
         read_source(tmp_path / "a.h5", ReadOptions())
     assert "\n" not in str(caught.value)

@@ -93,7 +93,7 @@ def test_rows_about_frames_need_their_clip(tmp_path: Path) -> None:
     path.write_text(
         "track,frame_idx,left.x,left.y,right.x,right.y\n,2,60,30,20,31\n,5,61,30,21,31\n"
     )
-    with pytest.raises(LabelError, match="the clip is not named"):
+    with pytest.raises(LabelError, match="a clip that is not named"):
         read_source(path, ReadOptions())
     table = read_source(path, ReadOptions(images=SAMPLES / "clip.mp4"))
     assert table.frames is not None
@@ -122,4 +122,4 @@ def test_the_table_of_a_clip_becomes_its_frames(tmp_path: Path) -> None:
     assert [Path(p).name for p in report.samples.paths()] == ["clip_000003.png"] * 2
     reasons = " ".join(rejected.reason for rejected in report.rejected)
     assert "no face: filled" in reasons
-    assert "it has no frame 9999" in reasons
+    assert "no readable frame 9999" in reasons

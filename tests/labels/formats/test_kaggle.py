@@ -129,7 +129,7 @@ def test_pixels_from_0_to_1_are_seen_as_such(tmp_path: Path) -> None:
     table = read_pixel_csv(path, ReadOptions())
     assert table.pixels is not None
     assert table.pixels.reshape(2, 4).tolist() == [[0, 128, 255, 64], [0, 255, 255, 0]]
-    assert table.notes == ["pixels lie within 0 and 1: brought to 0 to 255"]
+    assert table.notes == ["pixels are between 0 and 1 and were scaled to 0 to 255"]
     path.write_text("nose_tip_x,nose_tip_y,Image\n1,1,0 0.5 1 0.25\n1,1,9 1 200 0\n")
     table = read_pixel_csv(path, ReadOptions())
     assert list(table.rows) == [3]

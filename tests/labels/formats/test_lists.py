@@ -97,7 +97,7 @@ def test_what_cannot_be_told_is_asked_and_can_be_said(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     numbers = rng.uniform(10, 90, (COUNT, 10))
     lines = [[f"{i}.jpg", *own] for i, own in enumerate(numbers)]
-    with pytest.raises(UndecidedError, match="10 numbers after each path") as caught:
+    with pytest.raises(UndecidedError, match="10 numbers per line") as caught:
         read(tmp_path, lines)
     assert caught.value.settings[0].name == "columns"
     columns = ("image", "-*4", "left_x", "left_y", "right_x", "right_y")

@@ -31,7 +31,7 @@ def test_a_folder_with_faults(tmp_path: Path) -> None:
     assert table.scheme is FKP4
     assert np.allclose(table.in_pixels(slice(4), (128, 128)), points[:4], atol=1e-5)
     reasons = [r.reason for r in table.rejected]
-    assert "Ann_c_0000.PTS: expected two numbers in a line" in reasons[0]
+    assert "Ann_c_0000.PTS: expected two numbers per line" in reasons[0]
     assert reasons[1] == "Ann_c_0001.PTS: n_points says 3, there are 1"
     config = PrepareConfig((folder,), tmp_path / "data.csv", read=ReadOptions(FKP4, origin=1))
     report = prepare(config, lambda done, total: None)

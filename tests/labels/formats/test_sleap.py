@@ -27,7 +27,7 @@ def test_a_project_about_pictures(tmp_path: Path) -> None:
         assert table.images == picture_names()[:3]
         assert np.isnan(table.points[0, 1]).all()
         np.testing.assert_allclose(table.points[1:], points[1:3])
-        assert "1 predicted instances are left out" in table.notes
+        assert "1 predicted instances were skipped" in table.notes
 
 
 def test_a_package_holds_its_pictures(tmp_path: Path) -> None:
