@@ -27,7 +27,7 @@ class Series:
     confidence: npt.NDArray[np.float32]
 
     def broken(self, gap: float) -> "Series":
-        """With NaN wherever the face was out of sight for longer than `gap` seconds: lines break."""
+        """With NaN where the face was out of sight for longer than `gap` seconds: lines break."""
         after = np.flatnonzero(np.diff(self.times) > gap) + 1
         return Series(
             self.number,
