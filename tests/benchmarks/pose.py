@@ -23,7 +23,7 @@ import numpy.typing as npt
 import fkp
 from fkp.vision.head import Camera, head_pose
 from fkp.vision.images import Image
-from tests.vision.test_head import rotation
+from tests.faces68 import rotation
 
 Array = npt.NDArray[np.float64]
 

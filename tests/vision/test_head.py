@@ -11,23 +11,12 @@ import pytest
 from fkp.errors import DataError
 from fkp.keypoints import IBUG68
 from fkp.vision.head import HEAD, POSES, RIGID, Camera, head_pose
+from tests.faces68 import rotation
 
 Array = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 640, 360
 CAMERA = Camera().matrix(WIDTH, HEIGHT)
-
-
-def rotation(yaw: float, pitch: float, roll: float) -> Array:
-    """(3, 3) in the camera's frame, x right, y down, z away, of a head that looks along -z.
-
-    Degrees: yaw to the picture's right, pitch up, roll clockwise as seen.
-    """
-    y, p, r = np.radians([yaw, pitch, roll])
-    about_y = [[np.cos(y), 0, -np.sin(y)], [0, 1, 0], [np.sin(y), 0, np.cos(y)]]
-    about_x = [[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]]
-    about_z = [[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]]
-    return np.asarray(np.array(about_y) @ about_x @ about_z)
 
 
 def canonical() -> Array:
