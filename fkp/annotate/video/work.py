@@ -57,7 +57,7 @@ class ClipConfig:
             "start": _finite(excerpt.start),
             "end": _finite(excerpt.end),
             "max_frames": excerpt.most or None,
-            "smooth": self.smooth,
+            "smooth": float(self.smooth),
             "fill": self.fill,
             "raw": self.raw,
             "overlays": self.overlay,
@@ -211,7 +211,7 @@ def _stream_name(stream: str) -> str:
 
 def _finite(number: float) -> float | None:
     """As JSON can have it."""
-    return number if math.isfinite(number) else None
+    return float(number) if math.isfinite(number) else None
 
 
 def check_schemas(output: Output) -> None:
