@@ -21,7 +21,7 @@ from fkp.api import choices
 from fkp.cli.main import cli
 from fkp.errors import DataError, ImageError, ModelError, UsageError
 from fkp.keypoints import IBUG68
-from fkp.labels.convert import FORMS
+from fkp.labels.formats.known import WRITERS
 from fkp.learn.evaluation.metrics import NORMS
 from fkp.learn.networks.architectures import ARCHITECTURES
 from fkp.learn.networks.export import EXPORT_FORMATS
@@ -263,7 +263,7 @@ def test_choices_are_those_that_there_are() -> None:
         choices.ExportFormat: EXPORT_FORMATS,
         choices.Architecture: ARCHITECTURES, choices.Optimizer: OPTIMIZERS,
         choices.Schedule: SCHEDULES, choices.Loss: LOSSES, choices.Augment: AUGMENTATIONS,
-        choices.Precision: PRECISIONS, choices.Norm: NORMS, choices.LabelFormat: FORMS,
+        choices.Precision: PRECISIONS, choices.Norm: NORMS, choices.LabelFormat: WRITERS,
     }.items():  # fmt: skip
         assert set(get_args(kind)) == set(known)
 

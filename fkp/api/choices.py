@@ -5,6 +5,7 @@ from typing import Literal
 Also = Literal["openface", "pyfeat", "dlc", "coco", "yolo", "kaggle"]
 TableFormat = Literal["csv", "jsonl", "parquet"]
 Blur = Literal["eyes", "face"]
+Deinterlace = Literal["auto", "on", "off"]
 Backend = Literal["local", "dask"]
 
 Architecture = Literal["integral", "large", "lecture"]

@@ -121,6 +121,18 @@ def result_options(command: Command) -> Command:
             help="Add columns for the openings of eyes and mouth, and yaw, pitch and roll.",
         ),
         click.option(
+            "--focal",
+            type=click.FloatRange(0, min_open=True),
+            metavar="PIXELS",
+            help="Focal length of the camera for --measures; default: the picture's longer side.",
+        ),
+        click.option(
+            "--fov",
+            type=click.FloatRange(0, 180, min_open=True, max_open=True),
+            metavar="DEGREES",
+            help="Instead of --focal: angle of view along the longer side; default: 53.",
+        ),
+        click.option(
             "--no-paths",
             "paths",
             is_flag=True,

@@ -44,27 +44,26 @@ def covering(schemes: Sequence[Scheme]) -> Scheme:
     return joined(kept)
 
 
-def subset(scheme: Scheme, names: Sequence[str]) -> Scheme:
-    """Some of a scheme's points, in its order.
-
-    Without a flip order where a point's mirror image is not among them; an anchor is known where
-    all points that make it are.
-    """
-    kept = [i for i, name in enumerate(scheme.names) if name in names]
-    if len(kept) == len(scheme):
-        return scheme
-    new = {old: i for i, old in enumerate(kept)}
+def part_of(scheme: Scheme, points: Sequence[int]) -> Scheme:
+    """Some points of a scheme, in its order. Without the partner of one there is no flip order."""
+    at = {old: new for new, old in enumerate(points)}
     flip = scheme.flip_order
-    whole = flip is not None and all(flip[i] in new for i in kept)
+    whole = flip is not None and all(flip[i] in at for i in points)
     outer = scheme.outer_eyes
     return Scheme(
         "custom",
-        tuple(scheme.names[i] for i in kept),
-        tuple(new[flip[i]] for i in kept) if whole and flip is not None else None,
-        tuple((new[a], new[b]) for a, b in scheme.edges if a in new and b in new),
+        tuple(scheme.names[i] for i in points),
+        tuple(at[flip[i]] for i in points) if whole and flip is not None else None,
+        tuple((at[a], at[b]) for a, b in scheme.edges if a in at and b in at),
         tuple(
-            tuple(new[i] for i in anchor) if all(i in new for i in anchor) else ()
-            for anchor in scheme.anchors
+            tuple(at[i] for i in group) if all(i in at for i in group) else ()
+            for group in scheme.anchors
         ),
-        (new[outer[0]], new[outer[1]]) if outer and all(i in new for i in outer) else None,
+        (at[outer[0]], at[outer[1]]) if outer and set(outer) <= set(at) else None,
     )
+
+
+def subset(scheme: Scheme, names: Sequence[str]) -> Scheme:
+    """The points of a scheme that have these names, in its order; the scheme itself for all."""
+    kept = [i for i, name in enumerate(scheme.names) if name in names]
+    return scheme if len(kept) == len(scheme) else part_of(scheme, kept)

@@ -1,8 +1,10 @@
 """The prepared data set: `data.csv` (a row a face), `data.npy` (the crops), `data.json`."""
 
+import csv
 import json
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,10 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.errors import DataError, FkpError, parse_json
+from fkp.files import replacing
 from fkp.keypoints import Scheme
 from fkp.labels.arrays import load_array
+from fkp.labels.columns import PointColumns, find_points
 from fkp.labels.schemes import covering, joined
-from fkp.labels.table import PointColumns, ReadOptions, find_points
+from fkp.labels.table import ReadOptions
 from fkp.vision.crop import CropTransform
 
 META_COLUMNS = (
@@ -154,17 +158,15 @@ def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> No
         "folders": samples.folders,
         **report,
     }
-    temporary = [path.with_suffix(f"{suffix}.part") for suffix in (".npy", ".json", ".csv")]
-    try:
-        with temporary[0].open("wb") as file:
+    with ExitStack() as parts:
+        csv_part, json_part, array_part = (
+            parts.enter_context(replacing(path.with_suffix(suffix)))
+            for suffix in (path.suffix, ".json", ".npy")  # in place in the opposite order
+        )
+        with array_part.open("wb") as file:
             np.save(file, samples.crops)
-        temporary[1].write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
-        frame.to_csv(temporary[2], index=False)
-        for part in temporary:
-            os.replace(part, part.with_suffix(""))
-    finally:
-        for part in temporary:
-            part.unlink(missing_ok=True)
+        json_part.write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+        frame.to_csv(csv_part, index=False)
 
 
 def rewrite_samples(path: Path, samples: Samples, original: Path) -> None:
@@ -217,19 +219,19 @@ def read_samples(path: Path) -> Samples:
 
 
 def _columns(path: Path) -> list[str]:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.readline().rstrip("\r\n").split(",")
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        return next(csv.reader(file), [])
 
 
 def _schemes(path: Path, meta: dict[str, object]) -> tuple[Scheme, ...]:
-    """The schemes of the sources, as data.json has them; else one, from the columns."""
+    """The schemes of the sources, as data.json has them; without that one, from the columns."""
     found: PointColumns | None = find_points(_columns(path)[len(META_COLUMNS) :])
     if found is None:
         raise DataError(f"{path}: expected point columns <name>_x, <name>_y")
     try:
         schemes = tuple(_scheme(said) for said in meta["schemes"])  # type: ignore[attr-defined]
     except (KeyError, TypeError, ValueError):
-        return (found.scheme(ReadOptions())[0],)
+        return (found.scheme(ReadOptions(), str(path))[0],)
     if set(joined(schemes).names) != set(found.names):
         raise DataError(
             f"{path}: its columns and those of its .json differ; prepare the data again"

@@ -1,1 +1,1 @@
-"""Readers of label formats, one a file."""
+"""Label formats: how each is recognised, read and written, one in a file."""

@@ -65,7 +65,7 @@ def finished(out: Path, output: Output, given: list[Record]) -> Path:
 @pytest.mark.parametrize("form", TABLES)
 @pytest.mark.parametrize("each", [False, True])
 def test_rows_can_be_read_again(tmp_path: Path, form: str, each: bool) -> None:
-    rows = TABLES[form](IBUG68, each, False)
+    rows = TABLES[form](IBUG68, each, None)
     given = records()
     path = tmp_path / "rows"
     with TableFile(path, rows) as table:
@@ -157,6 +157,8 @@ def test_coco_is_what_pycocotools_reads(tmp_path: Path) -> None:
     assert annotations[0]["keypoints"][:3] == [0, 0, 0]
     statuses = {i["file_name"]: i["status"] for i in truth.loadImgs(truth.getImgIds())}
     assert statuses[ODD[2]] == "unreadable"
+    sizes = [(i["width"], i["height"]) for i in truth.loadImgs(truth.getImgIds())]
+    assert sizes[:4] == [(400, 300), (640, 480), (300, 200), (0, 0)]  # other tools ask for them
     assert statuses[ODD[1]] == "no_face"
     # A perfect detector of these labels scores 1 by COCO's own measure.
     found = [
