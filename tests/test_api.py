@@ -265,7 +265,8 @@ def test_choices_are_those_that_there_are() -> None:
         choices.ExportFormat: EXPORT_FORMATS,
         choices.Architecture: ARCHITECTURES, choices.Optimizer: OPTIMIZERS,
         choices.Schedule: SCHEDULES, choices.Loss: LOSSES, choices.Augment: AUGMENTATIONS,
-        choices.Precision: PRECISIONS, choices.Norm: NORMS, choices.LabelFormat: WRITERS, choices.Crop: CROPS,
+        choices.Precision: PRECISIONS, choices.Norm: NORMS, choices.LabelFormat: WRITERS,
+        choices.Crop: CROPS,
         choices.Sides: SIDES, choices.Units: ("auto", *UNITS),
     }.items():  # fmt: skip
         assert set(get_args(kind)) == set(known)
