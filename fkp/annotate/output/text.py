@@ -60,7 +60,8 @@ class CsvRows:
     """A table that is itself a valid training table: `<name>_x,<name>_y` for each point.
 
     The points are followed by the confidence of each (with `each`), the rotation of the face, the
-    mean confidence, the size of the picture, the measures (with `measured`), and the reason why an input is unreadable, or a note.
+    mean confidence, the size of the picture, the measures (with `measured`), and the reason why an
+    input is unreadable, or a note.
     """
 
     suffix = "csv"
