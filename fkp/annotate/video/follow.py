@@ -15,7 +15,7 @@ from fkp.annotate.video.reading import Shot, Stretch
 from fkp.errors import DataError
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
-from fkp.vision.likeness import look_of
+from fkp.vision.likeness import Look, alike, look_of
 from fkp.vision.tracking import (
     CLEAR,
     STRANGER,
@@ -31,7 +31,7 @@ AWRY, ASTRAY = 0.07, 0.2
 may differ: beyond the first the crop is cut again, around the points; beyond the second still, it
 is not the face that was looked for."""
 
-MARGIN = 0.3
+MARGIN = 0.15
 """By how much a face must be more alike to somebody else to be that one's."""
 
 SAME = 0.3
@@ -172,7 +172,7 @@ class Follower:
                 doubled = any(
                     self._same(guess, other) for other in kept.values() if other.at == guess.at
                 )
-                if self._holds(guess) and not doubled and self._looks_right(guess, shots):
+                if self._holds(guess) and not doubled and self._looks_right(guess, shots, kept):
                     kept[guess.at, id(guess.track)] = guess
                 else:
                     failed.add((guess.at, id(guess.track), guess.origin))
@@ -224,18 +224,29 @@ class Follower:
             return None
         return Sighting(0, track, track.expected(time), track.box, track.score, False)
 
-    def _looks_right(self, guess: Sighting, shots: Sequence[Shot]) -> bool:
+    def _looks_right(
+        self, guess: Sighting, shots: Sequence[Shot], kept: dict[tuple[int, int], Sighting]
+    ) -> bool:
         """Whether a face does not look like somebody else of those who are there."""
         if len(self.tracks) < 2:
             return True
-        look = look_of(shots[guess.at].crop(transform_at(guess.place, self.network.size)))
+        look = self._look(guess, shots)
         own = guess.track.likeness(look)
         if own >= GRADUAL:
             return True
-        if own < STRANGER and guess.sure >= CLEAR * guess.track.best:
+        near = kept.get((guess.origin, id(guess.track)))
+        if near is not None and alike(self._look(near, shots), look) >= GRADUAL:
+            return True
+        clear = guess.sure >= CLEAR * guess.track.best
+        if near is not None and own < STRANGER and clear:
             return False
         others = max(t.likeness(look) for t in self.tracks if t is not guess.track)
-        return others < max(STRANGER, own + MARGIN)
+        margin = MARGIN if guess.track.jumped is None else 0.0
+        return others < max(STRANGER, own + margin)
+
+    def _look(self, sighting: Sighting, shots: Sequence[Shot]) -> Look:
+        """What the face in a place looks like."""
+        return look_of(shots[sighting.at].crop(transform_at(sighting.place, self.network.size)))
 
     def _sure(self, sighting: Sighting) -> bool:
         return not sighting.total < self.config.min_score
