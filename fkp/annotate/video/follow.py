@@ -72,14 +72,18 @@ class Follower:
         if shots[0].cut:
             for track in self.tracks:
                 track.stranded = True
-        finds = {at: self._finds(at, s) for at, s in enumerate(shots) if s.found is not None}
-        coming = None if ahead is None else self._finds(0, ahead)
-        self._ask(shots, [find for found in finds.values() for find in found])
+        finds = {at: self._finds(at, shots) for at, s in enumerate(shots) if s.found is not None}
+        self._recognise(shots, [find for found in finds.values() for find in found])
+        coming = None
+        if ahead is not None:
+            coming = self._finds(0, [ahead])
+            self._recognise([ahead], coming)
         matching = Matching(self.network.size, self.tracks, shots, finds, coming)
         sightings = matching.sightings()
         self.tracks, self._start = matching.tracks, matching.start
-        self._ask(shots, [s for s in sightings if s.said is None])
-        self._again(shots, sightings)
+        between = [s for s in sightings if s.said is None]
+        self._ask(shots, between)
+        self._again(shots, between)
         kept = {(s.at, id(s.track)): s for s in sightings if self._holds(s)}
         self._extend(shots, kept)
         frames: list[list[Sighting]] = [[] for _ in shots]
@@ -89,20 +93,27 @@ class Follower:
         self._note(shots, sightings, frames)
         return [self._result(shot, frame) for shot, frame in zip(shots, frames, strict=True)]
 
-    def _finds(self, at: int, shot: Shot) -> list[Sighting]:
+    def _finds(self, at: int, shots: Sequence[Shot]) -> list[Sighting]:
         """The detector's finds in a frame, each as somebody new."""
-        found, size = shot.found, self.network.size
-        if found is None or shot.gray is None:
+        found, size = shots[at].found, self.network.size
+        if found is None or shots[at].gray is None:
             return []
         sightings = []
         for box, score, anchors in zip(found.boxes, found.scores, found.anchors, strict=True):
             place = place_of(CropTransform.framed(anchors, self.network.layout, size))
-            whole = bool(((anchors >= 0) & (anchors < shot.size)).all())
-            look = look_of(shot.crop(transform_at(place, size))) if whole else None
+            whole = bool(((anchors >= 0) & (anchors < shots[at].size)).all())
             own, sure = _relative(box, place), float(score)
-            track = Track(own, sure, look)
-            sightings.append(Sighting(at, track, place, own, sure, True, look))
+            sightings.append(Sighting(at, Track(own, sure), place, own, sure, True, whole))
         return sightings
+
+    def _recognise(self, shots: Sequence[Shot], finds: Sequence[Sighting]) -> None:
+        """Look at the detector's finds: the network's word, framed by it, and what they look like
+        where they are whole.
+        """
+        self._ask(shots, finds)
+        self._again(shots, finds)
+        for find in finds:
+            find.look = find.track.look = self._look(find, shots) if find.whole else None
 
     def _note(
         self,
