@@ -1,16 +1,17 @@
 """`fkp prepare`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from fkp import api
 from fkp.cli import console
 from fkp.keypoints import SCHEMES
 from fkp.labels.formats.known import FORMATS
-from fkp.labels.prepare import CROPS, PrepareConfig, PrepareReport, prepare
-from fkp.labels.preview import write_preview
+from fkp.labels.prepare import CROPS, PrepareReport
 from fkp.labels.store import SPLITS
-from fkp.labels.table import SIDES, UNITS, ReadOptions
+from fkp.labels.table import SIDES, UNITS
 
 SHOWN = 10
 ORIGINS = ("0", "0.5", "1", "bottom")
@@ -40,14 +41,13 @@ def _help() -> str:
 @click.option(
     "-o",
     "--out",
-    "output",
     type=click.Path(path_type=Path),
     required=True,
     help="The data set to write: FILE.csv, with FILE.npy and FILE.json beside it.",
 )
 @click.option(
     "--from",
-    "format_",
+    "format",
     type=click.Choice(list(FORMATS)),
     metavar="FORMAT",
     help="The format of the sources, one of those above; by default it is recognised.",
@@ -128,49 +128,23 @@ def _help() -> str:
 @console.talk_options
 def prepare_command(
     sources: tuple[Path, ...],
-    output: Path,
-    format_: str | None,
-    crop: str | None,
-    size: int,
-    val: float,
-    test: float,
-    seed: int,
-    person_pattern: str | None,
-    images: Path | None,
-    units: str,
+    out: Path,
     origin: str | None,
-    sides: str | None,
     columns: str | None,
-    category: str | None,
-    scheme: str | None,
     flip_pairs: str | None,
     limits: tuple[str, ...],
-    drop_suspicious: bool,
-    preview: Path | None,
+    **given: Any,
 ) -> int:
     """Turn labelled tables into one checked data set."""
-    if output.suffix != ".csv":
-        raise click.BadParameter("expected a name that ends in .csv", param_hint="--out")
-    read = ReadOptions(
-        scheme=SCHEMES[scheme] if scheme else None,
-        flip_pairs=console.parse_pairs(flip_pairs),
-        origin=None if origin in (None, "bottom") else float(origin),
-        y_up=None if origin is None else origin == "bottom",
-        units=None if units == "auto" else units,
-        sides=sides,
-        columns=tuple(name.strip() for name in columns.split(",")) if columns else (),
-        category=category,
-        limits=tuple(_limit(text) for text in limits),
-        images=images,
-    )
-    config = PrepareConfig(
-        sources, output, format_, crop, size, val, test, seed, person_pattern, drop_suspicious, read
-    )
     with console.progress("prepare") as progress:
-        report = prepare(config, progress)
-    if preview is not None:
-        write_preview(preview, report.samples)
-    print_report(report, output)
+        report = api.prepare(
+            sources, out,
+            origin="bottom" if origin == "bottom" else None if origin is None else float(origin),
+            columns=[name.strip() for name in columns.split(",")] if columns else None,
+            flip_pairs=console.parse_pairs(flip_pairs), limits=dict(map(_limit, limits)),
+            progress=progress, **given,
+        )  # fmt: skip
+    _print(report, out)
     return 3 if any(r.malformed for r in report.rejected) else 0
 
 
@@ -205,7 +179,7 @@ def _limit(text: str) -> tuple[str, float]:
         )
 
 
-def print_report(report: PrepareReport, output: Path) -> None:
+def _print(report: PrepareReport, output: Path) -> None:
     """What was found, what was left out, and how the rest was split."""
     samples = report.samples
     for note in report.notes:

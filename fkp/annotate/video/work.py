@@ -70,7 +70,7 @@ class ClipConfig:
             "stream": self.opening.stream,
             "deinterlace": self.opening.deinterlace,
             "fps": self.opening.fps,
-            "smooth": self.smooth,
+            "smooth": float(self.smooth),
             "fill": self.fill,
             "raw": self.raw,
             "overlays": self.overlay,
@@ -237,7 +237,7 @@ def _stream_name(stream: str) -> str:
 
 def _finite(number: float) -> float | None:
     """As JSON can have it."""
-    return number if math.isfinite(number) else None
+    return float(number) if math.isfinite(number) else None
 
 
 def check_schemas(output: Output) -> None:
