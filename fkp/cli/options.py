@@ -77,7 +77,8 @@ def face_options(command: Command) -> Command:
             "--min-face",
             type=click.FloatRange(0),
             default=0,
-            help="Discard faces with a smaller box, in pixels of the picture.",
+            help="Discard faces with a smaller box, in pixels; a large photograph is looked "
+            "at as closely as faces of this size need.",
         ),
         click.option(
             "--max-faces", type=click.IntRange(1), help="Keep only the highest-scoring faces."

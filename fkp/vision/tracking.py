@@ -94,7 +94,7 @@ class Track:
 
     box: npt.NDArray[np.float64]
     score: float
-    look: Look | None
+    look: Look | None = None
     number: int | None = None
     spots: list[Spot] = field(default_factory=list)
     best: float = 0.0

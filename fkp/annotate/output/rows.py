@@ -121,13 +121,15 @@ class Columns:
         return [
             Column("score", "number", SCORE),
             *(Column(f"box_{side}", "number", BOX) for side in "xywh"),
-            *(Column(n, "number", POINT) for n in (*self.scheme.columns, *own, "confidence")),
+            *(Column(name, "number", POINT) for name in (*self.scheme.columns, *own)),
+            Column("rotation", "number"),
+            Column("confidence", "number", POINT),
         ]
 
     def cells(self, row: Row) -> list[Cell]:
         """The cells of a row in the order of the columns; None where nothing is known."""
         moment, face, size = row.moment, row.face, row.size
-        empty = len(self.scheme) * (3 if self.each else 2) + 6
+        empty = len(self.scheme) * (3 if self.each else 2) + 7
         measures = [None] * (0 if self.measured is None else len(MEASURES))
         return [
             row.image,
@@ -147,7 +149,7 @@ class Columns:
         parts = [[face.score], face.box, face.points.reshape(-1)]
         if self.each:
             parts.append(face.confidence)
-        parts.append([face.confidence.mean()])
+        parts.append([face.rotation, face.confidence.mean()])
         return known(np.concatenate([np.asarray(part, np.float64) for part in parts]))
 
     def read(self, cells: Sequence[str]) -> Row:
@@ -166,7 +168,7 @@ class Columns:
         k = len(self.scheme)
         values = np.array([float(cell or "nan") for cell in cells], np.float32)
         points = values[5 : 5 + 2 * k].reshape(k, 2)
-        confidence = values[5 + 2 * k : -1] if self.each else np.repeat(values[-1:], k)
+        confidence = values[5 + 2 * k : -2] if self.each else np.repeat(values[-1:], k)
         return Face(self.scheme, values[1:5], float(values[0]), points, confidence, number)
 
 

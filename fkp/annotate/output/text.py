@@ -59,8 +59,9 @@ class FullRows(Rows, Protocol):
 class CsvRows:
     """A table that is itself a valid training table: `<name>_x,<name>_y` for each point.
 
-    The points are followed by the confidence of each (with `each`), their mean, the size of the
-    picture, the measures (with `measured`), and the reason why an input is unreadable, or a note.
+    The points are followed by the confidence of each (with `each`), the rotation of the face, the
+    mean confidence, the size of the picture, the measures (with `measured`), and the reason why an
+    input is unreadable, or a note.
     """
 
     suffix = "csv"
@@ -138,6 +139,7 @@ class JsonRows:
             "score": _rounded(np.float32(face.score), SCORE),
             "box": [_rounded(v, BOX) for v in face.box],
             "points": {name: [_rounded(v, POINT) for v in point] for name, point in points},
+            "rotation": _rounded(np.float32(face.rotation), 0),
             "confidence": _rounded(face.confidence.mean(), POINT),
         }
         if self.columns.each:

@@ -291,3 +291,24 @@ def test_of_too_many_the_doubtful_are_in_the_gallery(
     ]
     kept = sorted(card[3] for card in shown if card[3] is not None)
     assert kept == pytest.approx(sorted(every)[:3], abs=2e-3)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_every_form_says_how_a_face_is_turned(tmp_path: Path, form: str) -> None:
+    eyes = np.array([[60, 20], [20, 20], [40, 40], [40, 60]], np.float32)  # left, right, nose, lip
+    turned = np.stack([60 - eyes[:, 1], eyes[:, 0]], axis=1)  # by 90 degrees
+    unknown = np.full((4, 2), np.nan, np.float32)
+    boxes, sure = np.zeros((3, 4), np.float32), np.ones((3, 4), np.float32)
+    points = np.stack([turned, eyes, unknown])
+    faces = Faces(FKP4, boxes, np.ones(3, np.float32), points, sure)
+    none = Annotated(Faces.empty(FKP4), 100, 100)
+    path = finished(
+        tmp_path,
+        Output(FKP4, form, gallery=False),
+        [("a", Annotated(faces, 100, 100)), ("b", none)],
+    )
+    if form == "parquet":
+        read = pd.read_parquet(path)
+    else:
+        read = pd.read_csv(path) if form == "csv" else pd.read_json(path, lines=True)
+    assert read["rotation"].fillna(-1).tolist() == [90, 0, -1, -1]
