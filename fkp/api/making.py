@@ -88,6 +88,8 @@ class Wanted:
         scheme = wanted_scheme(also, scheme_of(self.scheme), network.model.scheme)
         if not self.measures and (self.focal is not None or self.fov is not None):
             raise UsageError("the camera's focal length and angle of view are for measures alone")
+        if self.focal is not None and self.fov is not None:
+            raise UsageError("the focal length and the angle of view cannot be combined")
         camera = Camera(self.focal, self.fov) if self.measures else None
         return Output(scheme, self.format, also, self.confidence, gallery, camera, self.paths)
 

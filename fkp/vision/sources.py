@@ -91,9 +91,9 @@ def pictures_of(name: str) -> list[str]:
     try:
         if os.path.isdir(name):
             paths = [
-                entry.path
-                for entry in os.scandir(name)
-                if is_image_name(entry.name) and not entry.name.startswith(".")
+                os.path.join(name, file)
+                for file in os.listdir(name)
+                if is_image_name(file) and not file.startswith(".")
             ]
         elif glob.has_magic(name):
             paths = [path for path in glob.glob(name) if os.path.isfile(path)]
@@ -123,7 +123,8 @@ def _numbered(pattern: Path) -> list[str]:
         raise NoPicturesError("a number stands for the pictures, not for their folder: a/%04d.png")
     before, after = pattern.name[: form.start()], pattern.name[form.end() :]
     wanted = re.compile(re.escape(before) + r"\d+" + re.escape(after))
-    return [entry.path for entry in os.scandir(pattern.parent) if wanted.fullmatch(entry.name)]
+    names = (name for name in os.listdir(pattern.parent) if wanted.fullmatch(name))
+    return [os.path.join(pattern.parent, name) for name in names]
 
 
 def _in_order(path: str) -> list[tuple[int, int, str]]:

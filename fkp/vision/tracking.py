@@ -94,7 +94,7 @@ class Track:
 
     box: npt.NDArray[np.float64]
     score: float
-    look: Look | None
+    look: Look | None = None
     number: int | None = None
     spots: list[Spot] = field(default_factory=list)
     best: float = 0.0
@@ -206,7 +206,7 @@ def assign(
     found = np.array(places)
     for i, track in enumerate(tracks):
         likeness = np.array([track.likeness(look) for look in looks])
-        known = likeness > KNOWN
+        known = (likeness > KNOWN) & [track.look is not None and k is not None for k in looks]
         cost[i, known] = JUMP + 1 - likeness[known]
         if track.stranded:
             continue

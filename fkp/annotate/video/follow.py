@@ -15,7 +15,7 @@ from fkp.annotate.video.reading import Shot, Stretch
 from fkp.errors import DataError
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
-from fkp.vision.likeness import look_of
+from fkp.vision.likeness import Look, alike, look_of
 from fkp.vision.tracking import (
     CLEAR,
     STRANGER,
@@ -31,7 +31,7 @@ AWRY, ASTRAY = 0.07, 0.2
 may differ: beyond the first the crop is cut again, around the points; beyond the second still, it
 is not the face that was looked for."""
 
-MARGIN = 0.3
+MARGIN = 0.15
 """By how much a face must be more alike to somebody else to be that one's."""
 
 SAME = 0.3
@@ -72,14 +72,18 @@ class Follower:
         if shots[0].cut:
             for track in self.tracks:
                 track.stranded = True
-        finds = {at: self._finds(at, s) for at, s in enumerate(shots) if s.found is not None}
-        coming = None if ahead is None else self._finds(0, ahead)
-        self._ask(shots, [find for found in finds.values() for find in found])
+        finds = {at: self._finds(at, shots) for at, s in enumerate(shots) if s.found is not None}
+        self._recognise(shots, [find for found in finds.values() for find in found])
+        coming = None
+        if ahead is not None:
+            coming = self._finds(0, [ahead])
+            self._recognise([ahead], coming)
         matching = Matching(self.network.size, self.tracks, shots, finds, coming)
         sightings = matching.sightings()
         self.tracks, self._start = matching.tracks, matching.start
-        self._ask(shots, [s for s in sightings if s.said is None])
-        self._again(shots, sightings)
+        between = [s for s in sightings if s.said is None]
+        self._ask(shots, between)
+        self._again(shots, between)
         kept = {(s.at, id(s.track)): s for s in sightings if self._holds(s)}
         self._extend(shots, kept)
         frames: list[list[Sighting]] = [[] for _ in shots]
@@ -89,20 +93,27 @@ class Follower:
         self._note(shots, sightings, frames)
         return [self._result(shot, frame) for shot, frame in zip(shots, frames, strict=True)]
 
-    def _finds(self, at: int, shot: Shot) -> list[Sighting]:
+    def _finds(self, at: int, shots: Sequence[Shot]) -> list[Sighting]:
         """The detector's finds in a frame, each as somebody new."""
-        found, size = shot.found, self.network.size
-        if found is None or shot.gray is None:
+        found, size = shots[at].found, self.network.size
+        if found is None or shots[at].gray is None:
             return []
         sightings = []
         for box, score, anchors in zip(found.boxes, found.scores, found.anchors, strict=True):
             place = place_of(CropTransform.framed(anchors, self.network.layout, size))
-            whole = bool(((anchors >= 0) & (anchors < shot.size)).all())
-            look = look_of(shot.crop(transform_at(place, size))) if whole else None
+            whole = bool(((anchors >= 0) & (anchors < shots[at].size)).all())
             own, sure = _relative(box, place), float(score)
-            track = Track(own, sure, look)
-            sightings.append(Sighting(at, track, place, own, sure, True, look))
+            sightings.append(Sighting(at, Track(own, sure), place, own, sure, True, whole))
         return sightings
+
+    def _recognise(self, shots: Sequence[Shot], finds: Sequence[Sighting]) -> None:
+        """Look at the detector's finds: the network's word, framed by it, and what they look like
+        where they are whole.
+        """
+        self._ask(shots, finds)
+        self._again(shots, finds)
+        for find in finds:
+            find.look = find.track.look = self._look(find, shots) if find.whole else None
 
     def _note(
         self,
@@ -172,7 +183,7 @@ class Follower:
                 doubled = any(
                     self._same(guess, other) for other in kept.values() if other.at == guess.at
                 )
-                if self._holds(guess) and not doubled and self._looks_right(guess, shots):
+                if self._holds(guess) and not doubled and self._looks_right(guess, shots, kept):
                     kept[guess.at, id(guess.track)] = guess
                 else:
                     failed.add((guess.at, id(guess.track), guess.origin))
@@ -224,18 +235,29 @@ class Follower:
             return None
         return Sighting(0, track, track.expected(time), track.box, track.score, False)
 
-    def _looks_right(self, guess: Sighting, shots: Sequence[Shot]) -> bool:
+    def _looks_right(
+        self, guess: Sighting, shots: Sequence[Shot], kept: dict[tuple[int, int], Sighting]
+    ) -> bool:
         """Whether a face does not look like somebody else of those who are there."""
         if len(self.tracks) < 2:
             return True
-        look = look_of(shots[guess.at].crop(transform_at(guess.place, self.network.size)))
+        look = self._look(guess, shots)
         own = guess.track.likeness(look)
         if own >= GRADUAL:
             return True
-        if own < STRANGER and guess.sure >= CLEAR * guess.track.best:
+        near = kept.get((guess.origin, id(guess.track)))
+        if near is not None and alike(self._look(near, shots), look) >= GRADUAL:
+            return True
+        clear = guess.sure >= CLEAR * guess.track.best
+        if near is not None and own < STRANGER and clear:
             return False
         others = max(t.likeness(look) for t in self.tracks if t is not guess.track)
-        return others < max(STRANGER, own + MARGIN)
+        margin = MARGIN if guess.track.jumped is None else 0.0
+        return others < max(STRANGER, own + margin)
+
+    def _look(self, sighting: Sighting, shots: Sequence[Shot]) -> Look:
+        """What the face in a place looks like."""
+        return look_of(shots[sighting.at].crop(transform_at(sighting.place, self.network.size)))
 
     def _sure(self, sighting: Sighting) -> bool:
         return not sighting.total < self.config.min_score

@@ -58,7 +58,7 @@ def skipped_endings(given: Sequence[str], exclude: Path | None, fps: float | Non
         for _, files in Search(exclude).folders(item):
             for name in files:
                 taken = is_video_name(name) or (fps is not None and is_image_name(name))
-                if not taken or name.startswith("."):
+                if not taken and not name.startswith("."):
                     endings[os.path.splitext(name)[1].lower() or "no ending"] += 1
     return endings
 
@@ -70,7 +70,7 @@ def absent(path: str) -> str | None:
     if is_stream(path):
         camera = Path(f"/dev/video{path}")
         if path.isdigit() and sys.platform.startswith("linux") and not camera.exists():
-            return f"no camera {path}: there is no {camera}"
+            return f"there is no camera {camera}"
         return None
     if is_pattern(path) or os.path.lexists(path):
         return None
@@ -79,7 +79,7 @@ def absent(path: str) -> str | None:
 
 def _has_pictures(folder: str) -> bool:
     return os.path.isdir(folder) and any(
-        is_image_name(entry.name) and not entry.name.startswith(".") for entry in os.scandir(folder)
+        is_image_name(name) and not name.startswith(".") for name in os.listdir(folder)
     )
 
 

@@ -25,9 +25,9 @@ class Sighting:
     """One face in one frame. at: number of the frame in the chunk.
 
     seen: whether the detector's finds say where it is; otherwise it is a guess to be confirmed.
-    look: if the detector found it in this frame, whole, and it looks as it should. box: as
-    `Track.box`. said: the network's word on its crop. origin: the frame of a guess's neighbour, -1
-    for none.
+    whole: whether its anchor points are in the picture; look: of a find that is whole, and as it
+    should be. box: as `Track.box`. said: the network's word on its crop. origin: the frame of a
+    guess's neighbour, -1 for none.
     """
 
     at: int
@@ -36,6 +36,7 @@ class Sighting:
     box: npt.NDArray[np.float64]
     score: float
     seen: bool
+    whole: bool = False
     look: Look | None = None
     said: Prediction | None = None
     total: float = 0.0  # the score as rows have it
@@ -46,13 +47,16 @@ class Sighting:
 
 @dataclass(slots=True, eq=False)
 class Knot:
-    """A track's place in a frame in which it is known."""
+    """A track's place in a frame in which it is known, and what it looks like there, if that is
+    known, too.
+    """
 
     at: int
     time: float
     place: Place
     box: npt.NDArray[np.float64]
     score: float
+    look: Look | None
 
 
 @dataclass(slots=True, eq=False)
@@ -77,7 +81,9 @@ class Matching:
         for track in self.tracks:
             if not track.stranded:
                 last = track.last
-                self.start[id(track)] = Knot(-1, last.time, last.place, track.box, track.score)
+                self.start[id(track)] = Knot(
+                    -1, last.time, last.place, track.box, track.score, track.recent
+                )
         self._knots = dict(self.start)
         order = sorted(self.finds)
         sightings: list[Sighting] = []
@@ -112,8 +118,9 @@ class Matching:
         track = sighting.track
         track.box, track.score = sighting.box, sighting.score
         track.see(Spot(time, sighting.place))
-        knot = Knot(sighting.at, time, sighting.place, sighting.box, sighting.score)
-        self._knots[id(track)] = knot
+        self._knots[id(track)] = Knot(
+            sighting.at, time, sighting.place, sighting.box, sighting.score, sighting.look
+        )
 
     def _is(
         self, track: Track, sighting: Sighting, likely: bool, coming: list[Sighting] | None
@@ -161,9 +168,9 @@ class Matching:
         if before is None:
             return None
         time = self.shots[sighting.at].frame.time
-        if time - before.time > BRIDGE / 2 or track.recent is None:
+        if time - before.time > BRIDGE / 2 or before.look is None:
             return None
-        last = track.recent
+        last = before.look
         for at in range(before.at + 1, sighting.at + 1):
             shot = self.shots[at]
             if shot.gray is None:
