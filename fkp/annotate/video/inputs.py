@@ -3,10 +3,11 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from fkp.annotate.inputs import CLIPS, Inputs, common_folder, find_inputs
+from fkp.annotate.searching import Search
 from fkp.errors import DataError, UsageError
 from fkp.vision.images import is_image_name
 from fkp.vision.sources import is_pattern, is_stream, is_video_name
@@ -26,16 +27,19 @@ def find_clips(given: Sequence[str], exclude: Path | None, fps: float | None) ->
             paths.append(item)
         else:
             if fps is not None and os.path.isdir(item):
-                paths += [folder for folder, _ in _walk(item, exclude) if _has_pictures(folder)]
+                folders = Search(exclude).folders(item)
+                paths += [folder for folder, _ in folders if _has_pictures(folder)]
             plain.append(item)
     if fps is not None:
         paths += _together([item for item in plain if is_image_name(item)])
         if not paths:
             raise UsageError("fps is the rate of pictures that are frames: give their folder")
         plain = [item for item in plain if not is_image_name(item)]
+    notes: tuple[str, ...] = ()
     if plain:
         try:
-            paths += find_inputs(plain, exclude, CLIPS).paths
+            found = find_inputs(plain, exclude, CLIPS)
+            paths, notes = paths + list(found.paths), found.notes
         except DataError as error:
             if not paths and any(_has_pictures(item) for item in plain):
                 raise DataError(
@@ -44,14 +48,14 @@ def find_clips(given: Sequence[str], exclude: Path | None, fps: float | None) ->
             if not paths:
                 raise
     others = skipped_endings(given, exclude, fps)
-    return Inputs(tuple(paths), others.total(), common_folder(paths))
+    return Inputs(tuple(paths), others.total(), common_folder(paths), notes)
 
 
 def skipped_endings(given: Sequence[str], exclude: Path | None, fps: float | None) -> Counter[str]:
     """How many files in the folders given are not clips by their names, by ending."""
     endings: Counter[str] = Counter()
     for item in filter(os.path.isdir, given):
-        for _, files in _walk(item, exclude):
+        for _, files in Search(exclude).folders(item):
             for name in files:
                 taken = is_video_name(name) or (fps is not None and is_image_name(name))
                 if not taken and not name.startswith("."):
@@ -71,17 +75,6 @@ def absent(path: str) -> str | None:
     if is_pattern(path) or os.path.lexists(path):
         return None
     return "no such file or directory"
-
-
-def _walk(folder: str, exclude: Path | None) -> Iterator[tuple[str, list[str]]]:
-    """This folder and those below it, each with its files."""
-    barred = None if exclude is None else os.path.abspath(exclude)
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders
-            if not name.startswith(".") and os.path.abspath(os.path.join(parent, name)) != barred
-        )  # fmt: skip
-        yield parent, files
 
 
 def _has_pictures(folder: str) -> bool:
