@@ -18,7 +18,9 @@ Picture = npt.NDArray[np.uint8]
 SIZE = (640, 360)
 RATE = 25
 
-KINDS = ("crossing", "hiding", "cuts", "zoom", "crowd")
+KINDS = (
+    "crossing", "hiding", "cuts", "zoom", "crowd", "swap", "relief", "flash", "card", "again",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,12 @@ def render(
     posts: Iterable[tuple[int, int]] = (),
     cuts: Sequence[int] = (),
     fixed: int = 0,
+    over: Callable[[Picture, int], Picture] | None = None,
 ) -> Truth:
     """Write a clip; later walks are in front.
 
     posts: (left, right) columns that hide what is behind. cuts: frames at which another background
-    begins.
+    begins. over: changes the picture of each frame in the end.
     """
     width, height = SIZE
     rng = np.random.default_rng(fixed)
@@ -120,10 +123,9 @@ def render(
                     if np.isfinite(walk.places[at, 0])
                 ]
             )
-            noisy = canvas + rng.normal(0, 2, canvas.shape)
-            frame = av.VideoFrame.from_ndarray(
-                np.clip(noisy, 0, 255).astype(np.uint8), format="bgr24"
-            )
+            noisy = np.clip(canvas + rng.normal(0, 2, canvas.shape), 0, 255).astype(np.uint8)
+            picture = noisy if over is None else over(noisy, at)
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return truth
@@ -234,12 +236,111 @@ def _crowd(
     return render(path, backgrounds, walks, fixed=int(rng.integers(1000)))
 
 
+def _tiles(
+    who: Sequence[Sequence[int | None]], sprites: Sequence[Sprite], rng: np.random.Generator
+) -> list[Walk]:
+    """Heads in the quarters of a call. who: which sprite is in each tile, by frame."""
+    walks = []
+    sides = rng.uniform(60, 80, len(sprites))
+    for person in sorted({p for tiles in who for p in tiles if p is not None}):
+        sway = _line(len(who), (0, 0), (0, 0), rng)
+        places = np.full((len(who), 2), np.nan)
+        for at, tiles in enumerate(who):
+            for tile, there in enumerate(tiles):
+                if there == person:
+                    places[at] = sway[at] + (160 + 320 * (tile % 2), 95 + 180 * (tile // 2))
+        walks.append(Walk(person, sprites[person], places, np.full(len(who), sides[person])))
+    return walks
+
+
+def _swap(
+    path: Path, sprites: Sequence[Sprite], backgrounds: Sequence[Picture], rng: np.random.Generator
+) -> Truth:
+    """Four persons in tiles; from some frame on two of them have each other's."""
+    count, at = 60, int(rng.integers(20, 40))
+    a, b = rng.permutation(4)[:2]
+    before = list(range(4))
+    after = [{a: b, b: a}.get(tile, tile) for tile in before]
+    who = [before if i < at else after for i in range(count)]
+    return render(path, backgrounds, _tiles(who, sprites, rng), fixed=int(rng.integers(1000)))
+
+
+def _relief(
+    path: Path, sprites: Sequence[Sprite], backgrounds: Sequence[Picture], rng: np.random.Generator
+) -> Truth:
+    """Two persons in tiles; from some frame on a third one has the place of one of them, at once or
+    after half a second.
+    """
+    count, at = 75, int(rng.integers(25, 45))
+    gap = int(rng.choice([0, 0, 12]))
+    tile = int(rng.integers(2))
+    who: list[list[int | None]] = [[0, 1] for _ in range(count)]
+    for i in range(at, count):
+        who[i][tile] = None if i < at + gap else 2
+    return render(path, backgrounds, _tiles(who, sprites, rng), fixed=int(rng.integers(1000)))
+
+
+def _flash(
+    path: Path, sprites: Sequence[Sprite], backgrounds: Sequence[Picture], rng: np.random.Generator
+) -> Truth:
+    """Two persons, and some flashes of a camera."""
+    starts = np.array([12, 30, 48]) + rng.integers(0, 12, 3)
+    light = {start + i: strong for start in starts for i, strong in enumerate((1.0, 0.6, 0.2))}
+    gain, lift = rng.uniform(1.5, 3), rng.uniform(20, 120)
+
+    def over(picture: Picture, at: int) -> Picture:
+        strong = light.get(at, 0.0)
+        lit = picture * (1 + strong * (gain - 1)) + strong * lift
+        return np.asarray(np.clip(lit, 0, 255), np.uint8)
+
+    walks = _tiles([[0, 1] for _ in range(75)], sprites, rng)
+    return render(path, backgrounds, walks, fixed=int(rng.integers(1000)), over=over)
+
+
+def _card(
+    path: Path, sprites: Sequence[Sprite], backgrounds: Sequence[Picture], rng: np.random.Generator
+) -> Truth:
+    """Two persons, and a white card that moves past below them, fast."""
+    count, width = 60, int(rng.uniform(200, 420))
+    top, begin = int(rng.uniform(140, 200)), int(rng.integers(15, 30))
+    speed = rng.uniform(40, 160)
+
+    def over(picture: Picture, at: int) -> Picture:
+        left = round(-width + speed * (at - begin))
+        if at >= begin and left < SIZE[0]:
+            picture[top:, max(left, 0) : max(left + width, 0)] = 250
+        return picture
+
+    walks = _tiles([[0, 1] for _ in range(count)], sprites, rng)
+    return render(path, backgrounds, walks, fixed=int(rng.integers(1000)), over=over)
+
+
+def _again(
+    path: Path, sprites: Sequence[Sprite], backgrounds: Sequence[Picture], rng: np.random.Generator
+) -> Truth:
+    """Two persons; a short insert of another scene with a third one; the two as before."""
+    count, at = 75, int(rng.integers(25, 40))
+    insert = int(rng.integers(8, 25))
+    who: list[list[int | None]] = [[0, 1] for _ in range(count)]
+    for i in range(at, at + insert):
+        who[i] = [None, None, 2, None]
+    walks = _tiles(who, sprites, rng)
+    cuts = [at, at + insert]
+    own = [backgrounds[0], backgrounds[1], backgrounds[0], *backgrounds[3:]]
+    return render(path, own, walks, cuts=cuts, fixed=int(rng.integers(1000)))
+
+
 _COMPOSERS: dict[str, Callable[..., Truth]] = {
     "crossing": _crossing,
     "hiding": _hiding,
     "cuts": _cuts,
     "zoom": _zoom,
     "crowd": _crowd,
+    "swap": _swap,
+    "relief": _relief,
+    "flash": _flash,
+    "card": _card,
+    "again": _again,
 }
 
 

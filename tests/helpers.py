@@ -1,9 +1,12 @@
 """Small real and drawn pictures and clips that the tests share, and the command."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.keypoints import FKP4, KAGGLE15, Scheme
-from fkp.vision.video import Clip, Frame
+from fkp.vision.frames import Frame
+from fkp.vision.video import Clip
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"
 
@@ -109,6 +113,19 @@ def fkp(
     out, err = done.stdout.decode(), done.stderr.decode()
     assert "Traceback" not in err, err
     return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+
+def fkp_here(*arguments: str | Path, cwd: Path) -> tuple[int, str]:
+    """A command in this process, which has imported what it needs: exit code, and what it prints.
+
+    Errors are raised.
+    """
+    from fkp.cli.main import cli
+
+    said = io.StringIO()
+    with contextlib.chdir(cwd), redirect_stdout(said), redirect_stderr(said):
+        code = cli.main(list(map(str, arguments)), "fkp", standalone_mode=False)
+    return code or 0, said.getvalue()
 
 
 def contents(out: Path) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """The result of one input: its faces, or why it could not be read."""
 
+import math
 from dataclasses import dataclass
 
 from fkp.keypoints import Faces
@@ -7,10 +8,15 @@ from fkp.keypoints import Faces
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Which frame of a clip: counted from 0, and its time in seconds by the clip's own clock."""
+    """When a frame of a clip is.
+
+    frame: counted from 0. time: seconds since the first frame, always after the frame before.
+    timestamp: seconds by the clip's own clock, which may begin anywhere and go back; NaN: unknown.
+    """
 
     frame: int
     time: float
+    timestamp: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

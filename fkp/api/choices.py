@@ -5,6 +5,7 @@ from typing import Literal
 Also = Literal["openface", "pyfeat", "dlc", "coco", "yolo", "kaggle"]
 TableFormat = Literal["csv", "jsonl", "parquet"]
 Blur = Literal["eyes", "face"]
+Deinterlace = Literal["auto", "on", "off"]
 Backend = Literal["local", "dask"]
 
 Architecture = Literal["integral", "large", "lecture"]
@@ -19,6 +20,7 @@ Norm = Literal["outer", "pupil", "box"]
 ExportFormat = Literal["onnx", "torchscript", "openvino"]
 
 Crop = Literal["face", "none"]
-Units = Literal["auto", "pixels", "fraction"]
+Units = Literal["auto", "pixels", "fraction", "percent", "signed"]
+Sides = Literal["subject", "viewer"]
 LabelFormat = Literal["coco", "dlc", "pts", "kaggle"]
-"""Of `fkp.convert`; `fkp.prepare` reads more, see `fkp.labels.prepare.FORMATS`."""
+"""Of `fkp.convert`; `fkp.prepare` reads more, see `fkp.labels.formats.known.FORMATS`."""

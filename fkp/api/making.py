@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from fkp.annotate.inputs import CLIPS, Inputs, find_inputs
+from fkp.annotate.inputs import Inputs, find_inputs
 from fkp.annotate.inputs import shard as take_shard
+from fkp.annotate.outcome import Failure
 from fkp.annotate.output.folder import CROPS, OVERLAYS
 from fkp.annotate.output.results import Output, wanted_scheme
 from fkp.annotate.output.sinks import TableStream
@@ -18,8 +19,9 @@ from fkp.annotate.photo.cluster import Cluster
 from fkp.annotate.photo.drawing import DrawConfig
 from fkp.annotate.photo.local import Local
 from fkp.annotate.photo.work import PhotoWork
-from fkp.annotate.pipeline import Engine, Progress
+from fkp.annotate.pipeline import Engine, Progress, Summary
 from fkp.annotate.run import Report, Say, to_folder, to_stream
+from fkp.annotate.video.inputs import absent, find_clips, skipped_endings
 from fkp.annotate.video.live import Live
 from fkp.annotate.video.view import View
 from fkp.annotate.video.work import ClipConfig, ClipWork, check_schemas, clip_folders
@@ -28,8 +30,9 @@ from fkp.errors import UsageError
 from fkp.keypoints import Scheme
 from fkp.learn.networks.checkpoint import BUNDLED, find_model
 from fkp.learn.networks.devices import single_thread
+from fkp.vision.head import Camera
 from fkp.vision.images import Image
-from fkp.vision.video import is_live, is_stream
+from fkp.vision.sources import is_live, is_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Wanted:
     also: str | Sequence[str]
     confidence: bool
     measures: bool
+    focal: float | None
+    fov: float | None
     overlays: bool
     overlay_size: int | None
     blur: str | None
@@ -81,9 +86,10 @@ class Wanted:
         """The files; raises FkpError before any work where the network's points do not suit."""
         also = (self.also,) if isinstance(self.also, str) else tuple(self.also)
         scheme = wanted_scheme(also, scheme_of(self.scheme), network.model.scheme)
-        return Output(
-            scheme, self.format, also, self.confidence, gallery, self.measures, self.paths
-        )  # fmt: skip
+        if not self.measures and (self.focal is not None or self.fov is not None):
+            raise UsageError("the camera's focal length and angle of view are for measures alone")
+        camera = Camera(self.focal, self.fov) if self.measures else None
+        return Output(scheme, self.format, also, self.confidence, gallery, camera, self.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,13 @@ class Clips:
         """The clips."""
         if self.stream:
             return Inputs(tuple(self.given), 0, str(Path.cwd()))
-        return find_inputs(self.given, place.folder, CLIPS)
+        fps = self.config.opening.fps
+        found = find_clips(self.given, place.folder, fps)
+        if found.passed_over:
+            endings = skipped_endings(self.given, place.folder, fps)
+            listed = ", ".join(f"{ending} {count}" for ending, count in endings.most_common())
+            place.say(f"skipped {found.passed_over} files that are not clips by name: {listed}")
+        return found
 
 
 def annotate_clips(
@@ -217,7 +229,10 @@ def annotate_clips(
                 path, folder, network.model, network.detector, config, clips.config, output,
                 source, live, show,
             )  # fmt: skip
-            if folder is not None:
+            missing = absent(path)
+            if folder is not None and missing is not None:
+                report = _missed(work, missing)
+            elif folder is not None:
                 report = place.make(work, folder)
             else:
                 assert table is not None
@@ -226,6 +241,13 @@ def annotate_clips(
             if clips.on_finish is not None:
                 clips.on_finish(report)
     return reports
+
+
+def _missed(work: ClipWork, reason: str) -> Report:
+    """The report of a clip that is not there, which gets no folder."""
+    summary = Summary()
+    summary.count(work.name, Failure(reason))
+    return Report(work.name, 1, summary, 0.0)
 
 
 @contextmanager

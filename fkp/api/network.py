@@ -25,7 +25,7 @@ from fkp.annotate.pipeline import Progress
 from fkp.annotate.video.live import Live
 from fkp.annotate.video.reading import Excerpt
 from fkp.annotate.video.run import ClipEngine
-from fkp.api.choices import ExportFormat, Norm, Split
+from fkp.api.choices import Deinterlace, ExportFormat, Norm, Split
 from fkp.api.results import Frame, Photo, frame_of, photo_of
 from fkp.errors import ImageError, UsageError
 from fkp.keypoints import SCHEMES, Faces, Scheme
@@ -42,7 +42,7 @@ from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
 from fkp.vision.detectors import DetectorName, find_detector
 from fkp.vision.draw import as_bgr
 from fkp.vision.images import Image
-from fkp.vision.video import is_live
+from fkp.vision.sources import Opening, is_live, masked
 
 Paths = str | Path | Sequence[str | Path]
 """A file, folder or pattern, or several of them."""
@@ -133,21 +133,27 @@ class Network:
         max_frames: int | None = None,
         smooth: float = 0.5,
         fill: int = 0,
+        stream: int | None = None,
+        deinterlace: Deinterlace = "auto",
+        fps: float | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Frame]:
         """Each frame of a clip with its faces, who keep their numbers, and its own time.
 
-        clip: a file, a camera's number, or an address. every: only frames whose number is a
-        multiple of this. start, end: seconds, None for the whole clip. smooth: jitter smoothing, 0
-        (off) to 1. fill: gaps of a face up to so many frames are filled. Raises ImageError where it
-        has no frame that can be read.
+        clip: a file, a folder or pattern of pictures, a camera's number, or an address. every: only
+        frames whose number is a multiple of this. start, end: seconds since the first frame, None
+        for the whole clip. smooth: jitter smoothing, 0 (off) to 1. fill: gaps of a face up to so
+        many frames are filled. stream, deinterlace, fps: as in `fkp.video`. Raises ImageError where
+        it has no frame that can be read.
         """
         path = str(clip)
         excerpt = excerpt_of(every, start, end, max_frames)
         live = Live() if is_live(path) else None
         engine = ClipEngine(
-            self.model, self.detector, self.config, excerpt, smooth, fill, live=live
+            self.model, self.detector, self.config, excerpt, Opening(stream, deinterlace, fps),
+            smooth, fill, live=live, source=path,
         )  # fmt: skip
+        path = masked(path)
         with closing(engine.run(Inputs((path,), 0, ""), 0, progress or silent)) as chunks:
             for chunk in chunks:
                 for result in chunk.results:
@@ -237,7 +243,7 @@ class Network:
         own: dict[str, object] = {"detector": "none" if detector is None else detector.name}
         if detector is not None:
             own["det_size"] = detector.det_size
-            own["min_face"] = getattr(detector, "min_face", None)
+            own["min_face"] = float(getattr(detector, "min_face", 0))
         if isinstance(detector, YuNetDetector):
             own["detector_file"] = fingerprint((detector.model or WEIGHTS).read_bytes())
         return {

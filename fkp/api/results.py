@@ -1,5 +1,6 @@
 """What is found in photos and clips, one value each, and all of it as a table."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -13,6 +14,7 @@ from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.annotate.output.frames import table
 from fkp.annotate.output.rows import Columns, Record
 from fkp.keypoints import FKP4, Faces, Scheme
+from fkp.vision.head import Camera
 
 Status = Literal["ok", "no_face", "unreadable"]
 
@@ -37,7 +39,8 @@ class Photo:
 class Frame:
     """One frame of a clip.
 
-    number: from 0; time: in seconds by the clip's own clock. faces: `faces.numbers` says who each
+    number: from 0; time: seconds since the first frame; timestamp: seconds by the clip's own clock,
+    NaN where it has none. faces: `faces.numbers` says who each
     is. filled: (F,) bool, faces that were not seen in this frame but between two in which they
     were. status, reason and size as in `Photo`.
     """
@@ -50,6 +53,7 @@ class Frame:
     status: Status
     reason: str = ""
     size: tuple[int, int] | None = None
+    timestamp: float = math.nan
 
 
 def photo_of(path: str, result: Result, scheme: Scheme) -> Photo:
@@ -66,12 +70,17 @@ def frame_of(path: str, result: Result, moment: Moment, scheme: Scheme) -> Frame
     number, time = moment.frame, moment.time
     if isinstance(result, Failure):
         none = Faces.empty(scheme).numbered([])
-        return Frame(path, number, time, none, np.zeros(0, bool), "unreadable", result.reason)
+        nobody = np.zeros(0, bool)
+        return Frame(
+            path, number, time, none, nobody, "unreadable", result.reason, None, moment.timestamp
+        )  # fmt: skip
     faces = result.faces.numbered(result.numbers)
     filled = np.array([result.status_of(i) == "filled" for i in range(len(faces))], bool)
     status: Status = "ok" if result.status == "ok" else "no_face"
     size = (result.width, result.height)
-    return Frame(path, number, time, faces, filled, status, result.note, size)
+    return Frame(
+        path, number, time, faces, filled, status, result.note, size, moment.timestamp
+    )  # fmt: skip
 
 
 def to_frame(
@@ -85,13 +94,15 @@ def to_frame(
     waiting = iter(items)
     first = next(waiting, None)
     scheme = FKP4 if first is None else first.faces.scheme
-    columns = Columns(scheme, confidence, measures)
+    columns = Columns(scheme, confidence, Camera() if measures else None)
     rest = chain([] if first is None else [first], waiting)
     return table((_record(item) for item in rest), columns)
 
 
 def _record(item: Photo | Frame) -> Record:
-    moment = Moment(item.number, item.time) if isinstance(item, Frame) else None
+    moment = None
+    if isinstance(item, Frame):
+        moment = Moment(item.number, item.time, item.timestamp)
     if item.size is None:
         return item.path, Failure(item.reason, moment)
     if moment is None or not isinstance(item, Frame):

@@ -11,7 +11,7 @@ from fkp.annotate.output.merge import Merged
 from fkp.annotate.pipeline import Progress
 from fkp.annotate.run import Report, Say
 from fkp.annotate.video.work import ClipConfig
-from fkp.api.choices import Also, Backend, Blur, TableFormat
+from fkp.api.choices import Also, Backend, Blur, Deinterlace, TableFormat
 from fkp.api.making import Clips, Photos, Place, Wanted, annotate_clips, annotate_photos
 from fkp.api.network import Paths, excerpt_of, listed, load, silent, unheard
 from fkp.keypoints import Scheme
@@ -19,6 +19,7 @@ from fkp.learn.networks.checkpoint import BUNDLED
 from fkp.vision.detect import FaceDetector
 from fkp.vision.detectors import DetectorName
 from fkp.vision.images import MAX_PIXELS
+from fkp.vision.sources import Opening
 
 
 def annotate(
@@ -28,7 +29,8 @@ def annotate(
     det_size: int = 640, min_score: float = MIN_SCORE, min_face: float = 0,
     max_faces: int | None = None, max_pixels: int = MAX_PIXELS, batch: int = 64,
     format: TableFormat = "csv", also: Also | Sequence[Also] = (), confidence: bool = False,
-    measures: bool = False, overlays: bool = True, overlay_size: int | None = 1600,
+    measures: bool = False, focal: float | None = None, fov: float | None = None,
+    overlays: bool = True, overlay_size: int | None = 1600,
     blur: Blur | None = None, crops: bool = False, crop_size: int = 256, paths: bool = True,
     overwrite: bool = False, resume: bool = False, jobs: int | None = None,
     shard: tuple[int, int] = (1, 1), backend: Backend = "local", scheduler: str | None = None,
@@ -43,7 +45,8 @@ def annotate(
 
     format: of the table. also: what is written for other tools, besides; in a stream, instead.
     confidence: a column for the confidence of each point; measures: columns for the openings of
-    eyes and mouth, and the head's pose. overlays: False draws nothing; overlay_size: their long
+    eyes and mouth, and the head's pose; focal (pixels) or fov (degrees along the longer side): of
+    the camera, for these. overlays: False draws nothing; overlay_size: their long
     side at most, pixels, None for the picture's own. blur: makes eyes or faces unrecognisable.
     crops: also an upright crop of each face, `crop_size` pixels wide. paths: False leaves whole
     paths out of `run.json` and pages.
@@ -58,7 +61,9 @@ def annotate(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
         det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
     )  # fmt: skip
-    wanted = Wanted(scheme, format, also, confidence, measures, overlays, overlay_size, blur, paths)
+    wanted = Wanted(
+        scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
+    )  # fmt: skip
     photos = Photos(listed(inputs), crops, crop_size, max_pixels, jobs, shard, backend, scheduler)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)
     return annotate_photos(network, photos, wanted, place)
@@ -71,10 +76,12 @@ def video(
     det_size: int = 640, min_score: float = MIN_SCORE, min_face: float = 0,
     max_faces: int | None = None, batch: int = 64, format: TableFormat = "csv",
     also: Also | Sequence[Also] = (), confidence: bool = False, measures: bool = False,
+    focal: float | None = None, fov: float | None = None,
     overlays: bool = True, overlay_size: int | None = None, blur: Blur | None = None,
     every: int = 1, start: float | None = None, end: float | None = None,
     max_frames: int | None = None, smooth: float = 0.5, fill: int = 0, raw: bool = False,
-    series: str | Path | None = None, live: bool = False, view: bool = False, paths: bool = True,
+    series: str | Path | None = None, stream: int | None = None, deinterlace: Deinterlace = "auto",
+    fps: float | None = None, live: bool = False, view: bool = False, paths: bool = True,
     overwrite: bool = False, resume: bool = False, stop: threading.Event | None = None,
     progress: Progress | None = None, say: Say | None = None,
     on_finish: Callable[[Report], None] | None = None,
@@ -86,21 +93,27 @@ def video(
     clip, or for a folder per clip, None for `results/NAME`; or an open stream of bytes, which gets
     the rows alone. What is not said here is as in `annotate`; overlay_size: None for the clip's.
 
-    every: only frames whose number is a multiple of this. start, end: seconds by the clip's own
-    clock, None for the whole. smooth: jitter smoothing, 0 (off) to 1. fill: gaps of a face up to so
+    every: only frames whose number is a multiple of this. start, end: seconds since the first
+    frame, None for the whole. smooth: jitter smoothing, 0 (off) to 1. fill: gaps of a face up to so
     many frames are filled; raw: also `raw.csv`, the points before smoothing. series: draw the
-    points over time into this file. live: drop frames to keep up, as cameras and RTSP always do;
-    view: show the pictures on a page that only this machine can open. stop: an event that ends a
-    live run as the end of its stream would. on_finish: is called with each report at once.
+    points over time into this file. stream: the number of the video stream in a file, None for the
+    largest. deinterlace: `auto` for frames that are marked as interlaced, `on` for all, or `off`.
+    fps: the frame rate of folders and patterns of pictures that are the frames of clips.
+
+    live: drop frames to keep up, as cameras and RTSP always do; view: show the pictures on a page
+    that only this machine can open. stop: an event that ends a live run as the end of its stream
+    would. on_finish: is called with each report at once.
     """
     network = load(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
         det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
     )  # fmt: skip
-    wanted = Wanted(scheme, format, also, confidence, measures, overlays, overlay_size, blur, paths)
+    wanted = Wanted(
+        scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
+    )  # fmt: skip
     config = ClipConfig(
-        excerpt_of(every, start, end, max_frames), smooth, fill, overlays, overlay_size, blur, raw,
-        None if series is None else Path(series),
+        excerpt_of(every, start, end, max_frames), Opening(stream, deinterlace, fps), smooth, fill,
+        overlays, overlay_size, blur, raw, None if series is None else Path(series),
     )  # fmt: skip
     clips = Clips(listed(inputs), config, live, view, stop, on_finish)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)

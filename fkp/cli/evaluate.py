@@ -1,7 +1,6 @@
 """`fkp evaluate`."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,20 +8,17 @@ from typing import Any
 import click
 import numpy as np
 
-from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.finder import FaceFinder
+from fkp import api
+from fkp.api.choices import Norm, Split
 from fkp.cli import console
 from fkp.labels.cache import prepared
-from fkp.labels.store import SPLITS, Samples, read_samples
+from fkp.labels.store import SPLITS
 from fkp.learn.evaluation import plots, tables
 from fkp.learn.evaluation.compare import at_common_points, differences
-from fkp.learn.evaluation.evaluate import Evaluation, evaluate, evaluate_pictures
+from fkp.learn.evaluation.evaluate import Evaluation
 from fkp.learn.evaluation.metrics import NORM_TEXT, NORMS, THRESHOLDS
 from fkp.learn.evaluation.statistics import Difference
 from fkp.learn.evaluation.tables import Figures
-from fkp.learn.networks.checkpoint import find_model, load_model
-from fkp.learn.networks.devices import single_thread
-from fkp.vision.detectors import find_detector
 
 
 @click.command("evaluate")
@@ -76,8 +72,8 @@ from fkp.vision.detectors import find_detector
 def evaluate_command(
     models: tuple[str, ...],
     data: Path,
-    split: str | None,
-    norm: str | None,
+    split: Split | None,
+    norm: Norm | None,
     by: tuple[str, ...],
     from_images: bool,
     as_json: bool,
@@ -96,9 +92,14 @@ def evaluate_command(
     fkp evaluate bundled data.csv --json
     fkp evaluate bundled runs/mine/best.safetensors data.csv --out evaluation/
     """
-    with console.progress("prepare") as progress:
-        samples = read_samples(prepared(data, progress))
-    results = [_evaluate(m, samples, split, norm, from_images, device) for m in models]
+    with console.progress("evaluate") as progress:
+        source = prepared(data, progress)
+        results = [
+            api.load(model, device=device).evaluate(
+                source, split=split, norm=norm, from_images=from_images, progress=progress
+            )
+            for model in models
+        ]
     if len(results) > 1:
         results = at_common_points(results)
     found = [
@@ -122,18 +123,6 @@ def evaluate_command(
         console.say(f"the {len(rows)} worst rows: {target}")
     if out is not None:
         console.say(f"figures, tables and plots: {out}/")
-
-
-def _evaluate(
-    name: str, samples: Samples, split: str | None, norm: str | None, pictures: bool, device: str
-) -> Evaluation:
-    if not pictures:
-        return evaluate(load_model(find_model(name), device), samples, split, norm)
-    model = load_model(find_model(name), device)
-    with single_thread(), console.progress("find faces") as progress:
-        config = AnnotateConfig(jobs=os.cpu_count() or 1)
-        finder = FaceFinder(model, find_detector("fkp"), config, progress)
-        return evaluate_pictures(model, samples, finder, split, norm)
 
 
 def _names(models: Sequence[str]) -> list[str]:

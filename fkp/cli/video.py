@@ -12,7 +12,8 @@ from fkp import api
 from fkp.annotate.run import Report
 from fkp.cli import console
 from fkp.cli.options import detail_network, drawing_options, face_options, result_options
-from fkp.vision.video import is_live
+from fkp.vision.interlaced import DEINTERLACE
+from fkp.vision.sources import is_live
 
 
 def _seconds(
@@ -44,7 +45,9 @@ def _seconds(
     show_default=True,
     help="Only frames whose number is a multiple of this.",
 )
-@click.option("--start", callback=_seconds, metavar="TIME", help="Begin at this time of the clip.")
+@click.option(
+    "--start", callback=_seconds, metavar="TIME", help="Begin this long after the first frame."
+)
 @click.option("--end", callback=_seconds, metavar="TIME", help="End at this time: 75.5 or 1:15.5.")
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option(
@@ -70,6 +73,26 @@ def _seconds(
     help="Plot each point and the confidence over time; with --confidence that of each point.",
 )
 @click.option(
+    "--stream",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Which video stream of a file with several.  [default: the largest]",
+)
+@click.option(
+    "--deinterlace",
+    type=click.Choice(DEINTERLACE),
+    default="auto",
+    show_default=True,
+    help="auto: frames that are marked as interlaced; on: all frames; off: none.",
+)
+@click.option(
+    "--fps",
+    type=click.FloatRange(0, min_open=True),
+    metavar="RATE",
+    help="Folders and patterns of pictures (frames/, f_%04d.png, 'f_*.png') are clips of this "
+    "frame rate.",
+)
+@click.option(
     "--live",
     is_flag=True,
     help="Drop frames to keep up, and count them; cameras and RTSP always do.",
@@ -91,8 +114,8 @@ def video_command(inputs: tuple[str, ...], out: Path | None, **given: Any) -> in
     fkp video 0 --view
     fkp video clip.mp4 --start 0:01 --end 0:02.5 --out - --format jsonl
     """
-    stream = str(out) == "-"
-    say = console.note if stream else console.say
+    to_stdout = str(out) == "-"
+    say = console.note if to_stdout else console.say
     detail_network(given["model"])
     live = given["live"] or any(is_live(name) for name in inputs)
     with (
@@ -101,7 +124,7 @@ def video_command(inputs: tuple[str, ...], out: Path | None, **given: Any) -> in
         console.interrupt_ends() if live else nullcontext() as stop,
     ):
         reports = api.video(
-            inputs, sys.stdout.buffer if stream else out, stop=stop, progress=progress,
+            inputs, sys.stdout.buffer if to_stdout else out, stop=stop, progress=progress,
             say=console.note if given["view"] else say,
             on_finish=lambda report: _print(report, say), **given,
         )  # fmt: skip

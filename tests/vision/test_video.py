@@ -33,7 +33,7 @@ def test_every_frame_with_its_time(tmp_path: Path, name: str) -> None:
         for frame in clip.frames():
             assert frame.problem == ""
             image = frame.bgr()
-            times.append(frame.time)
+            times.append(frame.timestamp)
             levels.append(float(image[image.shape[0] // 2 :].mean()))
             assert image[: image.shape[0] // 6, : image.shape[1] // 6].mean() > 200
     wanted = CHANGING if name.startswith("changing") else STEADY
@@ -82,7 +82,7 @@ def test_a_clip_that_is_turned(tmp_path: Path, samples: Path) -> None:
     assert image[:10, :8].mean() < 100
     facts = look_through(turned)
     assert (facts.width, facts.height) == (48, 64)
-    assert facts.rotated
+    assert facts.turned
 
 
 def test_a_clip_that_is_broken_or_cut_off(tmp_path: Path) -> None:

@@ -1,19 +1,18 @@
 """The overlay of a clip: frames drawn and encoded in a thread of their own."""
 
-import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, Self
 
 from fkp.annotate.outcome import Annotated, Result
+from fkp.annotate.video.reading import Slide
 from fkp.vision.draw import KeypointAnnotator, hide
 from fkp.vision.images import Image, resized
 from fkp.vision.recording import Recording
-from fkp.vision.video import Frame
 
 WAITING = 8
 """Frames that wait to be drawn at most."""
@@ -42,7 +41,7 @@ class Film:
 class Drawing(Protocol):
     """Takes frames to be drawn."""
 
-    def put(self, frame: Frame, result: Result) -> None:
+    def put(self, slide: Slide, result: Result) -> None:
         """Draw a frame, soon."""
         ...
 
@@ -50,8 +49,8 @@ class Drawing(Protocol):
         """Finish the file so far, and begin the next with frame `number`."""
         ...
 
-    def finish(self) -> None:
-        """Wait for the last one."""
+    def finish(self) -> Sequence[str]:
+        """Wait for the last one; what there is to say of the overlay."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -62,14 +61,15 @@ class Drawing(Protocol):
 class Undrawn:
     """Draws nothing."""
 
-    def put(self, frame: Frame, result: Result) -> None:
+    def put(self, slide: Slide, result: Result) -> None:
         """Nothing."""
 
     def part(self, number: int) -> None:
         """Nothing."""
 
-    def finish(self) -> None:
+    def finish(self) -> Sequence[str]:
         """Nothing."""
+        return ()
 
     def __enter__(self) -> Self:
         return self
@@ -87,27 +87,27 @@ class _NextPart:
 class Drawn:
     """Draws and encodes.
 
-    most: bits a second of the clip's pictures, 0 if that is not known. number: of the first frame.
-    from_zero: let the overlay begin at 0, whatever the clock of the clip says.
+    What cannot be drawn or encoded is left out of the overlay, and said in the end; only where the
+    disk cannot be written, `put`, `part` and `finish` raise that OSError. most: bits a second of
+    the clip's pictures, 0 if that is not known. number: of the first frame.
     """
 
-    def __init__(
-        self, film: Film, time_base: Fraction, most: int, number: int, from_zero: bool = False
-    ) -> None:
+    def __init__(self, film: Film, time_base: Fraction, most: int, number: int) -> None:
         self._film, self._time_base, self._most = film, time_base, most
-        self._number, self._origin = number, None if from_zero else 0
-        self._queue: queue.Queue[tuple[Frame, Result] | _NextPart | None] = queue.Queue(WAITING)
+        self._number = number
+        self._queue: queue.Queue[tuple[Slide, Result] | _NextPart | None] = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._problem: BaseException | None = None
+        self._undrawn, self._reason, self._ended = 0, "", ""
         self._recording: Recording | None = None
         for path in film.parts():  # of a run that was stopped in them
             if int(path.stem) >= number:
                 path.unlink()
         self._thread.start()
 
-    def put(self, frame: Frame, result: Result) -> None:
+    def put(self, slide: Slide, result: Result) -> None:
         """Draw a frame, soon."""
-        self._queue.put((frame, result))
+        self._queue.put((slide, result))
         self._check()
 
     def part(self, number: int) -> None:
@@ -117,11 +117,16 @@ class Drawn:
         following.closed.wait()
         self._check()
 
-    def finish(self) -> None:
-        """Wait for the last one."""
+    def finish(self) -> Sequence[str]:
+        """Wait for the last one; what there is to say of the overlay."""
         self._queue.put(None)
         self._thread.join()
         self._check()
+        if self._ended:
+            return (f"overlay.mp4 ends early: {self._ended}",)
+        if self._undrawn:
+            return (f"overlay.mp4 lacks {self._undrawn} frames: {self._reason}",)
+        return ()
 
     def _check(self) -> None:
         if self._problem is not None:
@@ -142,6 +147,7 @@ class Drawn:
                     self._do(item)
             except BaseException as error:  # the caller raises it
                 self._problem = error
+                self._abandon()
             if isinstance(item, _NextPart):
                 item.closed.set()
         try:
@@ -149,38 +155,74 @@ class Drawn:
         except BaseException as error:  # likewise
             self._problem = self._problem or error
 
-    def _do(self, item: tuple[Frame, Result] | _NextPart) -> None:
+    def _do(self, item: tuple[Slide, Result] | _NextPart) -> None:
         if isinstance(item, _NextPart):
             self._close()
             self._number = item.number
-        else:
-            self._draw(*item)
+            return
+        slide, result = item
+        if isinstance(result, Annotated) and slide.fit is not None:  # else the one before stays
+            self._draw(slide, result)
 
-    def _draw(self, frame: Frame, result: Result) -> None:
-        if not isinstance(result, Annotated):
-            return  # nothing to show: the frame before stays on the screen
-        image, faces = frame.bgr(), result.faces
+    def _draw(self, slide: Slide, result: Annotated) -> None:
+        try:
+            image, scale = self._picture(slide, result)
+        except OSError:
+            raise
+        except Exception as error:  # whatever it is, the table does not depend on it
+            self._undrawn, self._reason = self._undrawn + 1, str(error)
+            return
+        if self._film.show is not None:
+            self._film.show(image)
+        if self._film.folder is not None and not self._ended:
+            self._record(image, slide, scale)
+
+    def _picture(self, slide: Slide, result: Annotated) -> tuple[Image, float]:
+        """The frame with its faces drawn, and how far it was scaled down."""
+        assert slide.fit is not None
+        image, faces = slide.fit.image(slide.frame.bgr()), result.faces
         if self._film.hidden:
             image = hide(image, faces, self._film.hidden)
         longest = max(image.shape[:2])
         scale = min(1.0, self._film.size / longest) if self._film.size else 1.0
-        image = self._film.annotator.draw(resized(image, scale), faces.scaled(scale))
-        if self._film.show is not None:
-            self._film.show(image)
-        if self._film.folder is None:
-            return
-        if self._recording is None:
-            path = self._film.folder / f"{self._number:09d}.mp4"
-            size = (image.shape[1], image.shape[0])
-            most = round(self._most * scale**2)
-            self._recording = Recording(path, size, self._time_base, most)
-        if self._origin is None:
-            self._origin = frame.pts
-        self._recording.write(image, frame.pts - self._origin)
+        return self._film.annotator.draw(resized(image, scale), faces.scaled(scale)), scale
+
+    def _record(self, image: Image, slide: Slide, scale: float) -> None:
+        assert self._film.folder is not None
+        assert slide.fit is not None
+        try:
+            if self._recording is None:
+                canvas = slide.fit.canvas
+                size = (image.shape[1], image.shape[0])
+                stored = size
+                if canvas.stored_wh != canvas.size_wh:
+                    width, height = canvas.stored_wh
+                    stored = (max(1, round(width * scale)), max(1, round(height * scale)))
+                path = self._film.folder / f"{self._number:09d}.mp4"
+                most = round(self._most * scale**2)
+                self._recording = Recording(path, size, stored, self._time_base, most)
+            self._recording.write(image, slide.pts)
+        except OSError:
+            raise
+        except Exception as error:  # likewise
+            self._ended = f"frame {slide.frame.index} {error}"
+            self._abandon(remove=True)
 
     def _close(self) -> None:
         recording, self._recording = self._recording, None
+        if recording is None:
+            return
+        try:
+            recording.close()
+        except OSError:
+            raise
+        except Exception as error:  # likewise
+            self._ended = f"frames from {self._number} on {error}"
+            recording.path.unlink(missing_ok=True)
+
+    def _abandon(self, remove: bool = False) -> None:
+        recording, self._recording = self._recording, None
         if recording is not None:
-            recording.__exit__(None, None, None)
-            with recording.path.open("rb") as file:
-                os.fsync(file.fileno())
+            recording.abandon()
+            if remove:
+                recording.path.unlink(missing_ok=True)

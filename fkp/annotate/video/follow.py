@@ -10,66 +10,32 @@ import numpy.typing as npt
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import TOLERANCE, KeypointNetwork, face_scores, least, located
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
-from fkp.annotate.video.reading import Shot
+from fkp.annotate.video.matching import BRIDGE, GRADUAL, Knot, Matching, Sighting
+from fkp.annotate.video.reading import Shot, Stretch
 from fkp.errors import DataError
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
-from fkp.vision.images import Image
+from fkp.vision.likeness import look_of
 from fkp.vision.tracking import (
-    HIDDEN,
-    Look,
+    CLEAR,
+    STRANGER,
     Place,
     Spot,
     Track,
-    assign,
-    look_of,
     place_of,
     transform_at,
 )
-
-BRIDGE = 0.5
-"""Seconds between two frames in which the detector saw a face, for which it is looked for in all
-frames between them."""
 
 AWRY, ASTRAY = 0.07, 0.2
 """By how much of a crop's side a face may lie beside where it should be, or by how much its size
 may differ: beyond the first the crop is cut again, around the points; beyond the second still, it
 is not the face that was looked for."""
 
+MARGIN = 0.3
+"""By how much a face must be more alike to somebody else to be that one's."""
+
 SAME = 0.3
 """Two faces whose points are, in the mean, nearer than this share of the box are one."""
-
-
-@dataclass(slots=True, eq=False)
-class Sighting:
-    """One face in one frame. at: number of the frame in the chunk.
-
-    seen: whether the detector's finds say where it is; else it is a guess to be borne out. look: if
-    the detector found it in this frame. box: as `Track.box`; said: the network's word on its crop.
-    """
-
-    at: int
-    track: Track
-    place: Place
-    box: npt.NDArray[np.float64]
-    score: float
-    seen: bool
-    look: Look | None = None
-    said: Prediction | None = None
-    total: float = 0.0  # the score as rows have it
-    sure: float = float("nan")  # the mean confidence of its points
-    awry: float = 0.0
-
-
-@dataclass(slots=True, eq=False)
-class Knot:
-    """A track's place in a frame in which it is known."""
-
-    at: int
-    time: float
-    place: Place
-    box: npt.NDArray[np.float64]
-    score: float
 
 
 @dataclass(slots=True, eq=False)
@@ -83,27 +49,36 @@ class Follower:
     config: AnnotateConfig
     tracks: list[Track] = field(default_factory=list)
     count: int = 0
+    _start: dict[int, Knot] = field(default_factory=dict)
 
     @property
     def scheme(self) -> Scheme:
         """The points wanted."""
         return self.config.scheme or self.network.scheme
 
-    def follow(self, shots: Sequence[Shot]) -> list[Result]:
-        """What is in the frames of a chunk."""
+    def follow(self, stretch: Stretch) -> list[Result]:
+        """What is in the frames of a stretch."""
+        shots = stretch.shots
         results: list[Result] = []
         start = 0
         for i in range(1, len(shots) + 1):  # scene by scene
             if i == len(shots) or shots[i].cut:
-                results += self._scene(shots[start:i])
+                ahead = stretch.ahead if i == len(shots) else None
+                results += self._scene(shots[start:i], ahead)
                 start = i
         return results
 
-    def _scene(self, shots: Sequence[Shot]) -> list[Result]:
+    def _scene(self, shots: Sequence[Shot], ahead: Shot | None) -> list[Result]:
         if shots[0].cut:
-            self.tracks = []
-        sightings = self._match(shots)
-        self._ask(shots, sightings)
+            for track in self.tracks:
+                track.stranded = True
+        finds = {at: self._finds(at, s) for at, s in enumerate(shots) if s.found is not None}
+        coming = None if ahead is None else self._finds(0, ahead)
+        self._ask(shots, [find for found in finds.values() for find in found])
+        matching = Matching(self.network.size, self.tracks, shots, finds, coming)
+        sightings = matching.sightings()
+        self.tracks, self._start = matching.tracks, matching.start
+        self._ask(shots, [s for s in sightings if s.said is None])
         self._again(shots, sightings)
         kept = {(s.at, id(s.track)): s for s in sightings if self._holds(s)}
         self._extend(shots, kept)
@@ -113,6 +88,21 @@ class Follower:
         frames = [self._without_doubles(frame) for frame in frames]
         self._note(shots, sightings, frames)
         return [self._result(shot, frame) for shot, frame in zip(shots, frames, strict=True)]
+
+    def _finds(self, at: int, shot: Shot) -> list[Sighting]:
+        """The detector's finds in a frame, each as somebody new."""
+        found, size = shot.found, self.network.size
+        if found is None or shot.gray is None:
+            return []
+        sightings = []
+        for box, score, anchors in zip(found.boxes, found.scores, found.anchors, strict=True):
+            place = place_of(CropTransform.framed(anchors, self.network.layout, size))
+            whole = bool(((anchors >= 0) & (anchors < shot.size)).all())
+            look = look_of(shot.crop(transform_at(place, size))) if whole else None
+            own, sure = _relative(box, place), float(score)
+            track = Track(own, sure, look)
+            sightings.append(Sighting(at, track, place, own, sure, True, look))
+        return sightings
 
     def _note(
         self,
@@ -136,39 +126,6 @@ class Follower:
         for track in self.tracks:
             track.forget()
 
-    def _match(self, shots: Sequence[Shot]) -> list[Sighting]:
-        """The detector's finds as tracks, and these in the frames between two finds."""
-        sightings: list[Sighting] = []
-        last: dict[int, Knot] = {
-            id(t): Knot(-1, t.last.time, t.last.place, t.box, t.score) for t in self.tracks
-        }
-        for at, shot in enumerate(shots):
-            if shot.found is None or shot.gray is None:
-                continue
-            time, size, found = shot.frame.time, self.network.size, shot.found
-            places = [
-                place_of(CropTransform.framed(a, self.network.layout, size)) for a in found.anchors
-            ]
-            looks = [look_of(transform_at(p, size).cut(shot.gray)) for p in places]
-            self.tracks = [t for t in self.tracks if time - t.last.time <= HIDDEN]
-            taken = assign(self.tracks, places, looks, time)
-            for j, place in enumerate(places):
-                box, score = _relative(found.boxes[j], place), float(found.scores[j])
-                if j in taken:
-                    track = self.tracks[taken[j]]
-                    before = last[id(track)]
-                    knot = Knot(at, time, place, box, score)
-                    sightings += _between(track, before, knot, shots)
-                    track.box, track.score = box, score
-                else:
-                    track = Track(box, score, looks[j])
-                    self.tracks.append(track)
-                    knot = Knot(at, time, place, box, score)
-                track.see(Spot(time, place))
-                last[id(track)] = knot
-                sightings.append(Sighting(at, track, place, box, score, True, looks[j]))
-        return sightings
-
     def _ask(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
         """The network's word on all of these."""
         if not sightings:
@@ -176,7 +133,7 @@ class Follower:
         size = self.network.size
         crops = np.empty((len(sightings), size, size), np.uint8)
         for i, sighting in enumerate(sightings):
-            crops[i] = transform_at(sighting.place, size).cut(_gray(shots[sighting.at]))
+            crops[i] = shots[sighting.at].crop(transform_at(sighting.place, size))
         scores = np.array([s.score for s in sightings], np.float32)
         said = self.network.predict(crops, self.config.batch, least(scores, self.config.min_score))
         totals = face_scores(scores, said.face)
@@ -200,55 +157,85 @@ class Follower:
         """Look for the faces in the frames before and behind those in which they were found."""
         if not all(np.isfinite(s.said.face).all() for s in kept.values() if s.said is not None):
             return  # a network that cannot say whether there is a face
-        failed: set[tuple[int, int]] = set()
+        failed: set[tuple[int, int, int]] = set()
         while True:
             guesses = [
                 guess
                 for track in self.tracks
-                for guess in self._guesses(track, shots, kept)
-                if (guess.at, id(track)) not in failed
+                for guess in self._guesses(track, shots, kept, failed)
             ]
             if not guesses:
                 return
             self._ask(shots, guesses)
             self._again(shots, guesses)
             for guess in guesses:
-                key = (guess.at, id(guess.track))
                 doubled = any(
                     self._same(guess, other) for other in kept.values() if other.at == guess.at
                 )
-                if self._holds(guess) and not doubled:
-                    kept[key] = guess
+                if self._holds(guess) and not doubled and self._looks_right(guess, shots):
+                    kept[guess.at, id(guess.track)] = guess
                 else:
-                    failed.add(key)
+                    failed.add((guess.at, id(guess.track), guess.origin))
 
     def _guesses(
-        self, track: Track, shots: Sequence[Shot], kept: dict[tuple[int, int], Sighting]
+        self,
+        track: Track,
+        shots: Sequence[Shot],
+        kept: dict[tuple[int, int], Sighting],
+        failed: set[tuple[int, int, int]],
     ) -> list[Sighting]:
         """The track in the frames beside those in which it is, where nothing is known of it yet."""
-        own = sorted(at for at, who in kept if who == id(track))
-        spots: dict[int, Sighting | None] = {}
+        who = id(track)
+        own = sorted(at for at, other in kept if other == who)
+        guesses: dict[int, Sighting] = {}
         for at in own:
             for beside in (at - 1, at + 1):
-                if 0 <= beside < len(shots) and shots[beside].gray is not None:
-                    spots.setdefault(beside, kept[at, id(track)])
-        if not own and shots[0].gray is not None and track.number is not None:
-            # Seen in the frame before the first one: where it was, as fast as it was.
-            spots[0] = None
-        guesses = []
-        for at, near in spots.items():
-            if at in own:
-                continue
-            if near is None:
-                if shots[0].frame.time - track.last.time > BRIDGE / 2:
-                    continue
-                place, box = track.expected(shots[at].frame.time), track.box
-            else:
-                further = kept.get((2 * near.at - at, id(track)))
-                step = near.place - further.place if further is not None else np.zeros(2)
-                place, box = near.place + step, near.box
-            guesses.append(Sighting(at, track, np.asarray(place), box, track.score, False))
-        return guesses
+                there = 0 <= beside < len(shots) and shots[beside].gray is not None
+                if there and beside not in own and (beside, who, at) not in failed:
+                    guesses.setdefault(beside, self._beside(kept[at, who], beside, kept))
+        if shots[0].gray is not None and 0 not in own and (0, who, -1) not in failed:
+            first = self._at_first(track, shots[0].frame.time, bool(own))
+            if first is not None:
+                guesses.setdefault(0, first)
+        return list(guesses.values())
+
+    @staticmethod
+    def _beside(near: Sighting, at: int, kept: dict[tuple[int, int], Sighting]) -> Sighting:
+        """A guess where a face is one frame before or after one in which it is."""
+        further = kept.get((2 * near.at - at, id(near.track)))
+        step = near.place - further.place if further is not None else np.zeros(2)
+        track = near.track
+        place = np.asarray(near.place + step)
+        return Sighting(at, track, place, near.box, track.score, False, origin=near.at)
+
+    def _at_first(self, track: Track, time: float, again: bool) -> Sighting | None:
+        """A guess where a face is in the first frame that was seen just before it: where it was,
+        as fast as it was. again: whether it is in later frames.
+        """
+        if track.number is None or track.stranded:
+            return None
+        if again:  # only where it jumped from its old place in one of these frames
+            start = self._start.get(id(track))
+            jumped = track.jumped is not None and track.jumped > time
+            if start is None or not jumped or time - start.time > BRIDGE / 2:
+                return None
+            return Sighting(0, track, start.place, start.box, start.score, False)
+        if time - track.last.time > BRIDGE / 2:
+            return None
+        return Sighting(0, track, track.expected(time), track.box, track.score, False)
+
+    def _looks_right(self, guess: Sighting, shots: Sequence[Shot]) -> bool:
+        """Whether a face does not look like somebody else of those who are there."""
+        if len(self.tracks) < 2:
+            return True
+        look = look_of(shots[guess.at].crop(transform_at(guess.place, self.network.size)))
+        own = guess.track.likeness(look)
+        if own >= GRADUAL:
+            return True
+        if own < STRANGER and guess.sure >= CLEAR * guess.track.best:
+            return False
+        others = max(t.likeness(look) for t in self.tracks if t is not guess.track)
+        return others < max(STRANGER, own + MARGIN)
 
     def _sure(self, sighting: Sighting) -> bool:
         return not sighting.total < self.config.min_score
@@ -294,7 +281,7 @@ class Follower:
         return kept[: self.config.max_faces or None]
 
     def _result(self, shot: Shot, frame: list[Sighting]) -> Result:
-        moment = Moment(shot.frame.index, shot.frame.time)
+        moment = Moment(shot.frame.index, shot.frame.time, shot.frame.timestamp)
         if shot.gray is None:
             return Failure(shot.frame.problem, moment)
         width, height = shot.size
@@ -314,22 +301,6 @@ class Follower:
         return Annotated(faces, width, height, "", moment, numbers, (False,) * len(frame))
 
 
-def _between(track: Track, before: Knot, after: Knot, shots: Sequence[Shot]) -> list[Sighting]:
-    """The face in the frames of the chunk between two in which it was found."""
-    if after.time - before.time > BRIDGE:
-        return []
-    sightings = []
-    for at in range(before.at + 1, after.at):
-        if shots[at].gray is None:
-            continue
-        share = (shots[at].frame.time - before.time) / (after.time - before.time)
-        place = before.place + share * (after.place - before.place)
-        box = before.box + share * (after.box - before.box)
-        score = before.score + share * (after.score - before.score)
-        sightings.append(Sighting(at, track, place, box, score, True))
-    return sightings
-
-
 def _relative(box: npt.NDArray[np.float32], place: Place) -> npt.NDArray[np.float64]:
     """A box (x, y, w, h) in pixels as (x, y of the centre, w, h) from the crop's, in its sides."""
     x, y, width, height = box.astype(np.float64)
@@ -344,8 +315,3 @@ def _absolute(box: npt.NDArray[np.float64], place: Place) -> npt.NDArray[np.floa
     centre = complex(place[0]) + complex(box[0], box[1]) * side
     width, height = box[2] * side, box[3] * side
     return np.array([centre.real - width / 2, centre.imag - height / 2, width, height])
-
-
-def _gray(shot: Shot) -> Image:
-    assert shot.gray is not None
-    return shot.gray

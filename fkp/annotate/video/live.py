@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from fkp.vision.video import Frame
+from fkp.vision.frames import Frame
 
 KEPT = 10_000
 """Latencies that are remembered: of the last frames."""

@@ -2,17 +2,21 @@
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 
 from fkp.annotate.watch import Watch
+from fkp.errors import ImageError
+from fkp.vision.canvas import Canvas, Fit
+from fkp.vision.crop import CropTransform
 from fkp.vision.cuts import Cuts
 from fkp.vision.detect import Detections, FaceDetector
+from fkp.vision.frames import Frame
 from fkp.vision.images import Image
-from fkp.vision.video import Frame
 
 DETECT_EVERY = 4
 """Frames from one in which the detector looks for faces to the next, at most."""
@@ -27,96 +31,225 @@ AHEAD = 2
 """Chunks that wait for the network at most."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Slide:
+    """A frame for the overlay. pts: ticks since the first wanted frame; fit: how its picture lies
+    in the clip's canvas, None without a picture.
+    """
+
+    frame: Frame
+    pts: int
+    fit: Fit | None
+
+
 @dataclass(slots=True, eq=False)
 class Shot:
-    """A frame on its way. gray: (H, W), None without a picture; cut: a scene begins with it.
+    """A frame on its way.
 
-    found: the detector's faces, None where it has not looked.
+    gray: (H, W), None without a picture; cut: a scene begins with it. found: the detector's faces
+    in the canvas, None where it has not looked.
     """
 
     frame: Frame
     gray: Image | None = None
     cut: bool = False
     found: Detections | None = None
+    fit: Fit | None = None
+    pts: int = 0
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height."""
+        """Width and height of the canvas."""
+        assert self.fit is not None
+        return self.fit.canvas.size_wh
+
+    @property
+    def slide(self) -> Slide:
+        """What is left of it for the overlay."""
+        return Slide(self.frame, self.pts, self.fit)
+
+    def crop(self, transform: CropTransform) -> Image:
+        """The crop (size, size) that a transform takes from the canvas."""
+        assert self.fit is not None
         assert self.gray is not None
-        return self.gray.shape[1], self.gray.shape[0]
+        return self.fit.cut(transform, self.gray)
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Which frames of a clip are wanted: times in seconds by its own clock."""
+    """Which frames of a clip are wanted. start, end: seconds since its first frame."""
 
     every: int = 1
     start: float = -np.inf
     end: float = np.inf
     most: int = 0  # frames; 0: all
 
+    @property
+    def to_end(self) -> bool:
+        """Whether it goes on to the end of the clip."""
+        return not np.isfinite(self.end) and self.most == 0
 
-def shots(
-    frames: Iterable[Frame],
-    detector: FaceDetector,
-    excerpt: Excerpt,
-    watch: Watch,
-    detect_every: int = DETECT_EVERY,
-    done: int = 0,
-    followed: int = 0,
-) -> Iterator[Shot]:
-    """The wanted frames behind the first `done`; faces are found in those behind the first
-    `followed`.
+    def missed(self) -> str:
+        """Why there is nothing, where no frame of a clip was wanted."""
+        bounds = [f"from {self.start:g} s on"] if self.start > 0 else []
+        bounds += [f"up to {self.end:g} s"] if np.isfinite(self.end) else []
+        return f"has no frame {' '.join(bounds) or 'that is wanted'}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """Frames that are worked on together. ahead: the next one in which faces were looked for, if
+    it is of the same scene as the last of these.
     """
-    cuts = Cuts()
-    wanted, since, looked = 0, detect_every, -np.inf
-    pending = False  # a cut in a frame that is not wanted itself
-    for frame in frames:
-        if frame.time > excerpt.end:
-            return
-        inside = frame.time >= excerpt.start
-        shot = Shot(frame)
-        if not frame.problem:
-            shot.gray = frame.gray()
-            pending |= cuts.at(shot.gray)
-        if not inside or frame.index % excerpt.every:
-            continue
-        wanted += 1
-        watch.lap("decode")
-        if shot.gray is not None:
-            shot.cut, pending = pending, False
-            since += 1
-            late = frame.time - looked >= DETECT_AFTER
-            if shot.cut or since >= detect_every or late:
-                since, looked = 0, frame.time
-                if wanted > followed:
-                    shot.found = detector.detect(frame.bgr())
-                    watch.lap("detect")
-        if wanted > done:
+
+    shots: list[Shot]
+    ahead: Shot | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Reading:
+    """How the frames of a clip are read.
+
+    detect_every: frames from one in which faces are looked for to the next. done: wanted frames
+    that are left out; faces are looked for in those after the first `followed`. early: whether
+    cuts are only known some frames late, as nothing may wait. notes: on the pictures.
+    """
+
+    detector: FaceDetector
+    excerpt: Excerpt
+    watch: Watch
+    detect_every: int = DETECT_EVERY
+    done: int = 0
+    followed: int = 0
+    early: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def shots(self, frames: Iterable[Frame]) -> Iterator[Shot]:
+        """The wanted frames of a clip, from all of them."""
+        excerpt = self.excerpt
+        wanted, since, looked = 0, self.detect_every, -np.inf
+        pending = False  # a cut in a frame that is not wanted itself
+        zero: int | None = None
+        for shot in self._scenes(self._upright(frames)):
+            frame = shot.frame
+            if frame.time > excerpt.end:
+                return
+            pending |= shot.cut
+            if frame.time < excerpt.start or frame.index % excerpt.every:
+                continue
+            wanted += 1
+            zero = frame.pts if zero is None else zero
+            shot.pts = frame.pts - zero
+            self.watch.lap("decode")
+            if shot.gray is not None:
+                shot.cut, pending = pending, False
+                since += 1
+                late = frame.time - looked >= DETECT_AFTER
+                if shot.cut or since >= self.detect_every or late:
+                    since, looked = 0, frame.time
+                    if wanted > self.followed:
+                        self._look(shot)
+            if wanted > self.done:
+                yield shot
+            if wanted == excerpt.most:
+                return
+
+    def _upright(self, frames: Iterable[Frame]) -> Iterator[Shot]:
+        """The frames with their luma, each where it lies in the canvas of the first one; without,
+        and with a problem, where it cannot be had.
+        """
+        canvas: Canvas | None = None
+        for frame in frames:
+            shot = Shot(frame)
+            if frame.picture is not None:
+                try:
+                    shot.gray = frame.gray()
+                except ImageError as error:
+                    shot.frame = replace(frame, problem=str(error), picture=None)
+                else:
+                    size = (shot.gray.shape[1], shot.gray.shape[0])
+                    canvas = canvas or Canvas(size, frame.picture.stored(size))
+                    shot.fit = canvas.fit(size)
+                    self._note_size(shot)
             yield shot
-        if wanted == excerpt.most:
+
+    def _scenes(self, shots: Iterator[Shot]) -> Iterator[Shot]:
+        """The same; those with which a scene begins say so."""
+        cuts = Cuts()
+        waiting: deque[Shot] = deque()
+        for shot in shots:
+            waiting.append(shot)
+            if shot.gray is not None:
+                ago = cuts.at(shot.gray, shot.frame.time)
+                if ago is not None:
+                    seen = [one for one in waiting if one.gray is not None]
+                    seen[max(-1 - ago, -len(seen))].cut = True
+            while waiting and (self.early or not cuts.suspects):
+                yield waiting.popleft()
+        yield from waiting
+
+    def _look(self, shot: Shot) -> None:
+        """Let the detector find faces in a frame; one whose colours cannot be had is broken."""
+        assert shot.fit is not None
+        try:
+            shot.found = shot.fit.detections(self.detector.detect(shot.frame.bgr()))
+        except ImageError as error:
+            shot.frame = replace(shot.frame, problem=str(error), picture=None)
+            shot.gray = None
+        self.watch.lap("detect")
+
+    def _note_size(self, shot: Shot) -> None:
+        """Say, once, that pictures change their size."""
+        assert shot.fit is not None
+        if shot.fit.is_whole or self.notes:
             return
+        old, new = (f"{w} x {h}" for w, h in (shot.fit.canvas.size_wh, shot.fit.own_wh))
+        self.notes.append(
+            f"the picture changes its size from {old} to {new} pixels in frame {shot.frame.index}: "
+            f"all coordinates, and overlay.mp4, are in pixels of {old}"
+        )
 
 
-def chunks(frames: Iterable[Shot], size: int = CHUNK) -> Iterator[list[Shot]]:
-    """Frames in chunks, each of which ends with one in which faces were looked for."""
-    chunk: list[Shot] = []
-    for shot in frames:
-        chunk.append(shot)
-        full = len(chunk) > size - DETECT_EVERY and shot.found is not None
-        if full or len(chunk) >= 2 * size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def stretches(frames: Iterable[Shot], size: int = CHUNK) -> Iterator[Stretch]:
+    """Frames in stretches, each of which ends with one in which faces were looked for."""
+    source = iter(frames)
+    waiting: deque[Shot] = deque()
+    while True:
+        shots: list[Shot] = []
+        while len(shots) < 2 * size:
+            shot = waiting.popleft() if waiting else next(source, None)
+            if shot is None:
+                break
+            shots.append(shot)
+            if len(shots) > size - DETECT_EVERY and shot.found is not None:
+                break
+        if not shots:
+            return
+        yield Stretch(shots, _ahead(source, waiting))
+
+
+def _ahead(source: Iterator[Shot], waiting: deque[Shot]) -> Shot | None:
+    """The next frame in which faces were looked for, with those before it now waiting; None where
+    the scene ends before.
+    """
+    while len(waiting) < 2 * DETECT_EVERY:
+        if waiting and waiting[-1].cut:
+            return None
+        if waiting and waiting[-1].found is not None:
+            return waiting[-1]
+        shot = next(source, None)
+        if shot is None:
+            return None
+        waiting.append(shot)
+    return None
 
 
 class Ahead:
     """Goes through an iterable in a thread of its own, a few items ahead."""
 
-    def __init__(self, items: Iterable[list[Shot]], ahead: int = AHEAD) -> None:
+    def __init__(self, items: Iterable[Stretch], ahead: int = AHEAD) -> None:
         self._items = items
-        self._queue: queue.Queue[list[Shot] | BaseException | None] = queue.Queue(ahead)
+        self._queue: queue.Queue[Stretch | BaseException | None] = queue.Queue(ahead)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -128,7 +261,7 @@ class Ahead:
         self._stopped.set()
         self._thread.join()
 
-    def __iter__(self) -> Iterator[list[Shot]]:
+    def __iter__(self) -> Iterator[Stretch]:
         while True:
             item = self._queue.get()
             if item is None:
@@ -147,7 +280,7 @@ class Ahead:
             last = error
         self._put(last)
 
-    def _put(self, item: list[Shot] | BaseException | None) -> bool:
+    def _put(self, item: Stretch | BaseException | None) -> bool:
         while not self._stopped.is_set():
             try:
                 self._queue.put(item, timeout=0.1)

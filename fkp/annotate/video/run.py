@@ -17,7 +17,16 @@ from fkp.annotate.pipeline import Chunk
 from fkp.annotate.video.film import Drawing, Drawn, Film, Undrawn
 from fkp.annotate.video.follow import Follower
 from fkp.annotate.video.live import Live
-from fkp.annotate.video.reading import DETECT_EVERY, Ahead, Excerpt, Shot, chunks, shots
+from fkp.annotate.video.reading import (
+    DETECT_EVERY,
+    Ahead,
+    Excerpt,
+    Reading,
+    Shot,
+    Slide,
+    Stretch,
+    stretches,
+)
 from fkp.annotate.video.state import State
 from fkp.annotate.video.steady import LOOKAHEAD, Steady
 from fkp.annotate.watch import Watch, add_seconds
@@ -25,8 +34,8 @@ from fkp.errors import NoPicturesError
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import Detections, FaceDetector
 from fkp.vision.images import Image
-from fkp.vision.recording import bits_a_second
-from fkp.vision.video import Clip, Frame, is_stream
+from fkp.vision.sources import Opening
+from fkp.vision.video import Clip
 
 PART = 240
 """Frames after which a run can go on, if it is stopped, at least."""
@@ -36,19 +45,22 @@ PART = 240
 class ClipEngine:
     """Annotates one clip.
 
-    smooth, fill: as in `Steady`. film: None draws nothing. states: the folder for what is needed to
-    resume, None for none. live: None takes every frame.
+    opening: how the clip is read. smooth, fill: as in `Steady`. film: None draws nothing. states:
+    the folder for what is needed to resume, None for none. live: None takes every frame. source:
+    what is opened, where rows call the clip something else.
     """
 
     network: KeypointNetwork
     detector: FaceDetector | None
     config: AnnotateConfig
     excerpt: Excerpt = field(default_factory=Excerpt)
+    opening: Opening = field(default_factory=Opening)
     smooth: float = 0.5
     fill: int = 0
     film: Film | None = None
     states: Path | None = None
     live: Live | None = None
+    source: str | None = None
 
     def run(
         self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
@@ -64,36 +76,37 @@ class ClipEngine:
             yield Chunk([path], [Failure(str(error))], resumable=False)
 
     def _run(self, path: str, done: int, progress: Callable[[int, int], None]) -> Generator[Chunk]:
-        reading, watch = Watch(), Watch()
+        watch = Watch()
         follower, steady, followed = self._begin(done)
-        waiting: deque[Frame] = deque()
+        waiting: deque[Slide] = deque()
         last = done
         with ExitStack() as stack:
-            clip = stack.enter_context(Clip(path))
-            source = self._source(stack, clip, reading, done, followed)
-            drawing = stack.enter_context(self._drawing(path, clip, done))
+            clip = stack.enter_context(Clip(self.source or path, self.opening))
+            reading = self._reading(done, followed)
+            source = self._source(stack, clip, reading)
+            drawing = stack.enter_context(self._drawing(clip, done))
             total = self._expected(clip)
             if done:
-                waiting.extend(shot.frame for shot in next(source) or [])
-            for chunk in source:
+                waiting.extend(_slides(next(source)))
+            for stretch in source:
                 watch.lap("waiting")
                 found: Sequence[Result] = ()
-                if chunk is None:
+                if stretch is None:
                     results = steady.flush()
                 else:
-                    found = follower.follow(chunk)
+                    found = follower.follow(stretch)
                     results = steady.push(found)
-                    waiting.extend(shot.frame for shot in chunk)
-                    followed += len(chunk)
+                    waiting.extend(_slides(stretch))
+                    followed += len(stretch.shots)
                 watch.lap("network")
                 for result in results:
-                    frame = waiting.popleft()
-                    drawing.put(frame, result)
+                    slide = waiting.popleft()
+                    drawing.put(slide, result)
                     if self.live is not None:
-                        self.live.told(frame)
+                        self.live.told(slide.frame)
                 done += len(results)
                 progress(done, max(total, done))
-                mark = self.states is not None and chunk is not None and done - last >= PART
+                mark = self.states is not None and stretch is not None and done - last >= PART
                 if mark:
                     drawing.part(done)
                     assert self.states is not None
@@ -105,11 +118,13 @@ class ClipEngine:
                 watch.seconds.clear()
                 names = [path] * len(results)
                 yield Chunk(names, results, seconds, resumable=mark, raw=found)
-            drawing.finish()
+            notes = [*clip.notes, *reading.notes, *drawing.finish()]
             watch.lap("drawing")
-            add_seconds(reading.seconds, watch.seconds)
-            notes = [*clip.notes] if done else [*clip.notes, "no frame of it was wanted"]
-            yield Chunk([], [], reading.seconds, resumable=False, notes=notes)
+            seconds = reading.watch.seconds
+            add_seconds(seconds, watch.seconds)
+            yield Chunk([], [], seconds, resumable=False, notes=notes)
+            if not done:
+                raise NoPicturesError(self.excerpt.missed())
 
     def _begin(self, done: int) -> tuple[Follower, Steady, int]:
         """Follower, smoother, and the number of frames that they have seen."""
@@ -121,45 +136,48 @@ class ClipEngine:
         lookahead = LOOKAHEAD if self.live is None else 0
         return Follower(self.network, self.config), Steady(self.smooth, self.fill, lookahead), 0
 
-    def _source(
-        self, stack: ExitStack, clip: Clip, watch: Watch, done: int, followed: int
-    ) -> Iterator[list[Shot] | None]:
-        """Chunks; None after the last one."""
+    def _reading(self, done: int, followed: int) -> Reading:
         detector = self.detector or _Whole(self.network)
+        if self.live is not None:
+            return Reading(detector, self.excerpt, Watch(), detect_every=1, early=True)
+        return Reading(detector, self.excerpt, Watch(), DETECT_EVERY, done, followed)
+
+    def _source(self, stack: ExitStack, clip: Clip, reading: Reading) -> Iterator[Stretch | None]:
+        """Frames to work on; None after the last ones."""
         if self.live is not None:
             stack.callback(self._leave, clip)
             frames = stack.enter_context(self.live.newest(clip.frames()))
-            each = shots(frames, detector, self.excerpt, watch, detect_every=1)
-            return _and_end([shot] for shot in each)
-        wanted = shots(
-            clip.frames(), detector, self.excerpt, watch, DETECT_EVERY, done, followed
-        )  # fmt: skip
-        begun = followed - done if done else None
-        return _and_end(iter(stack.enter_context(Ahead(self._chunks(wanted, begun)))))
+            return _and_end(Stretch([shot]) for shot in reading.shots(frames))
+        wanted = reading.shots(clip.frames())
+        begun = reading.followed - reading.done if reading.done else None
+        return _and_end(iter(stack.enter_context(Ahead(self._stretches(wanted, begun)))))
 
     def _leave(self, clip: Clip) -> None:
         clip.kept_open = self.live is not None and self.live.stuck
 
-    def _chunks(self, wanted: Iterator[Shot], begun: int | None) -> Iterator[list[Shot]]:
-        """First, where the run is resumed, the frames whose results wait; then chunks."""
+    def _stretches(self, wanted: Iterator[Shot], begun: int | None) -> Iterator[Stretch]:
+        """First, where the run is resumed, the frames whose results wait; then those to work on."""
         if begun is not None:
-            yield list(islice(wanted, begun))
-        yield from chunks(wanted)
+            yield Stretch(list(islice(wanted, begun)))
+        yield from stretches(wanted)
 
-    def _drawing(self, path: str, clip: Clip, number: int) -> Drawing:
+    def _drawing(self, clip: Clip, number: int) -> Drawing:
         if self.film is None:
             return Undrawn()
-        most = bits_a_second(path, clip)
-        return Drawn(self.film, clip.time_base, most, number, from_zero=is_stream(path))
+        return Drawn(self.film, clip.time_base, clip.reader.bit_rate, number)
 
     def _expected(self, clip: Clip) -> int:
         total = -(-clip.expected // self.excerpt.every)
         return min(total, self.excerpt.most) if self.excerpt.most else total
 
 
-def _and_end(items: Iterator[list[Shot]]) -> Iterator[list[Shot] | None]:
+def _and_end(items: Iterator[Stretch]) -> Iterator[Stretch | None]:
     yield from items
     yield None
+
+
+def _slides(stretch: Stretch | None) -> list[Slide]:
+    return [] if stretch is None else [shot.slide for shot in stretch.shots]
 
 
 class _Whole:

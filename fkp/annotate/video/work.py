@@ -2,9 +2,11 @@
 
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -12,35 +14,43 @@ from urllib.parse import urlsplit
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.output.folder import OVERLAY, PARTS, remove_parts
+from fkp.annotate.output.folder import BLINKS, PARTS, remove_parts
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.journal import fingerprint
 from fkp.annotate.output.results import Output
 from fkp.annotate.output.rows import Record
+from fkp.annotate.video.blinks import write_blinks
 from fkp.annotate.video.film import Film
+from fkp.annotate.video.finish import finish_clip
 from fkp.annotate.video.live import Live
-from fkp.annotate.video.page import write_page
 from fkp.annotate.video.reading import Excerpt
 from fkp.annotate.video.run import ClipEngine
 from fkp.annotate.video.series import draw_series
 from fkp.errors import FkpError, UsageError
-from fkp.files import replacing
 from fkp.vision.detect import FaceDetector
 from fkp.vision.images import Image
-from fkp.vision.recording import with_sound
-from fkp.vision.video import is_stream
+from fkp.vision.sources import (
+    Opening,
+    is_pattern,
+    is_sequence,
+    is_stream,
+    masked,
+    pictures_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ClipConfig:
     """What to make of a clip.
 
-    smooth, fill: as in `Steady`. overlay: whether it is drawn, at most `overlay_size` pixels long,
-    None for the clip's own size. blur: `eyes` or `face`, to make them unrecognisable. raw: also the
-    points before smoothing. series: where to draw the points over time.
+    opening: how it is read. smooth, fill: as in `Steady`. overlay: whether it is drawn, at most
+    `overlay_size` pixels long, None for the clip's own size. blur: `eyes` or `face`, to make them
+    unrecognisable. raw: also the points before smoothing. series: where to draw the points over
+    time.
     """
 
     excerpt: Excerpt = field(default_factory=Excerpt)
+    opening: Opening = field(default_factory=Opening)
     smooth: float = 0.5
     fill: int = 0
     overlay: bool = True
@@ -57,7 +67,10 @@ class ClipConfig:
             "start": _finite(excerpt.start),
             "end": _finite(excerpt.end),
             "max_frames": excerpt.most or None,
-            "smooth": self.smooth,
+            "stream": self.opening.stream,
+            "deinterlace": self.opening.deinterlace,
+            "fps": self.opening.fps,
+            "smooth": float(self.smooth),
             "fill": self.fill,
             "raw": self.raw,
             "overlays": self.overlay,
@@ -89,13 +102,13 @@ class ClipWork:
 
     @property
     def name(self) -> str:
-        """The clip."""
-        return self.path
+        """The clip, without a password that may be in it."""
+        return masked(self.path)
 
     @property
     def inputs(self) -> Inputs:
         """The one clip."""
-        return Inputs((self.path,), 0, os.path.dirname(os.path.abspath(self.path)))
+        return Inputs((self.name,), 0, os.path.dirname(os.path.abspath(self.path)))
 
     @property
     def raw(self) -> bool:
@@ -109,8 +122,9 @@ class ClipWork:
             parts = self.folder / PARTS
             parts.mkdir(exist_ok=True)
         return ClipEngine(
-            self.network, self.detector, self.config, clip.excerpt, clip.smooth, clip.fill,
-            film=self._film, states=parts if self.live is None else None, live=self.live,
+            self.network, self.detector, self.config, clip.excerpt, clip.opening, clip.smooth,
+            clip.fill, film=self._film, states=parts if self.live is None else None, live=self.live,
+            source=self.path,
         )  # fmt: skip
 
     @property
@@ -123,10 +137,10 @@ class ClipWork:
     @property
     def identity(self) -> dict[str, object]:
         """What must be the same for a stopped run to be resumed to the same bytes."""
-        path = self.path
+        path = self.name
         return {
             "clip": f"{os.path.basename(path)} ({fingerprint(os.fsencode(path))})",
-            "clip_bytes": os.path.getsize(path) if os.path.exists(path) else None,
+            "clip_bytes": _bytes(self.path),
             **self.source,
             **self.config.identity(),
             **self.output.identity(),
@@ -134,23 +148,20 @@ class ClipWork:
         }
 
     def finish(self, folder: Path) -> Sequence[str]:
-        """Make the overlay, the page, the series and the other tools' files."""
-        film, overlay = self._film, None
-        if film is not None and film.parts():  # no part where no frame could be decoded
-            overlay, excerpt = OVERLAY, self.clip.excerpt
-            sound = None if is_stream(self.path) else self.path
-            with replacing(folder / OVERLAY) as part:
-                with_sound(film.parts(), sound, part, excerpt.start, excerpt.end)
-        write_page(folder / PAGE, overlay, self._shown(folder))
+        """Make the overlay, the page, the blinks, the series and the other tools' files."""
+        to_end = self.clip.excerpt.to_end
+        notes = finish_clip(self.path, self._film, to_end, folder, partial(self._shown, folder))
+        if self.output.measured is not None:
+            write_blinks(folder / BLINKS, self.output.records(folder))
         if self.clip.series is not None:
             scheme = self.output.scheme
             draw_series(self.clip.series, scheme, self.output.records(folder))
         self.output.finish(folder, self.inputs.root, 1)
-        return ()
+        return notes
 
     def _shown(self, folder: Path) -> Iterator[Record]:
         """The frames, with the clip's name as the page may have it."""
-        name = self.path if self.output.paths else os.path.basename(self.path)
+        name = self.name if self.output.paths else os.path.basename(self.name)
         return ((name, result) for _, result in self.output.records(folder))
 
     def page(self, folder: Path) -> Path:
@@ -164,7 +175,7 @@ class ClipWork:
 
     def facts(self) -> dict[str, object]:
         """The clip, and how a live run went."""
-        facts: dict[str, object] = {"clip": self.path} if self.output.paths else {}
+        facts: dict[str, object] = {"clip": self.name} if self.output.paths else {}
         if self.live is not None:
             facts["dropped"] = self.live.dropped
             if self.live.done:
@@ -183,19 +194,34 @@ def clip_folders(clips: Inputs, out: Path | None) -> list[Path]:
     base = out or Path("results")
     if is_stream(clips.paths[0]):
         return [base / _stream_name(clips.paths[0])]
-    names = [Path(clips.relative(path)) for path in clips.paths]
-    bare = Counter(name.with_suffix("") for name in names)
-    folders = [base / _own_name(name, bare) for name in names]
+    names = [_path_name(clips, path) for path in clips.paths]
+    bare = Counter(bare for bare, _ in names)
+    folders = [base / (name if bare[name] == 1 else whole) for name, whole in names]
     twice = [folder for folder, count in Counter(folders).items() if count > 1]
     if twice:
         raise FkpError(f"{twice[0]}: two clips would share this folder; give each once")
     return folders
 
 
-def _own_name(name: Path, bare: Counter[Path]) -> Path:
-    """The name without its suffix, where that tells it from the others."""
-    without = name.with_suffix("")
-    return without if bare[without] == 1 else name
+def _path_name(clips: Inputs, path: str) -> tuple[Path, Path]:
+    """A clip's name below the root without its suffix, and the whole of it; of a pattern, its
+    beginning or its folder.
+    """
+    whole = Path(clips.relative(path))
+    if is_pattern(path):
+        start = re.split(r"[%*?[]", whole.name)[0].rstrip("_-. ")
+        folder = whole.parent if whole.parent != Path() else Path(Path(clips.root).name or "frames")
+        return (whole.parent / start if start else folder,) * 2
+    return whole if os.path.isdir(path) else whole.with_suffix(""), whole
+
+
+def _bytes(path: str) -> int | None:
+    """Those of the file, or of all pictures of a sequence."""
+    if os.path.isfile(path):
+        return os.path.getsize(path)
+    if is_sequence(path):
+        return sum(os.path.getsize(picture) for picture in pictures_of(path))
+    return None
 
 
 def _stream_name(stream: str) -> str:
@@ -211,7 +237,7 @@ def _stream_name(stream: str) -> str:
 
 def _finite(number: float) -> float | None:
     """As JSON can have it."""
-    return number if math.isfinite(number) else None
+    return float(number) if math.isfinite(number) else None
 
 
 def check_schemas(output: Output) -> None:

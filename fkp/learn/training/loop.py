@@ -203,8 +203,8 @@ def _together(step: Callable[..., float], batch: object, team: Team) -> float:
         if team.size == 1:
             raise
         raise FkpError(
-            f"process {team.rank} of {team.size}: another process of the training is gone; the run "
-            "can be resumed (--resume) after its last whole epoch"
+            f"process {team.rank} of {team.size}: another process of the training is gone; "
+            "resume the run to continue after the last whole epoch"
         ) from error
 
 

@@ -121,7 +121,7 @@ def _check_start(
     if start.size != samples.size:
         say(
             f"init: that network was trained on crops of {start.size} px, these have "
-            f"{samples.size} px; crops of its size (fkp prepare --size {start.size}) suit it better"
+            f"{samples.size} px; data prepared with size {start.size} suits it better"
         )
 
 

@@ -18,10 +18,13 @@ import torch
 
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.text import TABLES
+from fkp.annotate.video.blinks import COLUMNS
 from fkp.cli.main import cli
 from fkp.errors import FkpError, UsageError
 from fkp.keypoints import IBUG68
+from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES
+from fkp.vision.video import Clip
 from tests.helpers import CLIPS, STEADY, contents, encode, fkp, long_clip, shown
 
 Video = Callable[..., int]
@@ -40,10 +43,11 @@ def test_the_sample_clip(tmp_path: Path, samples: Path, video: Video) -> None:
     assert video(samples / "clip.mp4", "--raw", "--also", "openface", "--series", "s.png") == 0
     out = tmp_path / "results" / "clip"
     table = pd.read_csv(out / "keypoints.csv")
-    # Four scenes with a face each: 40 frames, two of 20, 40.
+    # Two persons, in two scenes each: a cut to the same person does not change the number.
     assert list(table["frame"]) == list(range(120))
     assert np.allclose(table["timestamp"], np.arange(120) / 25, atol=1e-6)
-    assert list(table["face"]) == [0] * 40 + [1] * 20 + [2] * 20 + [3] * 40
+    assert np.allclose(table["time"], table["timestamp"])
+    assert list(table["face"]) == [0] * 60 + [1] * 60
     assert set(table["status"]) == {"ok"}
     raw = pd.read_csv(out / "raw.csv")
     assert list(raw.columns) == list(table.columns)
@@ -74,10 +78,15 @@ def test_the_overlay_has_the_times_of_the_clip(tmp_path: Path, name: str, video:
     assert video(path, "--out", "out") == 0
     table = pd.read_csv(tmp_path / "out" / "keypoints.csv")
     times = shown(path)
-    assert np.allclose(table["timestamp"], times, atol=1e-6)
+    assert np.allclose(table["time"], times, atol=1e-6)
+    with Clip(path) as clip:
+        stamps = [frame.timestamp for frame in clip.frames()]
+    assert np.allclose(table["timestamp"], stamps, atol=1e-6)
     assert set(table["status"]) == {"no_face"}
     overlay = tmp_path / "out" / "overlay.mp4"
     assert np.allclose(shown(overlay), times, atol=1e-4)
+    with Clip(overlay) as clip:
+        assert next(clip.frames()).timestamp == 0
     with av.open(str(overlay)) as film:
         picture = film.streams.video[0]
         assert (picture.codec_context.name, picture.format.name) == ("h264", "yuv420p")
@@ -107,7 +116,7 @@ def test_frames_that_are_wanted(tmp_path: Path, samples: Path, video: Video) -> 
     ):
         assert video(clip, "--out", "out", "--overwrite", "--no-overlays", *options) == 0
         table = pd.read_csv(tmp_path / "out" / "keypoints.csv")
-        assert list(table["frame"]) == list(wanted)
+        assert list(dict.fromkeys(table["frame"])) == list(wanted)
         assert set(table["status"]) == {"ok"}
         assert not (tmp_path / "out" / "overlay.mp4").exists()
 
@@ -123,8 +132,10 @@ def test_rows_can_be_read_again(tmp_path: Path, samples: Path, video: Video) -> 
             table = pd.read_parquet(path)
             assert list(table["frame"]) == list(range(6))
             assert table["yaw"].abs().max() < 30
+            blinks = pd.read_csv(tmp_path / "out" / "blinks.csv")
+            assert list(blinks.columns) == list(COLUMNS)
             continue
-        read[form] = list(TABLES[form](IBUG68, True, True).read(path))
+        read[form] = list(TABLES[form](IBUG68, True, Camera()).read(path))
     for (name, one), (_, other) in zip(read["csv"], read["jsonl"], strict=True):
         assert name == str(clip)
         assert isinstance(one, Annotated)
@@ -145,15 +156,28 @@ def test_measures_are_columns(
     samples: Path, video: Video, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
-    assert video(samples / "clip.mp4", "--out", "-", "--measures", "--max-frames", 2) == 0
-    header, *rows = capsys.readouterr().out.splitlines()
-    names = header.split(",")
-    assert names[-len(MEASURES) - 1 : -1] == list(MEASURES)
-    assert len(rows) == 2
-    for row in rows:
-        cells = dict(zip(names, row.split(","), strict=True))
-        assert 0.15 < float(cells["left_eye_opening"]) < 0.5
-        assert abs(float(cells["roll"])) < 15
+    away = []
+    for lens in ((), ("--fov", 20)):
+        few = ("--measures", "--max-frames", 2, *lens)
+        assert video(samples / "clip.mp4", "--out", "-", *few) == 0
+        header, *rows = capsys.readouterr().out.splitlines()
+        names = header.split(",")
+        assert names[-len(MEASURES) - 1 : -1] == list(MEASURES)
+        assert len(rows) == 2
+        for row in rows:
+            cells = dict(zip(names, row.split(","), strict=True))
+            assert 0.15 < float(cells["left_eye_opening"]) < 0.5
+            assert abs(float(cells["roll"])) < 15
+        away.append(float(cells["head_z_mm"]))
+    assert away[1] == pytest.approx(away[0] * 0.5 / np.tan(np.radians(10)), rel=0.1)
+
+
+@pytest.mark.parametrize("lens", [("--fov", 60), ("--measures", "--fov", 60, "--focal", 500)])
+def test_a_lens_that_makes_no_sense_is_refused(
+    samples: Path, video: Video, lens: tuple[object, ...]
+) -> None:
+    with pytest.raises(click.UsageError, match="--focal"):
+        video(samples / "clip.mp4", "--out", "-", *lens)
 
 
 def test_broken_frames_and_clips_are_rows(
@@ -186,8 +210,8 @@ def test_broken_frames_and_clips_are_rows(
         )  # fmt: skip
         assert not Path(f"many/{name}/overlay.mp4").exists()
     assert "unreadable: text.mp4: invalid data" in capsys.readouterr().err
-    assert video("a.avi", "--start", 100, "--out", "late") == 0
-    assert "no frame of it was wanted" in capsys.readouterr().err
+    assert video("a.avi", "--start", 100, "--out", "late") == 3
+    assert "has no frame from 100 s on" in capsys.readouterr().err
 
 
 def test_folders_of_clips(tmp_path: Path, video: Video) -> None:

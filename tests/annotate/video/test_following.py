@@ -15,7 +15,16 @@ from fkp.learn.networks.checkpoint import find_model, load_model
 from fkp.learn.networks.devices import single_thread
 from fkp.vision.cuts import Cuts
 from fkp.vision.detectors import find_detector
-from fkp.vision.tracking import Spot, Track, assign, look_of, place_of, transform_at
+from fkp.vision.likeness import LENGTH, Look, alike, look_of, unit
+from fkp.vision.tracking import (
+    KNOWN,
+    Assigned,
+    Spot,
+    Track,
+    assign,
+    place_of,
+    transform_at,
+)
 from tests.composed import KINDS, Picture, Sprite, compose, judge
 from tests.helpers import SAMPLES
 
@@ -88,9 +97,12 @@ def spotted(track: Track, times: list[float], x: list[float], sure: float = 0.9)
 
 
 def new_track() -> Track:
-    look = np.zeros(256, np.float32)
-    look[0] = 1
-    return Track(np.array([0.0, 0.0, 0.7, 0.9]), 0.9, look)
+    return Track(np.array([0.0, 0.0, 0.7, 0.9]), 0.9, look(0))
+
+
+def look(seed: int) -> Look:
+    """Of a person: nobody else's is like it."""
+    return unit(np.random.default_rng(seed).normal(0, 1, LENGTH))
 
 
 def test_a_face_is_expected_on_its_way() -> None:
@@ -118,31 +130,69 @@ def test_the_best_assignment_is_found() -> None:
     spotted(other, [0, 0.04, 0.08], [130, 130, 130])
     places = [np.array([128 + 50j, 60 + 0j]), np.array([99 + 50j, 61 + 0j])]
     looks = [one.look, one.look]
-    assert assign([one, other], places, looks, 0.12) == {0: 1, 1: 0}
+    assert assign([one, other], places, looks, 0.12).near == {0: 1, 1: 0}
     far = [np.array([400 + 50j, 60 + 0j]), np.array([100 + 50j, 200 + 0j])]
-    assert assign([one, other], far, looks, 0.12) == {}
-    assert assign([], places, looks, 0.12) == {}
+    assert assign([one, other], far, [None, None], 0.12) == Assigned()
+    assert assign([], places, looks, 0.12) == Assigned()
+
+
+def test_looks_decide_where_place_and_looks_disagree() -> None:
+    one, other = new_track(), new_track()
+    other.look = look(1)
+    spotted(one, [0, 0.04, 0.08], [100, 100, 100])
+    spotted(other, [0, 0.04, 0.08], [400, 400, 400])
+    places = [np.array([100 + 50j, 60 + 0j]), np.array([400 + 50j, 60 + 0j])]
+    as_before = assign([one, other], places, [look(0), look(1)], 0.12)
+    assert (as_before.near, as_before.jumped) == ({0: 0, 1: 1}, {})
+    swapped = assign([one, other], places, [look(1), look(0)], 0.12)
+    assert (swapped.near, swapped.jumped) == ({}, {0: 1, 1: 0})
+    stranger = assign([one, other], places, [look(2), look(1)], 0.12)
+    assert (stranger.near, stranger.doubtful) == ({1: 1}, {0: 0})
+    # After a cut the place says nothing.
+    one.stranded = True
+    assert assign([one], places[:1], [look(0)], 0.12).jumped == {0: 0}
+    assert assign([one], places[:1], [look(2)], 0.12) == Assigned()
 
 
 def test_places_and_transforms_are_each_other_s_inverse() -> None:
     place = np.array([120.5 + 80.25j, 50 + 12j])
     assert np.allclose(place_of(transform_at(place, 112)), place)
-    rng = np.random.default_rng(0)
-    crop = rng.integers(0, 255, (112, 112)).astype(np.uint8)
-    look = look_of(crop)
-    assert abs(np.linalg.norm(look) - 1) < 1e-5
-    assert abs(look.mean()) < 1e-5
-    brighter = np.clip(crop // 2 + 60, 0, 255).astype(np.uint8)
-    assert look @ look_of(brighter) > 0.99
+
+
+def test_looks_tell_people_not_light(heads: list[Sprite]) -> None:
+    persons = heads[:4]  # the last two are the first two again
+    crops = [cv2.resize(cv2.cvtColor(h.image, cv2.COLOR_BGR2GRAY), (112, 112)) for h in persons]
+    faces = [np.asarray(crop, np.uint8) for crop in crops]
+    looks = [look_of(face) for face in faces]
+    for i, face in enumerate(faces):
+        assert abs(np.linalg.norm(looks[i]) - 1) < 1e-5
+        brighter = np.clip(face * 0.6 + 60, 0, 255).astype(np.uint8)
+        assert alike(looks[i], look_of(brighter)) > 0.85
+        assert max(alike(looks[i], other) for other in looks[:i] + looks[i + 1 :]) < KNOWN
 
 
 def test_cuts_are_seen_and_pans_are_not() -> None:
     rng = np.random.default_rng(0)
     wide = cv2.resize(rng.integers(0, 255, (12, 60)).astype(np.uint8), (1800, 360))
     other = cv2.resize(rng.integers(0, 255, (12, 20)).astype(np.uint8), (640, 360))
-    cuts = Cuts()
-    views = [wide[:, 12 * i : 12 * i + 640] for i in range(30)]  # a fast turn of the camera
-    assert [cuts.at(np.asarray(view)) for view in views] == [True] + [False] * 29
-    assert not cuts.at(np.asarray(views[-1]))
-    assert cuts.at(np.asarray(other, np.uint8))
-    assert not cuts.at(np.asarray(other, np.uint8))
+    views = [np.asarray(wide[:, 12 * i : 12 * i + 640], np.uint8) for i in range(30)]
+    assert scenes(views) == [0]  # a fast turn of the camera
+    still, bright = [views[-1]] * 12, np.asarray(other, np.uint8)
+    assert scenes([*still, *[bright] * 12]) == [0, 12]
+    assert scenes([*still, *[bright] * 3, *still]) == [0]  # not after a flash
+    third = np.asarray(wide[:, 900:1540], np.uint8)
+    assert scenes([*still, *[bright] * 4, *[third] * 12]) == [0, 12, 16]
+    card = [view.copy() for view in still]
+    for i, view in enumerate(card[3:]):
+        view[100:, 150 * i : 150 * i + 300] = 255
+    assert scenes(card) == [0]  # nor where something bright moves past
+
+
+def scenes(pictures: list[Picture]) -> list[int]:
+    """The pictures with which scenes begin, at 25 a second."""
+    cuts, found = Cuts(), []
+    for i, picture in enumerate(pictures):
+        ago = cuts.at(picture, i / 25)
+        if ago is not None:
+            found.append(i - ago)
+    return found

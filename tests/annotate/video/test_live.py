@@ -20,7 +20,8 @@ import pandas as pd
 import pytest
 
 from fkp.annotate.video.live import Live
-from fkp.vision.video import Frame, is_live, is_stream
+from fkp.vision.frames import Frame
+from fkp.vision.sources import is_live, is_stream
 from tests.helpers import STEADY, encode, fkp, shown
 
 
@@ -70,7 +71,7 @@ def test_frames_are_dropped_and_counted() -> None:
     def camera() -> Iterator[Frame]:
         for i in range(40):
             time.sleep(0.005)
-            yield Frame(i, i, i / 200, "", None)
+            yield Frame(i, i, i / 200, i / 200, "", None)
 
     with live.newest(camera()) as frames:
         for frame in frames:
@@ -87,7 +88,7 @@ def test_frames_are_dropped_and_counted() -> None:
 
 def test_a_camera_that_fails_says_so() -> None:
     def broken() -> Iterator[Frame]:
-        yield Frame(0, 0, 0.0, "", None)
+        yield Frame(0, 0, 0.0, 0.0, "", None)
         raise ValueError("unplugged")
 
     with Live().newest(broken()) as frames, pytest.raises(ValueError, match="unplugged"):

@@ -416,7 +416,7 @@ def test_a_process_that_dies_ends_the_run_and_it_goes_on(tmp_path: Path) -> None
         _, err = process.communicate(timeout=90)
     assert process.returncode != 0
     assert "another process of the training is gone" in err or "fkp: terminated" in err
-    assert "--resume" in err
+    assert "resume" in err
     epochs = len(figures(run))
     with pytest.raises(KeyboardInterrupt):
         resume(run, Stop(epochs + 2))

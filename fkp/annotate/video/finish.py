@@ -1,0 +1,74 @@
+"""What is made of a clip once its table is whole: the overlay with its sound, and the page."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from fkp.annotate.output.folder import OVERLAY
+from fkp.annotate.output.gallery import PAGE
+from fkp.annotate.output.rows import Record
+from fkp.annotate.video.film import Film
+from fkp.annotate.video.page import write_page
+from fkp.vision.joining import Sound, has_sound, join
+from fkp.vision.sources import is_sequence, is_stream
+
+Records = Callable[[], Iterator[Record]]
+
+SAME = 0.002
+"""Seconds that two clocks may differ and still go alike."""
+
+
+def finish_clip(
+    clip: str, film: Film | None, to_end: bool, folder: Path, records: Records
+) -> list[str]:
+    """Write `overlay.mp4`, if there is something to see, and `index.html`; notes on both.
+
+    to_end: whether all frames up to the clip's end were wanted. records: reads the finished table.
+    What cannot be made is a note and does not end the run; OSError is raised where the folder
+    cannot be written.
+    """
+    notes: list[str] = []
+    overlay = None
+    if film is not None and film.parts():  # none where no frame could be decoded
+        try:
+            notes += _overlay(clip, film, to_end, folder, records)
+            overlay = OVERLAY
+        except OSError:
+            raise
+        except Exception as error:  # whatever it is, the table does not depend on it
+            notes.append(f"{OVERLAY} could not be made: {error}")
+    try:
+        write_page(folder / PAGE, overlay, records())
+    except OSError:
+        raise
+    except Exception as error:  # likewise
+        notes.append(f"{PAGE} could not be made: {error}")
+    return notes
+
+
+def _overlay(
+    clip: str, film: Film, to_end: bool, folder: Path, records: Records
+) -> list[str]:  # fmt: skip
+    """Join the parts; what there is to say of the sound."""
+    sound, notes = None, []
+    if not is_stream(clip) and not is_sequence(clip) and has_sound(clip):
+        sound, reason = _sound(clip, records(), to_end)
+        notes += [f"{OVERLAY} is without sound: {reason}"] if reason else []
+    part = folder / f"{OVERLAY}.part"
+    notes += join(film.parts(), part, sound)
+    os.replace(part, folder / OVERLAY)
+    return notes
+
+
+def _sound(clip: str, records: Iterator[Record], to_end: bool) -> tuple[Sound | None, str]:
+    """Which sound goes with the frames of a table, or why there is none."""
+    moments = [result.moment for _, result in records if result.moment is not None]
+    stamps, times = (
+        np.array([getattr(m, name) for m in moments]) for name in ("timestamp", "time")
+    )
+    if np.ptp(stamps - times) > SAME:
+        return None, "the times of the clip go back, repeat or leap"
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    return Sound(clip, float(stamps[0]), np.inf if to_end else float(stamps[-1]) + step), ""

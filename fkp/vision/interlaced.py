@@ -1,0 +1,93 @@
+"""Interlaced frames made whole: both fields of a moment, by FFmpeg's bwdif."""
+
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.filter import Graph
+
+DEINTERLACE = ("auto", "on", "off")
+"""auto: frames that say that they are interlaced; on: all frames; off: none."""
+
+_TICK = Fraction(1, 25)
+"""Between frames in the filter, which only wants to see time pass."""
+
+Raw = tuple[int | None, Any, str]
+"""A frame as it is decoded: its time in ticks (None: unknown), the av.VideoFrame (None: there is
+none), and why there is none."""
+
+
+class Deinterlacer:
+    """Takes frames and gives as many in the same order, one frame later once there is work to do.
+
+    mode: one of DEINTERLACE. done: frames that were deinterlaced.
+    """
+
+    def __init__(self, mode: str) -> None:
+        self.mode, self.done = mode, 0
+        self._number = 0
+        self._graph: Any = None
+        self._form: tuple[int, int, str] | None = None
+        self._waiting: deque[Raw] = deque()
+
+    def passed(self, frames: Iterator[Raw]) -> Iterator[Raw]:
+        """All frames, deinterlaced where that is wanted."""
+        for time, frame, problem in frames:
+            if frame is None and self._waiting:  # keeps its place behind those that wait
+                self._waiting.append((time, None, problem))
+            elif frame is None or not self._wanted(frame):
+                yield from self._flushed()
+                yield time, frame, problem
+            else:
+                form = (frame.width, frame.height, frame.format.name)
+                if form != self._form:
+                    yield from self._flushed()
+                    self._open(form)
+                self.done += self.mode == "on" or bool(frame.interlaced_frame)
+                self._waiting.append((time, frame, problem))
+                self._number += 1
+                frame.pts, frame.time_base = self._number, _TICK
+                self._graph.push(frame)
+                yield from self._pulled()
+        yield from self._flushed()
+
+    def _wanted(self, frame: Any) -> bool:
+        # Once there was an interlaced frame, the filter gets them all: it needs the neighbours.
+        begun = self.mode == "on" or self._graph is not None
+        return begun or (self.mode == "auto" and bool(frame.interlaced_frame))
+
+    def _open(self, form: tuple[int, int, str]) -> None:
+        width, height, name = form
+        pixels = av.VideoFormat(name)
+        graph = Graph()
+        which = "all" if self.mode == "on" else "interlaced"
+        graph.link_nodes(
+            graph.add_buffer(width=width, height=height, format=pixels, time_base=_TICK),
+            graph.add("bwdif", f"mode=send_frame:parity=auto:deint={which}"),
+            graph.add("buffersink"),
+        ).configure()
+        self._graph, self._form = graph, form
+
+    def _pulled(self) -> Iterator[Raw]:
+        """What is ready; frames without a picture come out in their places."""
+        while True:
+            try:
+                frame = self._graph.pull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+            yield from self._broken()
+            time, _, problem = self._waiting.popleft()
+            yield time, frame, problem
+
+    def _broken(self) -> Iterator[Raw]:
+        while self._waiting and self._waiting[0][1] is None:
+            yield self._waiting.popleft()
+
+    def _flushed(self) -> Iterator[Raw]:
+        if self._graph is not None:
+            self._graph.push(None)
+            yield from self._pulled()
+            self._graph = self._form = None
+        yield from self._broken()
