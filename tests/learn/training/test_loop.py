@@ -173,6 +173,7 @@ def test_an_interrupted_run_keeps_its_best(tmp_path: Path) -> None:
     samples = data(tmp_path, 40)
     config = recipe("lecture", epochs=9)
     folder = Interrupt.create(tmp_path / "run", config, tmp_path / "data.csv", samples)
+    folder.write_config()
     with pytest.raises(KeyboardInterrupt):
         fit(samples, config, folder)
     folder.finish(samples, None)
