@@ -25,8 +25,8 @@ DETECTORS = ("fkp", "haar")
 @click.option(
     "--detector",
     type=click.Choice(DETECTORS),
-    help="Find faces in the whole pictures; those not found are failures. Without it, faces come "
-    "from the ground-truth boxes (wider always uses a detector).",
+    help="Find the faces in whole pictures; those not found are failures. Otherwise faces are cut "
+    "by the ground-truth boxes (wider always uses a detector).",
 )
 @click.option(
     "--detector-model",
@@ -62,7 +62,7 @@ def benchmark_command(
 ) -> None:
     """Measure a network on a published benchmark, as papers do.
 
-    DIR is the folder into which you unpacked it: 300w (helen, lfpw, ibug; 01_Indoor, 02_Outdoor),
+    DIR is the folder in which you unpacked it: 300w (helen, lfpw, ibug; 01_Indoor, 02_Outdoor),
     wflw (WFLW_images, WFLW_annotations), cofw (COFW_test_color.mat; for 68 points also
     cofw68-benchmark), merl-rav (merl_rav_organized, or merl_rav_labels with AFLW), aflw2000
     (pictures with .mat files), wider (WIDER_val and the ground_truth of eval_tools).
@@ -89,7 +89,7 @@ def benchmark_command(
 def _detector(
     benchmark_name: str, name: str | None, model: Path | None, det_size: int
 ) -> FaceDetector | None:
-    """The detector wanted; for WIDER FACE with its unlikely boxes, too."""
+    """The detector; for WIDER FACE, also its boxes of low scores count."""
     if name is None and model is None and benchmark_name != WIDER:
         return None
     found = find_detector(name or "fkp", model, det_size)
@@ -108,7 +108,7 @@ def _write(out: Path, name: str, model: str, tables: Sequence[ScoreTable]) -> No
 
 
 def _print(table: ScoreTable, model: str) -> None:
-    """The table, and below it what its columns mean."""
+    """Print a table, followed by the definitions of its columns."""
     console.say(f"{table.title} ({table.source})")
     console.say(f"model {model}; faces from {table.faces_from}")
     console.wide_table(table.heads, table.cells())

@@ -102,7 +102,7 @@ def test_wflw_and_its_subsets(tmp_path: Path) -> None:
     found = Found(WFLW98.convert(faces.points, IBUG68), np.zeros(2, bool), np.zeros((2, 2)))
     notes = landmark_table(IBUG68, faces, found, None).notes
     assert any("compared at the 68 points" in note for note in notes)
-    assert any("2 faces, the published subset has 2500" in note for note in notes)
+    assert any("2 faces, but the published subset has 2500" in note for note in notes)
 
 
 def test_cofw_with_both_kinds_of_points(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_wider_is_read_as_published(tmp_path: Path) -> None:
     assert np.array_equal(scenes.boxes[0], TRUTH[0])
     assert [part.tolist() for part in scenes.counted["easy"]] == [[True, False], [True], [False]]
     (tmp_path / "eval_tools" / "ground_truth" / "wider_hard_val.mat").unlink()
-    with pytest.raises(DataError, match=r"wider_hard_val\.mat, which is in .* eval_tools"):
+    with pytest.raises(DataError, match=r"wider_hard_val\.mat; it is in .* of eval_tools"):
         wider.read_wider(tmp_path)
 
 
@@ -292,7 +292,7 @@ def test_the_command_and_its_files(tmp_path: Path, samples: Path) -> None:
         done = CliRunner().invoke(cli, arguments)
         assert done.exit_code == 0, done.output
     assert "AP, detector: area under the precision-recall curve" in done.output
-    assert "1 pictures, the published part has 3226" in done.output
+    assert "1 pictures, but the published part has 3226" in done.output
     table = pd.read_csv(tmp_path / "t.csv")
     assert table["subset"].tolist() == [s for s in wider.SETTINGS for _ in range(2)]
     assert (table["value"] == 100).all()
@@ -339,5 +339,5 @@ def test_sets_that_are_broken_or_have_other_points(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         benchmark("cofw", tmp_path / "d", model, None)
     (cofw,) = read_cofw(tmp_path / "c")
-    with pytest.raises(DataError, match="do not follow"):
+    with pytest.raises(DataError, match="cannot be compared"):
         landmark_table(MTFL5, cofw, Found(face[:, :5], np.zeros(1, bool), np.zeros((1, 2))), None)
