@@ -177,6 +177,8 @@ def test_every_choice_is_documented() -> None:
     assert [name for name in choices("annotate", "--also") if f"`{name}`" not in results] == []
     assert [name for name in choices("annotate", "--format") if f"`{name}`" not in results] == []
     assert [name for name in extras if f"[{name}]" not in quickstart] == []
+    named = {name for page in DOCUMENTS for name in re.findall(r"(?:fkp|\.)\[(\w+)\]", read(page))}
+    assert named <= set(extras)
 
 
 def test_every_sample_is_in_the_list() -> None:
