@@ -181,6 +181,14 @@ def test_every_choice_is_documented() -> None:
     assert named <= set(extras)
 
 
+@pytest.mark.parametrize("document", [*AROUND[:-1], *PAGES])
+def test_files_of_the_code_exist(document: str) -> None:
+    known = [f"/{path.relative_to(ROOT)}" for path in ROOT.rglob("*.py")]
+    named = [span for span in spans(read(document)) if re.fullmatch(r"[\w/]+\.py", span)]
+    gone = [name for name in named if not any(path.endswith(f"/{name}") for path in known)]
+    assert gone == []
+
+
 def test_every_sample_is_in_the_list() -> None:
     listed = read("sample_images/README.md")
     for path in (ROOT / "sample_images").iterdir():
