@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-.PHONY: setup demo test test-opencv4 test-opencv5 lint format cover bench dist dist-check stress \
+.PHONY: setup demo test test-opencv4 test-opencv5 lint format docs cover bench dist dist-check stress \
 	weights clean
 
 setup: $(READY)
@@ -37,10 +38,17 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python docs/pages.py --check
+	$(SITE)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The pages that are generated, and the site in build/site.
+docs: $(READY)
+	$(BIN)/python docs/pages.py
+	$(SITE)
 
 cover: $(READY)
 	$(BIN)/python -m pytest --cov=fkp --cov-report=term
@@ -57,6 +65,7 @@ dist-check: dist
 # Broken files, kills, full disks, many runs at once: about half an hour.
 stress: $(READY)
 	$(BIN)/python -m tests.release.stress
+	FKP_KILL_EVERY=1 $(BIN)/python -m pytest -q tests/learn/training/test_faults.py
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.all

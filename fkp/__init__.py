@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         LabelError,
         ModelError,
         NoPicturesError,
+        UndecidedError,
         UsageError,
     )
     from fkp.keypoints import SCHEMES, Face, Faces, Scheme
@@ -64,7 +65,7 @@ _HOMES = {
     ),
     "fkp.errors": (
         "DataError", "FkpError", "ImageError", "LabelError", "ModelError", "NoPicturesError",
-        "UsageError",
+        "UndecidedError", "UsageError",
     ),
     "fkp.keypoints": ("SCHEMES", "Face", "Faces", "Scheme"),
     "fkp.vision.detect": ("Detections", "FaceDetector"),
@@ -86,6 +87,7 @@ __all__ = [
     "NoPicturesError",
     "Photo",
     "Scheme",
+    "UndecidedError",
     "UsageError",
     "__version__",
     "annotate",

@@ -1,11 +1,52 @@
 """The errors that users meet. Anything else that escapes is a bug and tracebacks."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting that would answer a question: `name=value` in Python, `--name value` in a shell.
+
+    meaning: what it says, where the value alone does not.
+    """
+
+    name: str
+    value: str
+    meaning: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"
+
+    @property
+    def option(self) -> str:
+        """The setting as the command line spells it."""
+        name = {"format": "from", "limits": "max"}.get(self.name, self.name)
+        return f"--{name.replace('_', '-')} {self.value}"
+
+
 class FkpError(Exception):
-    """A problem the user can act on: what was expected, what came, where, and what to do."""
+    """A problem the user can act on: what was expected, what came, where, and what to do.
+
+    settings: the settings that would help, if any.
+    """
+
+    def __init__(self, message: str = "", *settings: Setting) -> None:
+        super().__init__(message)
+        self.settings = settings
+
+    def __str__(self) -> str:
+        return self.told(str)
+
+    def told(self, spelled: Callable[[Setting], str]) -> str:
+        """The message with its settings, each written as `spelled` writes it."""
+        message = super().__str__()
+        if not self.settings:
+            return message
+        helpful = (spelled(s) + (f" ({s.meaning})" if s.meaning else "") for s in self.settings)
+        return f"{message}; set {' or '.join(helpful)}"
 
 
 class UsageError(FkpError):
@@ -14,6 +55,10 @@ class UsageError(FkpError):
 
 class LabelError(FkpError):
     """A label table that cannot be read."""
+
+
+class UndecidedError(LabelError):
+    """A label table with several possible meanings: a person must say which is right."""
 
 
 class ImageError(FkpError):

@@ -1,6 +1,5 @@
 """Files of every form that fkp reads, broken in every way: only `FkpError` may come of it."""
 
-import json
 import shutil
 import struct
 import tempfile
@@ -9,12 +8,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
+import h5py
 import numpy as np
+import pillow_heif
+import pillow_jxl  # noqa: F401 - Pillow writes the format once this is imported
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from fkp.annotate.output.journal import Journal
 from fkp.annotate.output.text import TABLES
@@ -24,7 +28,6 @@ from fkp.annotate.video.state import State
 from fkp.annotate.video.steady import Steady
 from fkp.errors import FkpError
 from fkp.keypoints import FKP4, IBUG68
-from fkp.labels.convert import convert
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import read_samples
 from fkp.learn.networks.checkpoint import find_model, load_model
@@ -33,7 +36,9 @@ from fkp.vision.detect import YuNetDetector
 from fkp.vision.headers import look
 from fkp.vision.tracking import Track
 from fkp.vision.video import look_through
-from tests.helpers import SAMPLES, write_course, write_kaggle, write_pictures
+from tests.helpers import SAMPLES, write_course, write_pictures
+from tests.labels.examples import EXAMPLES, picture_names
+from tests.labels.hdf5 import write_fixed, write_project
 
 PATIENCE = 10.0
 """Seconds that a small broken file may take."""
@@ -52,24 +57,22 @@ class Target:
 
 
 def _prepare(path: Path) -> object:
-    sources: tuple[Path, ...] = (path,)
-    if (path.parent / "faces.npy").exists():
-        sources = (path.parent / "labels.csv", path.parent / "faces.npy")
-    folder = path if path.is_dir() else path.parent
-    if (path.parent / "one.pts").exists():
-        sources = (folder,)
-    config = PrepareConfig(sources, path.parent / "out.csv", val=0, test=0)
+    config = PrepareConfig((path,), path.parent / "out.csv", val=0, test=0)
     return prepare(config, lambda done, total: None)
 
 
-def _kaggle(folder: Path) -> Path:
-    write_kaggle(folder / "training.csv", ROWS, size=24)
-    return folder / "training.csv"
+def _labels(name: str, broken: str = "") -> Target:
+    """A label format; broken: which file of a source of several is to be broken."""
 
+    def make(folder: Path) -> Path:
+        made = EXAMPLES[name](folder).path
+        return next(made.rglob(broken)) if broken else made
 
-def _course(folder: Path) -> Path:
-    write_course(folder, ROWS)
-    return folder / "labels.csv"
+    def read(path: Path) -> object:
+        root = next((p for p in path.parents if p.name in ("pictures", "project", "yolo")), path)
+        return _prepare(root if broken else path)
+
+    return Target(make, read)
 
 
 def _array(folder: Path) -> Path:
@@ -77,63 +80,19 @@ def _array(folder: Path) -> Path:
     return folder / "faces.npy"
 
 
-def _paths(folder: Path) -> Path:
-    write_pictures(folder, ROWS)
-    return folder / "labels.csv"
-
-
-def _mtfl(folder: Path) -> Path:
-    points = write_pictures(folder, ROWS)
-    lines = []
-    for i, p in enumerate(points):
-        five = np.concatenate([p, p[:1] + 3])
-        numbers = [*five[:, 0], *five[:, 1]]
-        name = f"pictures/Ann_{chr(97 + i // 2)}_{i % 2:04d}.png"
-        lines.append(" ".join([name, *(f"{v:.2f}" for v in numbers)]))
-    (folder / "training.txt").write_text("\n".join(lines) + "\n")
-    return folder / "training.txt"
-
-
-def _wflw(folder: Path) -> Path:
+def _hdf5(folder: Path) -> Path:
     write_pictures(folder, 2)
-    rng = np.random.default_rng(0)
-    lines = []
-    for i in range(2):
-        points = " ".join(f"{v:.3f}" for v in rng.uniform(20, 100, 196))
-        lines.append(f"{points} 10 10 110 110 0 0 0 0 0 0 pictures/Ann_a_000{i}.png")
-    (folder / "list_98pt_rect_attr_train.txt").write_text("\n".join(lines) + "\n")
-    return folder / "list_98pt_rect_attr_train.txt"
+    with h5py.File(folder / "CollectedData_me.h5", "w") as file:
+        index = [("pictures", f"Ann_a_000{i}.png") for i in range(2)]
+        write_fixed(file, [("me", name, axis) for name in FKP4.names for axis in "xy"], index)
+    return folder / "CollectedData_me.h5"
 
 
-def _pts(folder: Path) -> Path:
-    cv2.imwrite(str(folder / "one.png"), np.zeros((64, 64, 3), np.uint8))
-    rng = np.random.default_rng(0)
-    body = "\n".join(f"{x:.3f} {y:.3f}" for x, y in rng.uniform(5, 60, (68, 2)))
-    (folder / "one.pts").write_text(f"version: 1\nn_points: 68\n{{\n{body}\n}}\n")
-    return folder / "one.pts"
-
-
-def _labelme(folder: Path) -> Path:
-    write_pictures(folder, 2)
-    shapes = [
-        {"label": name, "points": [[20.0 + 9 * i, 30.0]], "group_id": None, "shape_type": "point"}
-        for i, name in enumerate(FKP4.names)
-    ]
-    about = {"version": "5", "shapes": shapes, "imagePath": "Ann_a_0000.png", "imageData": None}
-    (folder / "pictures" / "a.json").write_text(json.dumps(about))
-    return folder / "pictures" / "a.json"
-
-
-def _converted(form: str, name: str) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        write_pictures(folder, ROWS)
-        prepare(
-            PrepareConfig((folder / "labels.csv",), folder / "data.csv"), lambda done, total: None
-        )
-        convert(read_samples(folder / "data.csv"), form, folder / name)
-        return folder / name
-
-    return make
+def _sleap(folder: Path) -> Path:
+    points = write_pictures(folder, 4)
+    video = {"backend": {"filenames": picture_names()}}
+    write_project(folder / "a.slp", points, [video], 1.4)
+    return folder / "a.slp"
 
 
 def _store(name: str) -> Callable[[Path], Path]:
@@ -154,6 +113,20 @@ def _sample(name: str, side: int = 0) -> Callable[[Path], Path]:
         picture = cv2.imread(str(SAMPLES / "astronaut.jpg"))
         assert picture is not None
         cv2.imwrite(str(folder / name), cv2.resize(picture, (side, side)))
+        return folder / name
+
+    return make
+
+
+def _pillow(name: str, **options: Any) -> Callable[[Path], Path]:
+    """A picture in a container that OpenCV does not write."""
+
+    def make(folder: Path) -> Path:
+        pillow_heif.register_heif_opener()
+        form = {"heic": "HEIF", "avif": "AVIF", "jxl": "JXL", "jp2": "JPEG2000", "mpo": "MPO"}
+        with Image.open(SAMPLES / "astronaut.jpg") as picture:
+            small = picture.resize((64, 48))
+            small.save(folder / name, form[name.split(".")[1]], **options)
         return folder / name
 
     return make
@@ -180,7 +153,7 @@ def _state(folder: Path) -> Path:
 def _table(form: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         lines = (SAMPLES / "README.md").read_text().splitlines()
-        rows = TABLES[form](IBUG68, True, False)
+        rows = TABLES[form](IBUG68, True, None)
         (folder / f"keypoints.{form}").write_text(rows.header() + "\n".join(lines[:1]))
         return folder / f"keypoints.{form}"
 
@@ -201,17 +174,15 @@ def _clip(folder: Path) -> Path:
 
 _CUTTER = FaceCutter(YuNetDetector(), UPRIGHT_LAYOUT, 48, max_pixels=4_000_000)
 
+SEVERAL = {"pts": "*.pts", "labelme": "*.json", "supervisely": "*.png.json", "yolo": "*.yaml"}
+"""Formats of several files, and which of these are to be broken."""
+
 TARGETS: dict[str, Target] = {
-    "kaggle csv": Target(_kaggle, _prepare),
-    "course csv": Target(_course, _prepare),
-    "npy": Target(_array, _prepare),
-    "csv of paths": Target(_paths, _prepare),
-    "mtfl txt": Target(_mtfl, _prepare),
-    "wflw txt": Target(_wflw, _prepare),
-    "pts": Target(_pts, _prepare),
-    "labelme json": Target(_labelme, lambda path: _prepare(path.parent)),
-    "coco json": Target(_converted("coco", "labels.json"), _prepare),
-    "deeplabcut csv": Target(_converted("dlc", "CollectedData_a.csv"), _prepare),
+    **{f"labels {name}": _labels(name) for name in EXAMPLES if name not in SEVERAL},
+    **{f"labels {name}": _labels(name, broken) for name, broken in SEVERAL.items()},
+    "labels dlc hdf5": Target(_hdf5, _prepare),
+    "labels sleap": Target(_sleap, _prepare),
+    "npy": Target(_array, lambda path: _prepare(path.with_name("labels.csv"))),
     "data.csv": Target(_store("data.csv"), read_samples),
     "data.json": Target(_store("data.json"), lambda path: read_samples(path.with_suffix(".csv"))),
     "data.npy": Target(_store("data.npy"), lambda path: read_samples(path.with_suffix(".csv"))),
@@ -219,6 +190,11 @@ TARGETS: dict[str, Target] = {
     "png": Target(_sample("a.png", 64), lambda path: _CUTTER(str(path))),
     "webp": Target(_sample("a.webp", 96), lambda path: _CUTTER(str(path))),
     "tiff": Target(_sample("a.tiff", 32), lambda path: _CUTTER(str(path))),
+    "heif": Target(_pillow("a.heic"), lambda path: _CUTTER(str(path))),
+    "avif": Target(_pillow("a.avif"), lambda path: _CUTTER(str(path))),
+    "jpeg xl": Target(_pillow("a.jxl"), lambda path: _CUTTER(str(path))),
+    "jpeg 2000": Target(_pillow("a.jp2"), lambda path: _CUTTER(str(path))),
+    "mpo": Target(_pillow("a.mpo", save_all=True), lambda path: _CUTTER(str(path))),
     "picture header": Target(_sample("a.png", 32), lambda path: look(path.read_bytes())),
     "model": Target(_model, load_model),
     "journal": Target(_journal, lambda path: Journal.resume(path.parent, {"fkp": "0"})),

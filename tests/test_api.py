@@ -21,7 +21,9 @@ from fkp.api import choices
 from fkp.cli.main import cli
 from fkp.errors import DataError, ImageError, ModelError, UsageError
 from fkp.keypoints import IBUG68
-from fkp.labels.convert import FORMS
+from fkp.labels.formats.known import WRITERS
+from fkp.labels.prepare import CROPS
+from fkp.labels.table import SIDES, UNITS
 from fkp.learn.evaluation.metrics import NORMS
 from fkp.learn.networks.architectures import ARCHITECTURES
 from fkp.learn.networks.export import EXPORT_FORMATS
@@ -206,7 +208,7 @@ def test_a_network_from_training_is_one_from_loading(
         fkp.train(data, tmp_path / "other", aug="much")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="colour"):
         fkp.train(data, tmp_path / "other", colour="red")  # type: ignore[call-arg]
-    with pytest.raises(DataError, match="this run is finished"):
+    with pytest.raises(DataError, match="this run is already finished"):
         fkp.resume_training(tmp_path / "run")
 
 
@@ -263,7 +265,9 @@ def test_choices_are_those_that_there_are() -> None:
         choices.ExportFormat: EXPORT_FORMATS,
         choices.Architecture: ARCHITECTURES, choices.Optimizer: OPTIMIZERS,
         choices.Schedule: SCHEDULES, choices.Loss: LOSSES, choices.Augment: AUGMENTATIONS,
-        choices.Precision: PRECISIONS, choices.Norm: NORMS, choices.LabelFormat: FORMS,
+        choices.Precision: PRECISIONS, choices.Norm: NORMS, choices.LabelFormat: WRITERS,
+        choices.Crop: CROPS,
+        choices.Sides: SIDES, choices.Units: ("auto", *UNITS),
     }.items():  # fmt: skip
         assert set(get_args(kind)) == set(known)
 
@@ -272,7 +276,13 @@ OPTIONS: dict[str, tuple[Callable[..., Any], str, dict[str, str | None]]] = {
     "annotate": (fkp.annotate, "photos", {"null": None}),
     "video": (fkp.video, "clip.mp4", {}),
     "train": (fkp.train, "data.csv", {"name": "out", "root": None, "resumed": None}),
+    "prepare": (fkp.prepare, "labels.csv -o data.csv", {}),
+    "convert": (fkp.convert, "data.csv --to coco", {}),
     "audit": (fkp.audit, "data.csv", {"drop": None, "out": "clean"}),
+    "evaluate": (
+        fkp.Network.evaluate, "bundled data.csv",
+        dict.fromkeys(("models", "by", "as_json", "out", "sheet", "worst", "device")),
+    ),
     "merge": (fkp.merge, "one -o two", {}),
     "predict": (
         fkp.Network.predict, "bundled data.csv -o p.csv",
@@ -284,8 +294,9 @@ OPTIONS: dict[str, tuple[Callable[..., Any], str, dict[str, str | None]]] = {
 
 OTHERWISE = {
     ("annotate", "out"), ("predict", "out"), ("audit", "report"), ("export", "format"),
+    ("prepare", "limits"),
 }  # fmt: skip
-"""Options whose default the command fills in, or that it requires."""
+"""Options whose default the command fills in or has in another form, or that it requires."""
 
 
 @pytest.mark.parametrize("name", OPTIONS)

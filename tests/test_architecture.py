@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "fkp"
 RANK = {
     "cli": 7, "bundled": 7, "api": 6, "learn": 5, "annotate": 4, "labels": 3, "vision": 2,
-    "keypoints": 1, "locks": 1, "files": 0, "errors": 0,
+    "keypoints": 1, "json_values": 1, "locks": 1, "files": 0, "errors": 0,
 }  # fmt: skip
 ON_CALL = {
     ("keypoints/faces.py", "fkp.vision.draw"),

@@ -31,7 +31,7 @@ class AnnotateConfig:
     def identity(self) -> dict[str, object]:
         """What the bytes of the results depend on."""
         return {
-            "min_score": self.min_score,
+            "min_score": float(self.min_score),
             "max_faces": self.max_faces,
             "batch": self.batch,
             "max_pixels": self.max_pixels,

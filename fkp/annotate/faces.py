@@ -11,10 +11,14 @@ from fkp.annotate.outcome import Annotated, Failure, Result
 from fkp.annotate.photo.cutting import Cut
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
+from fkp.vision.looks import distinct
 
 TOLERANCE = 0.02
 """A point's confidence is the probability that it lies within this share of the crop's side of its
 true place: about 5 % of the distance of the outer eye corners."""
+
+SMALL = 48
+"""Pixels. Where no smaller face was looked for and none was found, the row says so."""
 
 
 class KeypointNetwork(Protocol):
@@ -64,8 +68,16 @@ def predict(
         rows = slice(start, start + len(cut.transforms))
         start = rows.stop
         faces = _faces(cut, said.take(rows), network, config)
-        results.append(Annotated(faces, cut.width, cut.height, cut.note))
+        results.append(Annotated(faces, cut.width, cut.height, _note(cut, faces)))
     return results
+
+
+def _note(cut: Cut, faces: Faces) -> str:
+    """The note on a picture: also how large a face would have to be, where none was found."""
+    said = [cut.note] if cut.note else []
+    if len(faces) == 0 and cut.smallest >= SMALL:
+        said.append(f"faces of less than {cut.smallest:.0f} pixels were not looked for")
+    return "; ".join(said)
 
 
 def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: AnnotateConfig) -> Faces:
@@ -73,7 +85,8 @@ def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: Annotat
     scores = face_scores(cut.scores, said.face)
     # Without a detector (NaN) the crop is a face.
     kept = np.flatnonzero(~(scores < config.min_score))
-    kept = kept[np.argsort(-scores[kept], kind="stable")][: config.max_faces]
+    # A face may have been cut out twice, as it would be upright and as it would be turned.
+    kept = kept[distinct(cut.boxes[kept], scores[kept])][: config.max_faces]
     points, confidence = located(
         said.take(kept),
         [cut.transforms[i] for i in kept],

@@ -107,8 +107,11 @@ def _refuse(error: OSError) -> None:
 
 
 def read_list(data: bytes, separator: bytes) -> Iterable[str]:
-    """Paths from a stream, one a line or NUL-terminated; bytes that are not UTF-8 survive."""
-    for item in data.split(separator):
+    """Paths from a stream, one a line or NUL-terminated; bytes that are not UTF-8 survive.
+
+    A byte order mark is no part of the first path.
+    """
+    for item in data.removeprefix(b"\xef\xbb\xbf").split(separator):
         path = item.rstrip(b"\r") if separator == b"\n" else item
         if path:
             yield os.fsdecode(path)

@@ -126,7 +126,7 @@ def to_folder(
             return _found(work, folder)
         started, when = time.perf_counter(), datetime.now(UTC)
         with _noted(folder):
-            journal = Journal.resume(folder, work.identity)
+            journal = Journal.resume(folder, _identity(work))
             if journal.past.done:
                 say(f"{work.name}: resuming after {journal.past.done} {work.unit}")
             summary = _write(work, folder, journal, progress)
@@ -191,5 +191,10 @@ def _facts(work: Work, summary: Summary, seconds: float, when: datetime) -> dict
         "workers_killed": summary.killed,
         "seconds": {stage: round(value, 3) for stage, value in spent.items()},
         f"{work.unit}_per_second": round(inputs / seconds, 2),
-        "identity": work.identity,
+        "identity": _identity(work),
     }
+
+
+def _identity(work: Work) -> dict[str, object]:
+    """What must be the same for a run to be resumed, or joined with others."""
+    return {"fkp": __version__, **work.identity}

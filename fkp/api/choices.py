@@ -20,6 +20,7 @@ Norm = Literal["outer", "pupil", "box"]
 ExportFormat = Literal["onnx", "torchscript", "openvino"]
 
 Crop = Literal["face", "none"]
-Units = Literal["auto", "pixels", "fraction"]
+Units = Literal["auto", "pixels", "fraction", "percent", "signed"]
+Sides = Literal["subject", "viewer"]
 LabelFormat = Literal["coco", "dlc", "pts", "kaggle"]
-"""Of `fkp.convert`; `fkp.prepare` reads more, see `fkp.labels.prepare.FORMATS`."""
+"""Of `fkp.convert`; `fkp.prepare` reads more, see `fkp.labels.formats.known.FORMATS`."""

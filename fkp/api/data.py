@@ -1,9 +1,10 @@
 """Labelled data: prepared from any table, audited, and written for other tools."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.finder import FaceFinder
@@ -15,6 +16,7 @@ from fkp.keypoints import Scheme
 from fkp.labels import convert as converting
 from fkp.labels import prepare as preparing
 from fkp.labels.cache import prepared
+from fkp.labels.formats.known import FORMATS, WRITERS
 from fkp.labels.prepare import PrepareConfig, PrepareReport, write_rejected
 from fkp.labels.preview import write_preview
 from fkp.labels.store import Samples, read_samples, rewrite_samples
@@ -32,44 +34,50 @@ FOLDS = "kfold"
 
 
 def prepare(
-    sources: Paths,
-    out: str | Path,
-    *,
-    format: str | None = None,
-    crop: choices.Crop | None = None,
-    size: int = 96,
-    val: float = 0.1,
-    test: float = 0.1,
-    seed: int = 0,
-    person_pattern: str | None = None,
-    images: str | Path | None = None,
-    origin: int = 0,
-    units: choices.Units = "auto",
-    scheme: str | Scheme | None = None,
-    flip_pairs: Pairs | None = None,
-    limits: Mapping[str, float] | None = None,
-    drop_suspicious: bool = False,
-    preview: str | Path | None = None,
-    progress: Progress | None = None,
-) -> PrepareReport:
+    sources: Paths, out: str | Path, *,
+    format: str | None = None, crop: choices.Crop | None = None, size: int = 96, val: float = 0.1,
+    test: float = 0.1, seed: int = 0, person_pattern: str | None = None,
+    images: str | Path | None = None, units: choices.Units = "auto",
+    origin: float | Literal["bottom"] | None = None, sides: choices.Sides | None = None,
+    columns: Sequence[str] | None = None, category: str | None = None,
+    scheme: str | Scheme | None = None, flip_pairs: Pairs | None = None,
+    limits: Mapping[str, float] | None = None, drop_suspicious: bool = False,
+    preview: str | Path | None = None, progress: Progress | None = None,
+) -> PrepareReport:  # fmt: skip
     """Turn labelled tables into one checked data set, `out` (.csv) with crops beside it.
 
-    sources: label files, or a label file followed by its array of pictures. format: of the
-    sources, None looks at each file. crop: `face` cuts an upright square around the labels, `none`
-    takes the whole picture; None decides by the source. size: side of the crops, pixels. val, test:
-    shares of the persons. person_pattern: a regular expression that finds the person in a picture's
-    path. images: the folder that picture paths start from, or an array. origin: coordinate of the
-    first pixel's centre in the source, 0 or 1. scheme: the points of numbered columns. limits:
-    leaves out rows whose column of that name is above a value. preview: a picture of some labels.
-    Raises FkpError for sources that cannot be read; single rows that cannot are in the report.
+    sources: label files and folders, each array of pictures after its label file. format: of the
+    sources, a name in `fkp.labels.formats.known.FORMATS`; None recognises it. crop: `face` cuts an
+    upright square around the labelled face, `none` takes the whole picture; None takes `face` for
+    pictures, `none` for ready-made crops. size: side of the crops, pixels. val, test: shares of the
+    rows, by person; seed: of that split. person_pattern: a regular expression that finds the person
+    in a picture's path. images: the folder of the pictures, an array of them, or the clip whose
+    frames are labelled.
+
+    units: of the labels, pixels or shares of the picture from 0 to 1 (`fraction`), 0 to 100
+    (`percent`), -1 to 1 (`signed`). origin: coordinate of the first pixel's centre, None for 0 or
+    what the source says; `bottom` where y counts upwards. sides: whose left and right the names
+    mean. columns: which columns hold points, or the names of the columns of a list without a
+    header. category: which kind of object, if there are several. scheme: the points, if they are
+    only numbered. flip_pairs: names of points that a mirror swaps. limits: leaves out rows above a
+    value, by column. drop_suspicious: leaves out rows that look wrong. preview: a picture of some
+    labels. Raises FkpError for sources that cannot be read, UndecidedError where a person must say
+    what they mean; single rows that cannot be read are in the report.
     """
+    path = Path(out)
+    if path.suffix != ".csv":
+        raise UsageError(f"{path}: expected a name that ends in .csv")
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"format: expected one of {', '.join(FORMATS)}, got {format}")
+    read = ReadOptions(
+        scheme_of(scheme), flip_pairs, None if isinstance(origin, str) else origin,
+        None if origin is None else origin == "bottom", None if units == "auto" else units, sides,
+        tuple(columns or ()), category, tuple((limits or {}).items()),
+        None if images is None else Path(images),
+    )  # fmt: skip
     config = PrepareConfig(
-        tuple(Path(source) for source in listed(sources)), Path(out), format, crop, size, val, test,
-        seed, person_pattern, drop_suspicious,
-        ReadOptions(
-            scheme=scheme_of(scheme), flip_pairs=flip_pairs, origin=origin, units=units,
-            limits=tuple((limits or {}).items()), images=None if images is None else Path(images),
-        ),
+        tuple(Path(source) for source in listed(sources)), path, format, crop, size, val, test,
+        seed, person_pattern, drop_suspicious, read,
     )  # fmt: skip
     report = preparing.prepare(config, progress or silent)
     if preview is not None:
@@ -158,27 +166,34 @@ class _Fold(Listener):
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What was written. rejected: rows for which the other tool has no place."""
+    """What was written. unlabelled: rows without labels, which were skipped; rejected: rows for
+    which the other tool has no place.
+    """
 
     path: Path
     faces: int
+    unlabelled: int
     rejected: tuple[Rejected, ...]
 
 
 def convert(
     data: str | Path,
     to: choices.LabelFormat,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     progress: Progress | None = None,
 ) -> Converted:
     """Write the labels of a data set for another tool, where people can correct them.
 
-    to: the tool's format; out: the file, or for `pts` the folder. `fkp.prepare` reads them back.
+    to: the tool's format. out: the file, or for `pts` the folder; None takes the data's name and
+    the format's. `fkp.prepare` reads them back.
     """
-    path = Path(out)
-    if path.exists() and path.resolve() == Path(data).resolve():
+    source = Path(data)
+    path = source.with_name(f"{source.stem}-{WRITERS[to].output}") if out is None else Path(out)
+    if path.exists() and path.resolve() == source.resolve():
         raise UsageError(f"{path}: is the data itself")
-    samples = samples_of(data, progress or silent)
+    samples = samples_of(source, progress or silent)
     rejected = converting.convert(samples, to, path)
-    return Converted(path, len(samples.labelled()) - len(rejected), tuple(rejected))
+    labelled = len(samples.labelled())
+    faces = labelled - len(rejected)
+    return Converted(path, faces, len(samples) - labelled, tuple(rejected))

@@ -30,6 +30,7 @@ from fkp.errors import UsageError
 from fkp.keypoints import Scheme
 from fkp.learn.networks.checkpoint import BUNDLED, find_model
 from fkp.learn.networks.devices import single_thread
+from fkp.vision.head import Camera
 from fkp.vision.images import Image
 from fkp.vision.sources import is_live, is_stream
 
@@ -74,6 +75,8 @@ class Wanted:
     also: str | Sequence[str]
     confidence: bool
     measures: bool
+    focal: float | None
+    fov: float | None
     overlays: bool
     overlay_size: int | None
     blur: str | None
@@ -83,9 +86,12 @@ class Wanted:
         """The files; raises FkpError before any work where the network's points do not suit."""
         also = (self.also,) if isinstance(self.also, str) else tuple(self.also)
         scheme = wanted_scheme(also, scheme_of(self.scheme), network.model.scheme)
-        return Output(
-            scheme, self.format, also, self.confidence, gallery, self.measures, self.paths
-        )  # fmt: skip
+        if not self.measures and (self.focal is not None or self.fov is not None):
+            raise UsageError("the camera's focal length and angle of view are for measures alone")
+        if self.focal is not None and self.fov is not None:
+            raise UsageError("the focal length and the angle of view cannot be combined")
+        camera = Camera(self.focal, self.fov) if self.measures else None
+        return Output(scheme, self.format, also, self.confidence, gallery, camera, self.paths)
 
 
 @dataclass(frozen=True, slots=True)

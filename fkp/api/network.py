@@ -243,7 +243,7 @@ class Network:
         own: dict[str, object] = {"detector": "none" if detector is None else detector.name}
         if detector is not None:
             own["det_size"] = detector.det_size
-            own["min_face"] = getattr(detector, "min_face", None)
+            own["min_face"] = float(getattr(detector, "min_face", 0))
         if isinstance(detector, YuNetDetector):
             own["detector_file"] = fingerprint((detector.model or WEIGHTS).read_bytes())
         return {

@@ -14,6 +14,7 @@ from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.annotate.output.frames import table
 from fkp.annotate.output.rows import Columns, Record
 from fkp.keypoints import FKP4, Faces, Scheme
+from fkp.vision.head import Camera
 
 Status = Literal["ok", "no_face", "unreadable"]
 
@@ -93,7 +94,7 @@ def to_frame(
     waiting = iter(items)
     first = next(waiting, None)
     scheme = FKP4 if first is None else first.faces.scheme
-    columns = Columns(scheme, confidence, measures)
+    columns = Columns(scheme, confidence, Camera() if measures else None)
     rest = chain([] if first is None else [first], waiting)
     return table((_record(item) for item in rest), columns)
 

@@ -29,7 +29,8 @@ def annotate(
     det_size: int = 640, min_score: float = MIN_SCORE, min_face: float = 0,
     max_faces: int | None = None, max_pixels: int = MAX_PIXELS, batch: int = 64,
     format: TableFormat = "csv", also: Also | Sequence[Also] = (), confidence: bool = False,
-    measures: bool = False, overlays: bool = True, overlay_size: int | None = 1600,
+    measures: bool = False, focal: float | None = None, fov: float | None = None,
+    overlays: bool = True, overlay_size: int | None = 1600,
     blur: Blur | None = None, crops: bool = False, crop_size: int = 256, paths: bool = True,
     overwrite: bool = False, resume: bool = False, jobs: int | None = None,
     shard: tuple[int, int] = (1, 1), backend: Backend = "local", scheduler: str | None = None,
@@ -44,7 +45,8 @@ def annotate(
 
     format: of the table. also: what is written for other tools, besides; in a stream, instead.
     confidence: a column for the confidence of each point; measures: columns for the openings of
-    eyes and mouth, and the head's pose. overlays: False draws nothing; overlay_size: their long
+    eyes and mouth, and the head's pose; focal (pixels) or fov (degrees along the longer side): of
+    the camera, for these. overlays: False draws nothing; overlay_size: their long
     side at most, pixels, None for the picture's own. blur: makes eyes or faces unrecognisable.
     crops: also an upright crop of each face, `crop_size` pixels wide. paths: False leaves whole
     paths out of `run.json` and pages.
@@ -59,7 +61,9 @@ def annotate(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
         det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
     )  # fmt: skip
-    wanted = Wanted(scheme, format, also, confidence, measures, overlays, overlay_size, blur, paths)
+    wanted = Wanted(
+        scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
+    )  # fmt: skip
     photos = Photos(listed(inputs), crops, crop_size, max_pixels, jobs, shard, backend, scheduler)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)
     return annotate_photos(network, photos, wanted, place)
@@ -72,6 +76,7 @@ def video(
     det_size: int = 640, min_score: float = MIN_SCORE, min_face: float = 0,
     max_faces: int | None = None, batch: int = 64, format: TableFormat = "csv",
     also: Also | Sequence[Also] = (), confidence: bool = False, measures: bool = False,
+    focal: float | None = None, fov: float | None = None,
     overlays: bool = True, overlay_size: int | None = None, blur: Blur | None = None,
     every: int = 1, start: float | None = None, end: float | None = None,
     max_frames: int | None = None, smooth: float = 0.5, fill: int = 0, raw: bool = False,
@@ -103,7 +108,9 @@ def video(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
         det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
     )  # fmt: skip
-    wanted = Wanted(scheme, format, also, confidence, measures, overlays, overlay_size, blur, paths)
+    wanted = Wanted(
+        scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
+    )  # fmt: skip
     config = ClipConfig(
         excerpt_of(every, start, end, max_frames), Opening(stream, deinterlace, fps), smooth, fill,
         overlays, overlay_size, blur, raw, None if series is None else Path(series),

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fkp.errors import ModelError
-from fkp.learn.detector.canvas import Scene
+from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.score import MATCH, iou
 from fkp.learn.networks.base import Architecture
 from fkp.learn.networks.checkpoint import Model

@@ -1,27 +1,24 @@
 """`fkp evaluate`."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
-from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.finder import FaceFinder
+from fkp import api
+from fkp.api.choices import Norm, Split
 from fkp.cli import console
 from fkp.labels.cache import prepared
-from fkp.labels.store import SPLITS, Samples, read_samples
+from fkp.labels.store import SPLITS
 from fkp.learn.evaluation import plots, tables
 from fkp.learn.evaluation.compare import at_common_points, differences
-from fkp.learn.evaluation.evaluate import Evaluation, evaluate, evaluate_pictures
+from fkp.learn.evaluation.evaluate import Evaluation
 from fkp.learn.evaluation.metrics import NORM_TEXT, NORMS, THRESHOLDS
 from fkp.learn.evaluation.statistics import Difference
 from fkp.learn.evaluation.tables import Figures
-from fkp.learn.networks.checkpoint import find_model, load_model
-from fkp.learn.networks.devices import single_thread
-from fkp.vision.detectors import find_detector
 
 
 @click.command("evaluate")
@@ -74,8 +71,8 @@ from fkp.vision.detectors import find_detector
 def evaluate_command(
     models: tuple[str, ...],
     data: Path,
-    split: str | None,
-    norm: str | None,
+    split: Split | None,
+    norm: Norm | None,
     by: tuple[str, ...],
     from_images: bool,
     as_json: bool,
@@ -94,9 +91,14 @@ def evaluate_command(
     fkp evaluate bundled data.csv --json
     fkp evaluate bundled runs/mine/best.safetensors data.csv --out evaluation/
     """
-    with console.progress("prepare") as progress:
-        samples = read_samples(prepared(data, progress))
-    results = [_evaluate(m, samples, split, norm, from_images, device) for m in models]
+    with console.progress("evaluate") as progress:
+        source = prepared(data, progress)
+        results = [
+            api.load(model, device=device).evaluate(
+                source, split=split, norm=norm, from_images=from_images, progress=progress
+            )
+            for model in models
+        ]
     if len(results) > 1:
         results = at_common_points(results)
     found = [
@@ -120,18 +122,6 @@ def evaluate_command(
         console.say(f"the {len(rows)} worst rows: {target}")
     if out is not None:
         console.say(f"figures, tables and plots: {out}/")
-
-
-def _evaluate(
-    name: str, samples: Samples, split: str | None, norm: str | None, pictures: bool, device: str
-) -> Evaluation:
-    if not pictures:
-        return evaluate(load_model(find_model(name), device), samples, split, norm)
-    model = load_model(find_model(name), device)
-    with single_thread(), console.progress("find faces") as progress:
-        config = AnnotateConfig(jobs=os.cpu_count() or 1)
-        finder = FaceFinder(model, find_detector("fkp"), config, progress)
-        return evaluate_pictures(model, samples, finder, split, norm)
 
 
 def _names(models: Sequence[str]) -> list[str]:
@@ -183,7 +173,7 @@ def _print(one: Figures) -> None:
         console.say(f"  {note}")
     console.say(
         f"NME {100 * s.nme:.2f} % of the {NORM_TEXT[s.norm]}, over {s.normalised} faces "
-        f"(95 %: {100 * one.nme.low:.2f} to {100 * one.nme.high:.2f})"
+        f"(95 %: {one.nme.text()})"
     )
     others = [f"{100 * v:.2f} % ({n})" for n, v in one.nme_by_norm.items() if n != s.norm]
     if others:
@@ -223,9 +213,8 @@ def _print_points(result: Evaluation) -> None:
 
 def _print_differences(found: Sequence[Figures], changes: Sequence[Difference]) -> None:
     for one, change in zip(found[1:], changes, strict=True):
-        mean = change.mean
+        p = "" if np.isnan(change.p) else f", p = {change.p:.4f}"
         console.say(
-            f"{one.name} against {found[0].name}: NME {100 * mean.mean:+.3f} points "
-            f"(95 %: {100 * mean.low:+.3f} to {100 * mean.high:+.3f}), p = {change.p:.4f}, "
-            f"on {change.faces} faces"
+            f"{one.name} against {found[0].name}: NME {100 * change.mean.mean:+.3f} points "
+            f"(95 %: {change.mean.text('+.3f')}){p}, on {change.faces} faces"
         )

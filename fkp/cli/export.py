@@ -36,7 +36,7 @@ def export_command(model: str, format: ExportFormat, out: Path | None, check: Pa
     """Write MODEL for another runtime, and check that it gives the same points there.
 
     The network takes gray crops, (N, 1, S, S) uint8, and gives points (N, K, 2) in their pixels;
-    the file's metadata say how crops are framed, and the README how to cut them.
+    the file's metadata describe how crops are framed, and docs/guides/export.md how to cut them.
 
     \b
     fkp export bundled -o keypoints68.onnx

@@ -9,7 +9,7 @@ import click
 from fkp.cli import console
 from fkp.errors import ImageError
 from fkp.keypoints import Scheme
-from fkp.labels.prepare import read_source
+from fkp.labels.reading import read_source
 from fkp.labels.store import SPLITS, Samples, is_prepared, read_samples
 from fkp.labels.table import LabelTable, ReadOptions
 from fkp.learn.networks.checkpoint import BUNDLED, Model, describe, find_model, load_model
@@ -124,7 +124,7 @@ def _video(path: Path) -> None:
 
 
 def _table(table: LabelTable) -> None:
-    console.say(f"{table.source}: a table of labels, not prepared: {len(table.rows)} rows")
+    console.say(f"{table.source}: labels, not prepared: {table.form}, {len(table.rows)} rows")
     _scheme(table.scheme)
     if table.pixels is not None:
         height, width = table.pixels.shape[1:]

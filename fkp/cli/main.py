@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from fkp import __version__
-from fkp.errors import FkpError, UsageError
+from fkp.errors import FkpError, UndecidedError, UsageError
 
 _SUMMARIES = {
     "prepare": "Turn labelled tables into one checked data set.",
@@ -92,7 +92,7 @@ def _end(text: str, code: int, error: BaseException | None) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command line; exit 0 success, 1 failed, 2 wrong usage, 3 some inputs unreadable."""
+    """Run the command line; exit 0 success, 1 failed, 2 wrong usage, 3 a person is needed."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = cli.main(standalone_mode=False)
@@ -106,7 +106,10 @@ def main() -> None:
         _end("interrupted", 130, cause)
     except FkpError as error:
         _trace(error)
-        _end(str(error), 2 if isinstance(error, UsageError) else 1, error)
+        code = 2 if isinstance(error, UsageError) else 1
+        if isinstance(error, UndecidedError):
+            code = 3
+        _end(error.told(lambda setting: setting.option), code, error)
     except OSError as error:
         # A full disk, no permission: for the user to mend. Anything else is a bug.
         if error.errno is None:

@@ -77,7 +77,8 @@ def face_options(command: Command) -> Command:
             "--min-face",
             type=click.FloatRange(0),
             default=0,
-            help="Discard faces with a smaller box, in pixels of the picture.",
+            help="Discard faces with a smaller box, in pixels; a large photograph is looked "
+            "at as closely as faces of this size need.",
         ),
         click.option(
             "--max-faces", type=click.IntRange(1), help="Keep only the highest-scoring faces."
@@ -119,6 +120,18 @@ def result_options(command: Command) -> Command:
             "--measures",
             is_flag=True,
             help="Add columns for the openings of eyes and mouth, and yaw, pitch and roll.",
+        ),
+        click.option(
+            "--focal",
+            type=click.FloatRange(0, min_open=True),
+            metavar="PIXELS",
+            help="Focal length of the camera for --measures; default: the picture's longer side.",
+        ),
+        click.option(
+            "--fov",
+            type=click.FloatRange(0, 180, min_open=True, max_open=True),
+            metavar="DEGREES",
+            help="Instead of --focal: angle of view along the longer side; default: 53.",
         ),
         click.option(
             "--no-paths",

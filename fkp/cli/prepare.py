@@ -1,40 +1,62 @@
 """`fkp prepare`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from fkp import api
 from fkp.cli import console
 from fkp.keypoints import SCHEMES
-from fkp.labels.prepare import FORMATS, PrepareConfig, PrepareReport, prepare
-from fkp.labels.preview import write_preview
+from fkp.labels.formats.known import FORMATS
+from fkp.labels.prepare import CROPS, PrepareReport
 from fkp.labels.store import SPLITS
-from fkp.labels.table import ReadOptions
+from fkp.labels.table import SIDES, UNITS
 
 SHOWN = 10
+ORIGINS = ("0", "0.5", "1", "bottom")
+
+HELP = """Turn labelled tables into one checked data set.
+
+    SOURCES are files or folders, and their format is recognised:
+
+    \b
+{formats}
+
+    \b
+    fkp prepare training.csv -o data.csv
+    fkp prepare labels.csv faces.npy -o data.csv --preview sheet.png
+    """
 
 
-@click.command("prepare")
+def _help() -> str:
+    """The help text, with a line for each format."""
+    width = max(map(len, FORMATS))
+    lines = [f"    {name:{width}}  {form.title}" for name, form in FORMATS.items()]
+    return HELP.format(formats="\n".join(lines))
+
+
+@click.command("prepare", help=_help())
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--out",
-    "output",
     type=click.Path(path_type=Path),
     required=True,
     help="The data set to write: FILE.csv, with FILE.npy and FILE.json beside it.",
 )
 @click.option(
     "--from",
-    "format_",
-    type=click.Choice(FORMATS),
-    help="The form of the sources; else it is seen from the file.",
+    "format",
+    type=click.Choice(list(FORMATS)),
+    metavar="FORMAT",
+    help="The format of the sources, one of those above; by default it is recognised.",
 )
 @click.option(
     "--crop",
-    type=click.Choice(["face", "none"]),
-    help="face: cut an upright square around the labelled face (for pictures); "
-    "none: the whole picture (for ready-made crops).",
+    type=click.Choice(CROPS),
+    help="face: an upright square around the labelled face (default for pictures); "
+    "none: the whole picture (default for ready-made crops).",
 )
 @click.option(
     "--size",
@@ -43,9 +65,11 @@ SHOWN = 10
     show_default=True,
     help="Side of the crops in pixels.",
 )
-@click.option("--val", type=float, default=0.1, show_default=True, help="Share for validation.")
-@click.option("--test", type=float, default=0.1, show_default=True, help="Share for the test.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
+@click.option(
+    "--val", type=float, default=0.1, show_default=True, help="Share of rows for validation."
+)
+@click.option("--test", type=float, default=0.1, show_default=True, help="Share of rows to test.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the split.")
 @click.option(
     "--person-pattern",
     metavar="REGEX",
@@ -54,26 +78,37 @@ SHOWN = 10
 @click.option(
     "--images",
     type=click.Path(exists=True, path_type=Path),
-    help="The folder that the picture paths start from, or an array of pictures.",
-)
-@click.option(
-    "--origin",
-    type=click.IntRange(0, 1),
-    default=0,
-    show_default=True,
-    help="Coordinate of the first pixel's centre in the source.",
+    help="The folder of the pictures, an array of them, or the clip whose frames are labelled.",
 )
 @click.option(
     "--units",
-    type=click.Choice(["auto", "pixels", "fraction"]),
+    type=click.Choice(["auto", *UNITS]),
     default="auto",
     show_default=True,
-    help="Of the labels; fraction: of the picture's side.",
+    help="Units of the labels: pixels, or shares of the picture's width and height from 0 to 1 "
+    "(fraction), 0 to 100 (percent), -1 to 1 (signed).",
 )
+@click.option(
+    "--origin",
+    type=click.Choice(ORIGINS),
+    help="Coordinate of the first pixel's centre, 0 by default; bottom: y counts upwards.",
+)
+@click.option(
+    "--sides",
+    type=click.Choice(SIDES),
+    help="Whose left and right the point names mean; by default the subject's.",
+)
+@click.option(
+    "--columns",
+    metavar="NAME,...",
+    help="Which columns hold points (x_*,y_*); for a list without a header, the names of all "
+    "columns (image,-*4,nose_x,nose_y).",
+)
+@click.option("--category", help="Which kind of labelled object, if there are several.")
 @click.option(
     "--scheme",
     type=click.Choice(sorted(SCHEMES)),
-    help="The points behind columns that have numbers for names.",
+    help="The points, if the source only numbers them.",
 )
 @click.option("--flip-pairs", metavar="A:B,...", help="Points that a mirror swaps, by name.")
 @click.option(
@@ -81,63 +116,35 @@ SHOWN = 10
     "limits",
     metavar="COLUMN=VALUE",
     multiple=True,
-    help="Leave out rows in which a column of the source is above a value.",
+    help="Leave out rows in which a column of the source exceeds a value.",
 )
-@click.option("--drop-suspicious", is_flag=True, help="Leave out the rows that look wrong.")
+@click.option("--drop-suspicious", is_flag=True, help="Leave out rows that look wrong.")
 @click.option(
     "--preview",
     type=click.Path(path_type=Path),
     metavar="SHEET.png",
-    help="Draw the labels of some rows, the suspicious ones first.",
+    help="Draw the labels of some rows, suspicious ones first.",
 )
 @console.talk_options
 def prepare_command(
     sources: tuple[Path, ...],
-    output: Path,
-    format_: str | None,
-    crop: str | None,
-    size: int,
-    val: float,
-    test: float,
-    seed: int,
-    person_pattern: str | None,
-    images: Path | None,
-    origin: int,
-    units: str,
-    scheme: str | None,
+    out: Path,
+    origin: str | None,
+    columns: str | None,
     flip_pairs: str | None,
     limits: tuple[str, ...],
-    drop_suspicious: bool,
-    preview: Path | None,
+    **given: Any,
 ) -> int:
-    """Turn labelled tables into one checked data set.
-
-    SOURCES are Kaggle's training.csv or test.csv, a CSV of labels with an array of pictures
-    (labels.csv faces.npy), a CSV with a column of picture paths, MTFL's training.txt, or the
-    keypoints.csv of fkp annotate.
-
-    \b
-    fkp prepare training.csv -o data.csv
-    fkp prepare labels.csv faces.npy -o data.csv --preview sheet.png
-    """
-    if output.suffix != ".csv":
-        raise click.BadParameter("expected a name that ends in .csv", param_hint="--out")
-    read = ReadOptions(
-        scheme=SCHEMES[scheme] if scheme else None,
-        flip_pairs=console.parse_pairs(flip_pairs),
-        origin=origin,
-        units=units,
-        limits=tuple(_limit(text) for text in limits),
-        images=images,
-    )
-    config = PrepareConfig(
-        sources, output, format_, crop, size, val, test, seed, person_pattern, drop_suspicious, read
-    )
+    """Turn labelled tables into one checked data set."""
     with console.progress("prepare") as progress:
-        report = prepare(config, progress)
-    if preview is not None:
-        write_preview(preview, report.samples)
-    print_report(report, output)
+        report = api.prepare(
+            sources, out,
+            origin="bottom" if origin == "bottom" else None if origin is None else float(origin),
+            columns=[name.strip() for name in columns.split(",")] if columns else None,
+            flip_pairs=console.parse_pairs(flip_pairs), limits=dict(map(_limit, limits)),
+            progress=progress, **given,
+        )  # fmt: skip
+    _print(report, out)
     return 3 if any(r.malformed for r in report.rejected) else 0
 
 
@@ -172,7 +179,7 @@ def _limit(text: str) -> tuple[str, float]:
         )
 
 
-def print_report(report: PrepareReport, output: Path) -> None:
+def _print(report: PrepareReport, output: Path) -> None:
     """What was found, what was left out, and how the rest was split."""
     samples = report.samples
     for note in report.notes:
@@ -189,7 +196,8 @@ def print_report(report: PrepareReport, output: Path) -> None:
     odd = [int(row) for row in samples.source_row[samples.flags != ""][:SHOWN]]
     if odd:
         console.say(f"  such as rows {', '.join(map(str, odd))} (column flags of {output})")
-    console.say(f"persons: {len(set(samples.person))}, {report.persons}")
+    hint = " (--person-pattern)" if "not known" in report.persons else ""
+    console.say(f"persons: {len(set(samples.person))}, {report.persons}{hint}")
     for name in SPLITS:
         part = samples.split == name
         console.say(f"  {name}: {part.sum()} rows of {len(set(samples.person[part]))} persons")
@@ -198,5 +206,5 @@ def print_report(report: PrepareReport, output: Path) -> None:
     if report.rejected:
         more = len(report.rejected) - SHOWN
         also = f"... and {more} more; " if more > 0 else ""
-        console.warn(f"{also}all are in {output.with_suffix('.rejected.csv')}")
+        console.warn(f"{also}all are listed in {output.with_suffix('.rejected.csv')}")
     console.say(f"wrote {output} and {output.with_suffix('.npy')}")

@@ -15,7 +15,7 @@ from fkp.learn.networks.architectures import ARCHITECTURES, DEFAULT
 from fkp.learn.networks.checkpoint import Model
 from fkp.learn.training.augment import AUGMENTATIONS
 from fkp.learn.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES
-from fkp.learn.training.folder import BEST, CONFIG, REPORT, new_name, read_config
+from fkp.learn.training.folder import BEST, CONFIG, REPORT, is_finished, new_name, read_config
 from fkp.learn.training.loop import Epoch, Listener
 from fkp.learn.training.losses import LOSSES
 from fkp.learn.training.team import Team
@@ -136,7 +136,7 @@ def train_command(
         given = [p for p in context.params if _given(context, p) and p != "resumed"]
         if given:
             raise click.UsageError(f"--resume takes no other options: {', '.join(given)}")
-        if (resumed / REPORT).exists():
+        if is_finished(resumed):
             console.say(f"{resumed}: this run is already finished")
             return
         with _shown(resumed) as shown:
@@ -186,12 +186,13 @@ def _print_best(model: Model, path: Path, team: Team) -> None:
     if not team.leads:
         return
     best = model.scores
-    error = ""
-    if math.isfinite(best.get("val_rmse", math.nan)):
-        error = f": validation RMSE {best['val_rmse']:.3f} px"
+    if math.isfinite(best["val_rmse"]):
+        said = f"best epoch {best['epoch']:.0f}: validation RMSE {best['val_rmse']:.3f} px"
         if math.isfinite(best["val_nme"]):
-            error += f", NME {100 * best['val_nme']:.2f} %"
-    console.say(f"best epoch {best['epoch']:.0f}{error}")
+            said += f", NME {100 * best['val_nme']:.2f} %"
+    else:
+        said = f"network of the last epoch, {best['epoch']:.0f}: there are no validation rows"
+    console.say(said)
     console.say(f"wrote {path / BEST}; see {path / REPORT}")
 
 
@@ -230,11 +231,13 @@ class _Shown(Listener):
 
     def epoch(self, result: Epoch, model: Model) -> None:
         nme = f"  NME {100 * result.val_nme:.2f} %" if math.isfinite(result.val_nme) else ""
+        rmse = ""
+        if math.isfinite(result.val_rmse):
+            rmse = f"  validation RMSE {result.val_rmse:.3f} px"
         if result.best and nme:
             self._best = f"best{nme}  "
         console.say(
-            f"epoch {result.epoch}: loss {result.train_loss:.5f}  "
-            f"validation RMSE {result.val_rmse:.3f} px{nme}  "
+            f"epoch {result.epoch}: loss {result.train_loss:.5f}{rmse}{nme}  "
             f"{result.images_per_second:.0f} images/s{'  *' if result.best else ''}"
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import DataError
+from fkp.keypoints.rotation import rotation
 from fkp.keypoints.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ class Face:
             known = ", ".join(self.scheme.names[:5])
             raise DataError(f"scheme {self.scheme.name} has no point {name}; it has {known}, ...")
         return np.asarray(self.points[self.scheme.names.index(name)], np.float32)
+
+    @property
+    def rotation(self) -> float:
+        """By how many degrees it is turned, see `Faces.rotation`."""
+        return float(rotation(self.scheme.anchor_points(self.points)[None])[0])
 
     def __repr__(self) -> str:
         x, y, width, height = (round(float(v)) for v in self.box)
@@ -163,6 +169,13 @@ class Faces:
             f"<Faces: {count} face{'' if count == 1 else 's'}, {len(self.scheme)} points each "
             f"({self.scheme.name})>"
         )
+
+    @property
+    def rotation(self) -> npt.NDArray[np.float32]:
+        """By how many degrees each face is turned clockwise from upright: (F,), one of 0, 90, 180
+        and 270, NaN where the points do not tell.
+        """
+        return rotation(self.scheme.anchor_points(self.points))
 
     def numbered(self, numbers: Sequence[int]) -> "Faces":
         """The same faces, called by these numbers (F)."""

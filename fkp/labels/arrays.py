@@ -1,4 +1,4 @@
-"""NumPy array files from strangers: read without running code, and without trusting their size."""
+"""NumPy array files, read without running code or trusting the size in their header."""
 
 import tokenize
 import zipfile
@@ -11,9 +11,9 @@ from fkp.errors import DataError
 
 
 def load_array(path: Path) -> npt.NDArray[np.generic]:
-    """The array of an .npy file, memory-mapped, or the only one of an .npz.
+    """The array of an .npy file, memory-mapped, or the only array of an .npz file.
 
-    Raises DataError where the file is not such, or shorter than its header says.
+    Raises DataError if the file is neither, or shorter than its header says.
     """
     try:
         loaded: object = np.load(path, mmap_mode="r", allow_pickle=False)

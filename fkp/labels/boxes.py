@@ -21,7 +21,7 @@ class BoxTable:
     """B face boxes in pictures, B >= 0.
 
     images: B names; boxes: (B, 4) float64 xywh pixels; anchors: (B, 5, 2) pixels;
-    scores: (B,) of the detector that made them, 1 without; second: (B,) of another one, NaN
+    scores: (B,) of the detector that made them, 1 without; second: (B,) of another detector, NaN
     without.
     """
 
@@ -32,13 +32,13 @@ class BoxTable:
     second: npt.NDArray[np.float64]
 
     def by_image(self) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
-        """Each picture with its rows."""
+        """Each picture with the indices of its rows."""
         rows = pd.Series(range(len(self.images))).groupby(self.images).indices
         yield from ((str(name), np.asarray(at, np.int64)) for name, at in rows.items())
 
 
 def read_boxes(path: Path) -> BoxTable:
-    """Read a table of face boxes; raises LabelError where a column or a number is missing."""
+    """Read a table of face boxes; raises LabelError if a column or a number is missing."""
     try:
         table = pd.read_csv(path, dtype={"image": str})
     except (OSError, ValueError) as error:

@@ -1,21 +1,25 @@
-"""Tables that go straight to training: prepared once, into a cache keyed by their content."""
+"""A cache of prepared data sets, for tables that are given directly to training."""
 
 import hashlib
+import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from fkp import __version__
-from fkp.errors import LabelError
-from fkp.labels.cut import Progress, find_folder
+from fkp.errors import LabelError, parse_json
+from fkp.files import replace_text
+from fkp.labels.cut import Progress
 from fkp.labels.formats.course import find_array
-from fkp.labels.formats.kaggle import looks_like_pixel_csv
-from fkp.labels.prepare import PrepareConfig, prepare, read_source
+from fkp.labels.pictures import find_pictures
+from fkp.labels.prepare import PrepareConfig, prepare
+from fkp.labels.reading import read_source
 from fkp.labels.store import is_prepared
-from fkp.labels.table import ReadOptions
+from fkp.labels.table import LabelTable, ReadOptions
 
 
 def cache_folder() -> Path:
-    """`$FKP_CACHE`, else `fkp` in `$XDG_CACHE_HOME` or `~/.cache`."""
+    """`$FKP_CACHE`, or `fkp` in `$XDG_CACHE_HOME` or `~/.cache`."""
     if os.environ.get("FKP_CACHE"):
         return Path(os.environ["FKP_CACHE"])
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
@@ -23,31 +27,31 @@ def cache_folder() -> Path:
 
 
 def prepared(data: Path, progress: Progress) -> Path:
-    """The data set itself, or a foreign table prepared with the defaults.
+    """The path of a prepared data set: `data` itself, or `data` prepared with the defaults.
 
-    The key is the table's bytes, its array's where it has one, the names, sizes and times of its
-    pictures where it names files, its place and fkp's version. Raises LabelError where rows are
-    malformed: `fkp prepare` lists them.
+    The key is made of the table's path and bytes, the bytes of its array, the names, sizes and
+    times of its pictures, and fkp's version. The pictures of a table are listed in the cache, so a
+    table that was prepared before is not read again. Raises LabelError if rows are malformed.
     """
     if is_prepared(data):
         return data
     if data.is_dir():
         raise LabelError(f"{data}: a folder; prepare it first: fkp prepare {data} -o data.csv")
     try:
-        digest = hashlib.sha256(f"{__version__}:{data.resolve()}".encode())
-        array = find_array(data, ReadOptions())
-        for path in (data, array):
-            if path is not None:
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-        for picture in _pictures(data):
-            state = picture.stat() if os.path.isfile(picture) else None
-            digest.update(f"{picture}:{state and (state.st_size, state.st_mtime_ns)}".encode())
+        key = _content(data)
+        listing = cache_folder() / "pictures" / f"{key}.json"
+        table, pictures = None, _listed(listing)
+        if pictures is None:
+            table = read_source(data, ReadOptions())
+            pictures = _pictures(table)
+            listing.parent.mkdir(parents=True, exist_ok=True)
+            replace_text(listing, json.dumps(pictures))
+        key = _with_states(key, pictures)
     except OSError as error:
         raise LabelError(f"{data}: {(error.strerror or str(error)).lower()}") from error
-    target = cache_folder() / digest.hexdigest()[:24] / "data.csv"
+    target = cache_folder() / key / "data.csv"
     if not target.exists():
-        report = prepare(PrepareConfig((data,), target), progress)
+        report = prepare(PrepareConfig((data,), target), progress, [table] if table else None)
         bad = [r for r in report.rejected if r.malformed]
         if bad:
             target.unlink()
@@ -58,11 +62,40 @@ def prepared(data: Path, progress: Progress) -> Path:
     return target
 
 
-def _pictures(data: Path) -> list[Path]:
-    """The picture files that a table names; [] for one with pixels of its own."""
-    with data.open("rb") as file:
-        if looks_like_pixel_csv(file.read(1 << 16)):
-            return []
-    table = read_source(data, ReadOptions())
-    folder = find_folder(table)
-    return [folder / name for name in table.images or []]
+def _content(data: Path) -> str:
+    """A digest of the table's path and bytes, and of its array's bytes."""
+    digest = hashlib.sha256(os.fsencode(f"{__version__}:{data.resolve()}"))
+    for path in (data, find_array(data, ReadOptions())):
+        if path is not None:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:24]
+
+
+def _listed(listing: Path) -> list[str] | None:
+    """The pictures of a table that was read before, None if it was not."""
+    try:
+        names = parse_json(listing.read_bytes())
+    except (OSError, ValueError):
+        return None  # not read before, or damaged
+    return [str(name) for name in names] if isinstance(names, list) else None
+
+
+def _pictures(table: LabelTable) -> list[str]:
+    """The files that a table refers to, and further files that it was read from."""
+    files = [str(path) for path in table.files]
+    if table.images is None or table.encoded is not None:
+        return files
+    found = find_pictures(table, ReadOptions())
+    paths = (found.path(i) for i in range(len(table.rows)))
+    return list(dict.fromkeys([*files, *(str(path) for path in paths if path is not None)]))
+
+
+def _with_states(key: str, pictures: Iterable[str]) -> str:
+    """A key that also depends on the sizes and times of the pictures."""
+    digest = hashlib.sha256(key.encode())
+    for picture in pictures:
+        state = os.stat(picture) if os.path.isfile(picture) else None
+        about = state and (state.st_size, state.st_mtime_ns)
+        digest.update(os.fsencode(f"{picture}:{about}"))
+    return digest.hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""A contact sheet of labels, for the eye to check."""
+"""A contact sheet of labels for visual inspection."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from fkp.vision.images import write_image
 
 
 def write_preview(path: Path, samples: Samples, count: int = 48, seed: int = 0) -> None:
-    """Draw up to `count` rows: the suspicious ones first (orange), the others at random."""
+    """Draw up to `count` rows: suspicious ones first (orange), then random ones (green)."""
     odd = np.flatnonzero(samples.flags != "")[: count // 2]
     rest = np.random.default_rng(seed).permutation(np.flatnonzero(samples.flags == ""))
     rows = [*odd, *np.sort(rest[: count - len(odd)])]

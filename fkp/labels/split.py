@@ -1,4 +1,4 @@
-"""Who is in which picture, and a split that never puts one person on two sides."""
+"""Persons in pictures, and splits that keep each person on one side."""
 
 import hashlib
 import re
@@ -6,85 +6,83 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from fkp.errors import DataError
+from fkp.errors import DataError, Setting
 
 _LFW_NAME = re.compile(r"(.*[A-Za-z].*?)_\d+$")
 
 
 def persons_from_names(images: Sequence[str], pattern: str | None) -> tuple[list[str] | None, str]:
-    """The person in each picture by its file name, and how that was found out.
+    """The person in each picture according to its file name, and how that is known.
 
-    `pattern` is searched in the path; its first group (or the whole match) is the person.
-    Without one, names like `Ann_Smith_0001.jpg` are recognised where they plainly are such.
-    Returns None where the names do not tell.
+    `pattern` is searched in the path; its first group (or the whole match) is the person. Without
+    a pattern, names like `Ann_Smith_0001.jpg` are recognised if there are enough of them. Returns
+    None if the names do not tell.
     """
     if pattern is not None:
         try:
             regex = re.compile(pattern)
         except re.error as error:
-            raise DataError(f"--person-pattern {pattern}: not a regular expression: {error}") from (
-                error
-            )
+            raise DataError(
+                f"the person pattern {pattern} is not a regular expression: {error}"
+            ) from error
         matches = [regex.search(image) for image in images]
         persons = [m.group(1 if regex.groups else 0) if m else "" for m in matches]
         if not any(persons):
-            raise DataError(f"--person-pattern {pattern} matches no name, such as {images[0]}")
+            raise DataError(f"the person pattern {pattern} matches no name, such as {images[0]}")
         named = [p or image for p, image in zip(persons, images, strict=True)]
         missed = persons.count("")
-        return named, f"by --person-pattern ({missed} names without a match are their own)"
+        return named, f"by the person pattern ({missed} names without a match count as persons)"
     stems = [PurePath(image.replace("\\", "/")).stem for image in images]
     found = [_LFW_NAME.match(stem) for stem in stems]
     persons = [m.group(1) if m else stem for m, stem in zip(found, stems, strict=True)]
     distinct = len(set(persons))
-    # `IMG_0001.jpg, IMG_0002.jpg` would make everyone one person; real names do not.
+    # `IMG_0001.jpg, IMG_0002.jpg` would make everyone the same person; real names do not.
     if sum(m is not None for m in found) >= 0.4 * len(stems) and distinct >= max(
         20, 0.01 * len(stems)
     ):
-        return persons, "by file names like Ann_Smith_0001 (--person-pattern to change)"
+        return persons, "by file names like Ann_Smith_0001"
     return None, ""
 
 
 def merge_groups(groups: Sequence[str], same: Sequence[str]) -> list[str]:
-    """Join groups that share a value of `same` (identical pictures): one name for each row."""
-    parent: dict[str, str] = {g: g for g in groups}
+    """Join groups that share a value of `same` (identical pictures); returns a name per row."""
+    from scipy.cluster.hierarchy import DisjointSet  # heavy
 
-    def root(group: str) -> str:
-        while parent[group] != group:
-            parent[group] = parent[parent[group]]
-            group = parent[group]
-        return group
-
+    sets = DisjointSet(groups)
     first: dict[str, str] = {}
     for group, key in zip(groups, same, strict=True):
-        a, b = root(group), root(first.setdefault(key, group))
-        if a != b:
-            parent[max(a, b)] = min(a, b)
-    return [root(group) for group in groups]
+        sets.merge(group, first.setdefault(key, group))
+    names = {group: min(joined) for joined in sets.subsets() for group in joined}
+    return [names[group] for group in groups]
 
 
 def split_groups(groups: Sequence[str], val: float, test: float, seed: int) -> list[str]:
     """`train`, `val` or `test` for each row; all rows of a group get the same.
 
-    Groups are taken in an order that the seed and their names alone decide, so that adding
-    rows moves few of the others.
+    The order of groups depends only on the seed and their names, so adding rows moves few of the
+    others.
     """
     if not 0 <= val < 1 or not 0 <= test < 1 or val + test >= 1:
-        raise DataError(f"--val {val:g} and --test {test:g}: expected shares that leave some")
+        raise DataError(
+            f"shares of {val:g} for validation and {test:g} for the test leave no rows to train on"
+        )
     sizes: dict[str, int] = defaultdict(int)
     for group in groups:
         sizes[group] += 1
     wanted = {name: share for name, share in (("test", test), ("val", val)) if share > 0}
     if len(sizes) <= len(wanted):
         raise DataError(
-            f"{len(sizes)} person(s) cannot be split into {', '.join(['train', *wanted])}; "
-            "use --val 0 --test 0, or --person-pattern to tell persons apart"
+            f"{len(sizes)} person(s) cannot be split into {', '.join(['train', *wanted])}",
+            Setting("val", "0", "no validation"),
+            Setting("test", "0", "no test"),
+            Setting("person_pattern", "REGEX", "how to tell persons apart"),
         )
     order = sorted(sizes, key=lambda g: hashlib.sha256(f"{seed}:{g}".encode()).digest())
     place = dict.fromkeys(sizes, "train")
     for name, share in wanted.items():
         target, taken = share * len(groups), 0
         for group in order:
-            # A group that would overshoot by more than it fills is left for the training side.
+            # A group that would overshoot by more than it fills stays in training.
             if place[group] == "train" and taken + sizes[group] / 2 <= target:
                 place[group] = name
                 taken += sizes[group]

@@ -1,8 +1,10 @@
-"""The prepared data set: `data.csv` (a row a face), `data.npy` (the crops), `data.json`."""
+"""The prepared data set: `data.csv` (one row per face), `data.npy` (the crops), `data.json`."""
 
+import csv
 import json
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,10 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.errors import DataError, FkpError, parse_json
+from fkp.files import replacing
 from fkp.keypoints import Scheme
 from fkp.labels.arrays import load_array
+from fkp.labels.columns import PointColumns, find_points
 from fkp.labels.schemes import covering, joined
-from fkp.labels.table import PointColumns, ReadOptions, find_points
+from fkp.labels.table import ReadOptions
 from fkp.vision.crop import CropTransform
 
 META_COLUMNS = (
@@ -28,13 +32,13 @@ SPLITS = ("train", "val", "test")
 class Samples:
     """N face crops with their labels.
 
-    schemes: the points of each source that was put in, as it labelled them.
+    schemes: the schemes of the sources.
     crops: (N, S, S) uint8 gray, memory-mapped when read from a file.
     points: (N, K, 2) float32 crop pixels of the points in `scheme`, NaN = not labelled.
     transforms: (N, 4) float64: a, b, tx, ty of the similarity from picture to crop pixels.
     crop_mode: how the crops were cut: `face`, or `none` for whole pictures.
-    folders: for each source that names picture files, where its paths start.
-    other: further columns of the sources' tables, (N,) each, "" where a source has none.
+    folders: the folder where the picture paths of each source start, if it has picture files.
+    other: further columns of the sources, (N,) each, "" for sources without them.
     """
 
     schemes: tuple[Scheme, ...]
@@ -66,16 +70,16 @@ class Samples:
 
     @property
     def scheme(self) -> Scheme:
-        """The labelled points, of all sources together."""
+        """The union of the sources' schemes."""
         return joined(self.schemes)
 
     @property
     def target(self) -> Scheme:
-        """The points for a network to find, from which the labelled ones can be had."""
+        """The points for a network to predict, from which all labelled ones can be computed."""
         return covering(self.schemes)
 
     def anchor_points(self) -> npt.NDArray[np.float64]:
-        """The five anchor points of each crop, (N, 5, 2), by the scheme that knows them."""
+        """(N, 5, 2) the five anchor points of each crop, NaN = unknown."""
         scheme = self.scheme
         anchors = np.full((len(self), 5, 2), np.nan)
         for own in self.schemes:
@@ -95,16 +99,16 @@ class Samples:
         return replace(self, **{n: getattr(self, n)[rows] for n in arrays}, other=other)
 
     def transform(self, row: int) -> CropTransform:
-        """The way from a row's picture to its crop."""
+        """The transform from a row's picture to its crop."""
         a, b, tx, ty = (float(v) for v in self.transforms[row])
         return CropTransform(a, b, tx, ty, self.size)
 
     def paths(self) -> list[str]:
-        """The picture file of each row; DataError where a source has no files, or they are gone."""
+        """The picture file of each row; DataError if a source has none, or they are missing."""
         paths = []
         for source, image in zip(self.source.tolist(), self.image.tolist(), strict=True):
             if source not in self.folders:
-                raise DataError(f"{source} has pictures of its own, and no files of them")
+                raise DataError(f"{source} has no picture files: its pictures are in the table")
             paths.append(str(Path(self.folders[source]) / image))
         for path in paths[:1]:
             if not os.path.isfile(path):
@@ -112,21 +116,21 @@ class Samples:
         return paths
 
     def rows(self, split: str) -> npt.NDArray[np.int64]:
-        """Which rows of a split, or of `all`, have at least one labelled point."""
+        """Indices of the rows of a split (or `all`) with at least one labelled point."""
         known = np.isfinite(self.points).any((1, 2))
         return np.flatnonzero(known if split == "all" else known & (self.split == split))
 
     def labelled(self, split: str = "all") -> "Samples":
-        """The rows of a split with at least one labelled point."""
+        """The rows of a split (or `all`) with at least one labelled point."""
         return self.take(self.rows(split))
 
     def part(self, split: str) -> "Samples":
-        """The rows of one split, or `all` of them."""
+        """The rows of a split, or `all`."""
         return self if split == "all" else self.take(self.split == split)
 
 
 def is_prepared(path: Path) -> bool:
-    """Whether a file is a `data.csv` that `prepare` wrote."""
+    """Whether a file is a `data.csv` written by `prepare`."""
     try:
         with path.open("rb") as file:
             head = file.readline().decode("utf-8", "replace")
@@ -136,7 +140,7 @@ def is_prepared(path: Path) -> bool:
 
 
 def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> None:
-    """Write `path` (.csv), and beside it the crops (.npy) and how they were made (.json)."""
+    """Write `path` (.csv), the crops (.npy), and a description (.json)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text: dict[str, Sequence[object] | npt.NDArray[np.generic]] = {
         name: getattr(samples, name) for name in META_COLUMNS[:6]
@@ -154,21 +158,19 @@ def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> No
         "folders": samples.folders,
         **report,
     }
-    temporary = [path.with_suffix(f"{suffix}.part") for suffix in (".npy", ".json", ".csv")]
-    try:
-        with temporary[0].open("wb") as file:
+    with ExitStack() as parts:
+        csv_part, json_part, array_part = (
+            parts.enter_context(replacing(path.with_suffix(suffix)))
+            for suffix in (path.suffix, ".json", ".npy")  # replaced in reverse order
+        )
+        with array_part.open("wb") as file:
             np.save(file, samples.crops)
-        temporary[1].write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
-        frame.to_csv(temporary[2], index=False)
-        for part in temporary:
-            os.replace(part, part.with_suffix(""))
-    finally:
-        for part in temporary:
-            part.unlink(missing_ok=True)
+        json_part.write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+        frame.to_csv(csv_part, index=False)
 
 
 def rewrite_samples(path: Path, samples: Samples, original: Path) -> None:
-    """Write some rows of a prepared data set as another one, with the original's report."""
+    """Write some rows of a prepared data set as a new one, with the original's report."""
     meta = _read_meta(original.with_suffix(".json"))
     report = {k: v for k, v in meta.items() if k not in ("crop", "size", "schemes", "folders")}
     splits = {name: int((samples.split == name).sum()) for name in SPLITS}
@@ -176,7 +178,7 @@ def rewrite_samples(path: Path, samples: Samples, original: Path) -> None:
 
 
 def read_samples(path: Path) -> Samples:
-    """Read a prepared data set; the crops stay on the disk until they are used."""
+    """Read a prepared data set; the crops stay on disk until they are used."""
     if not is_prepared(path):
         raise DataError(f"{path}: not a data set of fkp prepare")
     meta = _read_meta(path.with_suffix(".json"))
@@ -194,9 +196,7 @@ def read_samples(path: Path) -> Samples:
         transforms = frame[list(META_COLUMNS[6:])].to_numpy(np.float64)
         source_row = frame["source_row"].to_numpy(np.int64)
     except (ValueError, KeyError, OverflowError) as error:
-        raise DataError(
-            f"{path}: not as fkp prepare writes it: {error}; prepare the data again"
-        ) from error
+        raise DataError(f"{path}: not a valid data set: {error}; prepare the data again") from error
     array_path = path.with_suffix(".npy")
     crops = load_array(array_path)
     if crops.dtype != np.uint8:
@@ -217,22 +217,22 @@ def read_samples(path: Path) -> Samples:
 
 
 def _columns(path: Path) -> list[str]:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.readline().rstrip("\r\n").split(",")
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        return next(csv.reader(file), [])
 
 
 def _schemes(path: Path, meta: dict[str, object]) -> tuple[Scheme, ...]:
-    """The schemes of the sources, as data.json has them; else one, from the columns."""
+    """The schemes of the sources according to data.json; without it, a scheme of the columns."""
     found: PointColumns | None = find_points(_columns(path)[len(META_COLUMNS) :])
     if found is None:
         raise DataError(f"{path}: expected point columns <name>_x, <name>_y")
     try:
         schemes = tuple(_scheme(said) for said in meta["schemes"])  # type: ignore[attr-defined]
     except (KeyError, TypeError, ValueError):
-        return (found.scheme(ReadOptions())[0],)
+        return (found.scheme(ReadOptions(), str(path))[0],)
     if set(joined(schemes).names) != set(found.names):
         raise DataError(
-            f"{path}: its columns and those of its .json differ; prepare the data again"
+            f"{path}: its columns differ from those in its .json; prepare the data again"
         )
     return schemes
 

@@ -1,19 +1,20 @@
-"""What every reader of a foreign format returns, and the reading of cells that they share."""
+"""What every reader returns, and what a user may specify about a source."""
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from fkp.errors import LabelError
-from fkp.keypoints import SCHEMES, Scheme
+from fkp.keypoints import FloatArray, Scheme
 
-FARTHEST = 1e6
-"""Coordinates beyond this are no pixels of any picture."""
+UNITS = ("pixels", "fraction", "percent", "signed")
+"""Units of labels: pixels, or relative to width and height: 0 to 1, 0 to 100, -1 to 1."""
+
+SIDES = ("subject", "viewer")
+"""Whose left and right the point names refer to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +32,56 @@ class Rejected:
         return f"{self.source} row {self.row}{column}: {self.reason}"
 
 
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a user may specify about a source if it cannot be told from the files.
+
+    scheme: the scheme of numbered points. flip_pairs: pairs of points that a mirror swaps.
+    origin: coordinate of the first pixel's centre, None for 0 or what the source says.
+    y_up: y counts upwards from the bottom row. units: one of UNITS, None to infer them.
+    sides: one of SIDES, None to infer them. columns: patterns of the columns that hold points or,
+    for a list without a header, the names of all columns. category: which kind of object, if there
+    are several. limits: (column, value) pairs; rows above the value are left out. images: a folder
+    of pictures, an array of pictures, or the clip whose frames are labelled.
+    """
+
+    scheme: Scheme | None = None
+    flip_pairs: tuple[tuple[str, str], ...] | None = None
+    origin: float | None = None
+    y_up: bool | None = None
+    units: str | None = None
+    sides: str | None = None
+    columns: tuple[str, ...] = ()
+    category: str | None = None
+    limits: tuple[tuple[str, float], ...] = ()
+    images: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("units", self.units, UNITS), ("sides", self.sides, SIDES)):
+            if value is not None and value not in known:
+                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {value}")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelTable:
     """N labelled faces of one source.
 
-    points: (N, K, 2) float64 pixels of the source's pictures, NaN = not labelled;
-        with `fraction`, fractions of their width and height.
+    points: (N, K, 2) float64 in `units` of the source's pictures, NaN = not labelled.
     rows: (N,) int, the line of each face in its file.
-    images: N paths of pictures as the source spells them, or None with `pixels`.
+    images: N picture paths as the source spells them (without a suffix if it gives none), or
+        None with `pixels`.
     pixels: (N, H, W) uint8 gray pictures, or None with `images`.
-    persons: N names, or None where the source does not say who is in the picture.
-    folders: where relative paths may start, tried in this order.
-    other: further columns of the table, N cells of text each.
+    persons: N names, or None if the source does not say who is in the pictures.
+    frames: (N,) int, if some of `images` are clips: the frame, from 0; -1 for a picture.
+    encoded: functions that return the bytes of the picture file, if the source embeds it.
+    sizes_wh: (N, 2) width and height of the pictures according to the source, NaN = unknown.
+    units: one of UNITS, None if still to be inferred.
+    origin: coordinate of the first pixel's centre, in pixels.
+    y_up: y counts upwards from the bottom row. viewer: left and right are the viewer's.
+    folder: where relative paths start by default.
+    files: files that were read besides `source`.
+    other: further columns of the table, N text cells each.
+    form: the title of the format.
     """
 
     source: str
@@ -52,175 +91,76 @@ class LabelTable:
     images: list[str] | None = None
     pixels: npt.NDArray[np.uint8] | None = None
     persons: list[str] | None = None
-    fraction: bool = False
-    folders: tuple[Path, ...] = ()
+    frames: npt.NDArray[np.int64] | None = None
+    encoded: list[Callable[[], bytes] | None] | None = None
+    sizes_wh: npt.NDArray[np.float64] | None = None
+    units: str | None = None
+    origin: float = 0.0
+    y_up: bool = False
+    viewer: bool = False
+    folder: Path = Path()
+    files: tuple[Path, ...] = ()
     rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     other: dict[str, list[str]] = field(default_factory=dict)
+    form: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.rows)
         if self.points.shape != (n, len(self.scheme), 2):
             raise ValueError(f"points: expected {(n, len(self.scheme), 2)}: {self.points.shape}")
-        for name in ("images", "pixels", "persons"):
+        for name in ("images", "pixels", "persons", "frames", "encoded", "sizes_wh"):
             value = getattr(self, name)
             if value is not None and len(value) != n:
                 raise ValueError(f"{name}: expected {n}, got {len(value)}")
         if (self.images is None) == (self.pixels is None):
             raise ValueError("a label table has either images or pixels")
 
+    def take(self, keep: npt.NDArray[np.bool_]) -> "LabelTable":
+        """The rows that `keep` (N,) marks."""
+        at = np.flatnonzero(keep).tolist()
 
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """What a user may say about a source where looking at it is not enough."""
+        def some(values: list[Any] | None) -> list[Any] | None:
+            return None if values is None else [values[i] for i in at]
 
-    scheme: Scheme | None = None  # for columns without names
-    flip_pairs: tuple[tuple[str, str], ...] | None = None
-    origin: int = 0  # 1: the first pixel's centre is at 1
-    units: str = "auto"  # pixels | fraction | auto
-    limits: tuple[tuple[str, float], ...] = ()  # rows above such a column's value are left out
-    images: Path | None = None  # a folder of pictures, or an array of them
-
-
-@dataclass(frozen=True, slots=True)
-class PointColumns:
-    """Which columns of a table hold which points: column indices (K, 2)."""
-
-    names: tuple[str, ...]
-    columns: tuple[tuple[int, int], ...]
-    numbered: bool  # the columns have no names of their own
-
-    def scheme(self, options: ReadOptions) -> tuple[Scheme, "PointColumns"]:
-        """The scheme of these columns, and the columns in the scheme's order."""
-        wanted = options.scheme
-        if self.numbered and wanted is not None:
-            if len(wanted) != len(self.names):
-                raise LabelError(
-                    f"scheme {wanted.name} has {len(wanted)} points, the table {len(self.names)}"
-                )
-            return wanted, PointColumns(wanted.names, self.columns, False)
-        for scheme in SCHEMES.values():
-            if set(scheme.names) == set(self.names) and options.flip_pairs is None:
-                order = [self.names.index(name) for name in scheme.names]
-                return scheme, PointColumns(
-                    scheme.names, tuple(self.columns[i] for i in order), False
-                )
-        return Scheme.from_names(self.names, options.flip_pairs), self
-
-
-def decode_text(data: bytes, source: str) -> str:
-    """UTF-8 text (with or without a byte order mark), or a LabelError that says where not."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
-        raise LabelError(
-            f"{source} row {row}: expected UTF-8 text, got the byte 0x{data[error.start]:02x}; "
-            "save the file as UTF-8"
-        ) from error
-
-
-def check_columns(header: Sequence[str], source: str) -> None:
-    """Refuse a header in which a column stands twice."""
-    seen: set[str] = set()
-    for name in header:
-        if name and name in seen:
-            raise LabelError(f"{source} row 1: the column {name} stands twice; rename or drop one")
-        seen.add(name)
-
-
-def find_points(header: Sequence[str]) -> PointColumns | None:
-    """The point columns of a header: `<name>_x, <name>_y`, `x0, y0`, or bare numbers in pairs."""
-    index = {name.strip(): i for i, name in enumerate(header)}
-    named = [
-        (n[: -len(x)], i, index[n[: -len(x)] + y])
-        for n, i in index.items()
-        for x, y in (("_x", "_y"), (".x", ".y"), (" x", " y"), ("_X", "_Y"))
-        if n.endswith(x) and len(n) > 2 and n[: -len(x)] + y in index
-    ]
-    named = [item for item in named if item[0] not in ("box", "crop")]
-    if named:
-        return PointColumns(
-            tuple(n for n, _, _ in named), tuple((x, y) for _, x, y in named), False
+        return replace(
+            self,
+            points=self.points[keep],
+            rows=self.rows[keep],
+            images=some(self.images),
+            pixels=None if self.pixels is None else self.pixels[keep],
+            persons=some(self.persons),
+            frames=None if self.frames is None else self.frames[keep],
+            encoded=some(self.encoded),
+            sizes_wh=None if self.sizes_wh is None else self.sizes_wh[keep],
+            other={name: [cells[i] for i in at] for name, cells in self.other.items()},
         )
-    numbered = [
-        (int(m.group(1)), i, index[f"y{n[1:]}"])
-        for n, i in index.items()
-        if (m := re.fullmatch(r"x_?(\d+)", n)) and f"y{n[1:]}" in index
-    ]
-    if numbered:
-        numbered.sort()
-        pairs = tuple((x, y) for _, x, y in numbered)
-        return PointColumns(tuple(f"p{i}" for i in range(len(pairs))), pairs, True)
-    bare = sorted((int(n), i) for n, i in index.items() if re.fullmatch(r"\d+", n))
-    if len(bare) >= 2 and len(bare) % 2 == 0 and bare[0][0] in (0, 1):
-        columns = [i for _, i in bare]
-        pairs = tuple(zip(columns[::2], columns[1::2], strict=True))
-        return PointColumns(tuple(f"p{i}" for i in range(len(pairs))), pairs, True)
-    return None
+
+    def said_size(self, i: int) -> tuple[float, float] | None:
+        """Width and height of row i's picture according to the source, None if unknown."""
+        if self.sizes_wh is None or not np.isfinite(self.sizes_wh[i]).all():
+            return None
+        return float(self.sizes_wh[i, 0]), float(self.sizes_wh[i, 1])
+
+    def in_pixels(self, rows: int | slice, size_wh: tuple[float, float]) -> npt.NDArray[np.float64]:
+        """Labels in pixels of a picture of this size, the first pixel's centre at 0: (K, 2) of a
+        row, (M, K, 2) of a slice.
+        """
+        points = scaled_to_pixels(self.points[rows], self.units or "pixels", size_wh) - self.origin
+        if self.y_up:
+            points[..., 1] = size_wh[1] - 1 - points[..., 1]
+        return points
 
 
-def parse_numbers(
-    cells: pd.DataFrame,
-    source: str,
-    rows: npt.NDArray[np.int64],
-    complain: Callable[[Rejected], None],
+def scaled_to_pixels(
+    points: FloatArray, units: str, size_wh: tuple[float, float]
 ) -> npt.NDArray[np.float64]:
-    """Cells (N, C), text or numbers, as float64; empty cells are NaN.
-
-    The first bad cell of each row is told to `complain`.
-    """
-    if all(dtype.kind == "f" for dtype in cells.dtypes):
-        return cells.to_numpy(np.float64)
-    values = np.full(cells.shape, np.nan)
-    told: set[int] = set()
-    for j, name in enumerate(cells.columns):
-        text = cells.iloc[:, j].str.strip()
-        missing = text.isna() | text.str.lower().isin(("", "nan", "na", "null", "none"))
-        numbers = pd.to_numeric(text.where(~missing), errors="coerce").to_numpy(np.float64)
-        values[:, j] = numbers
-        bad = np.flatnonzero(~missing.to_numpy(bool) & ~(np.abs(numbers) <= FARTHEST))
-        for i in bad:
-            if int(i) not in told:
-                told.add(int(i))
-                got = str(text.iloc[i])[:40]
-                wanted = (
-                    "a number" if not np.isfinite(numbers[i]) else f"at most {FARTHEST:.0f} pixels"
-                )
-                complain(
-                    Rejected(source, int(rows[i]), str(name), f'expected {wanted}, got "{got}"')
-                )
-    return values
-
-
-def other_columns(
-    frame: pd.DataFrame, keep: npt.NDArray[np.bool_], points: PointColumns | None, image: int = -1
-) -> dict[str, list[str]]:
-    """What a table says of the kept rows beside their points and pictures, as text."""
-    used = {image, *(i for pair in points.columns for i in pair)} if points else {image}
-    return {
-        str(name): frame.iloc[:, i][keep].astype(str).tolist()
-        for i, name in enumerate(frame.columns)
-        if i not in used and str(name)
-    }
-
-
-def from_origin(
-    points: npt.NDArray[np.float64], options: ReadOptions
-) -> tuple[npt.NDArray[np.float64], bool, list[str]]:
-    """Points with their first pixel at 0, whether they are fractions of the picture, and notes.
-
-    With units `auto`, labels that all lie within 0..1 are taken for fractions.
-    """
-    notes = []
-    finite = points[np.isfinite(points)]
-    fraction = options.units == "fraction"
-    if options.units == "auto" and finite.size and finite.min() >= 0 and 0 < finite.max() <= 1:
-        fraction = True
-        notes.append(
-            "labels lie within 0..1: taken as fractions of the picture's side (--units pixels)"
-        )
-    if options.origin:
-        points = points - options.origin
-        notes.append(f"{options.origin} subtracted from every coordinate (--origin)")
-    return points, fraction, notes
+    """Convert points (..., 2) from one of UNITS to pixels of a picture of this size."""
+    side = np.asarray(size_wh, np.float64)
+    if units == "fraction":
+        return points * side
+    if units == "percent":
+        return points * side / 100
+    if units == "signed":
+        return (points + 1) / 2 * side
+    return np.array(points, np.float64)

@@ -32,7 +32,7 @@ class HaarDetector:
         self.min_face = min_face  # smallest side of a face in the whole picture, pixels
         if not self.available():
             raise FkpError(
-                f"OpenCV {cv2.__version__} has no Haar cascades: use --detector fkp, "
+                f"OpenCV {cv2.__version__} has no Haar cascades: use the detector fkp, "
                 "or install opencv-python-headless<5"
             )
 

@@ -1,15 +1,23 @@
-"""What the first bytes of a picture file tell before anything is decoded."""
+"""What the bytes of a picture file tell before anything is decoded."""
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from fkp.vision import boxes, tiff
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """kind: jpeg, png, gif, bmp, webp, tiff, heif, or "" for others.
+    """What is known of a picture file.
 
+    kind: jpeg, png, gif, bmp, webp, tiff, pnm, jp2, heif, avif, jxl, raw, or "" for others.
     width, height: pixels as stored, 0 where not known. problem: why the file is incomplete, ""
-    where it is not known to be. animated: whether there is more than one frame.
+    where it is not known to be. animated: whether there is more than one frame. pictures: how many
+    the file holds, thumbnails and depth maps not counted. deep: whether a value may have more than
+    8 bits, or a sign, so that the file does not say which values are black and white. unended:
+    a JPEG without an end marker. main: where the directory of a TIFF's picture begins, 0 where it
+    is the first. inverted: whether its highest value is black.
     """
 
     kind: str = ""
@@ -17,6 +25,15 @@ class Header:
     height: int = 0
     problem: str = ""
     animated: bool = False
+    pictures: int = 1
+    deep: bool = False
+    unended: bool = False
+    main: int = 0
+    inverted: bool = False
+
+
+RAW_MAGIC = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
+"""How raw files begin that are not TIFF: Fujifilm, Olympus, Panasonic, Sigma, Minolta."""
 
 
 def look(data: bytes) -> Header:
@@ -33,32 +50,93 @@ def look(data: bytes) -> Header:
             return Header("bmp", abs(width), abs(height))
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
             return _webp(data)
-        if data[:4] in (b"II*\0", b"MM\0*"):
+        if data.startswith(RAW_MAGIC):
+            return Header("raw")
+        if tiff.is_tiff(data):
             return _tiff(data)
-        if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
-            return _heif(data)
+        if data[:2] in (b"P2", b"P3", b"P5", b"P6"):
+            return _pnm(data)
+        return _boxes(data)
     except (struct.error, IndexError):
         return Header(problem="the header is cut off")
-    return Header()
+
+
+def _boxes(data: bytes) -> Header:
+    """JPEG XL, JPEG 2000, and what is made of boxes."""
+    kind = boxes.kind(data)
+    if kind == "jxl":
+        return Header(kind, *boxes.jxl_size(data))
+    if kind == "jp2":
+        width, height, bits = boxes.jp2_size(data)
+        return Header(kind, width, height, deep=bits > 8)
+    if kind in ("heif", "avif"):
+        return Header(kind, *boxes.heif_size(data), animated=boxes.has_sequence(data))
+    return Header(kind)
 
 
 def _jpeg(data: bytes) -> Header:
-    """Walk the segments to the start of the scan, then look for the end marker behind it."""
-    position, width, height = 2, 0, 0
-    cut_off = "truncated JPEG: the end of the picture is missing"
+    """The segments up to the start of the scan, and whether an end marker comes after it."""
+    width, height, pictures = 0, 0, 1
+    for marker, start, end in _segments(data):
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, start + 1)
+        if marker == 0xE2 and data[start : start + 4] == b"MPF\0":
+            pictures = _multi_picture(data, start + 4)
+        if marker == 0xDA and end < len(data):
+            unended = data.rfind(b"\xff\xd9", end) < 0
+            return Header("jpeg", width, height, pictures=pictures, unended=unended)
+    return Header("jpeg", width, height, "truncated JPEG: the end of the picture is missing")
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of the content of each segment of a JPEG up to its first scan."""
+    position = 2
     while position + 4 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
         if marker == 0xFF:
             position += 1
             continue
         (length,) = struct.unpack_from(">H", data, position + 2)
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", data, position + 5)
-        position += 2 + length
+        yield marker, position + 4, position + 2 + length
         if marker == 0xDA:
-            ended = data.rfind(b"\xff\xd9", position) >= 0
-            return Header("jpeg", width, height, "" if ended else cut_off)
-    return Header("jpeg", width, height, cut_off)
+            return
+        position += 2 + length
+
+
+AUXILIARY = (b"hdrgm:", b"hdrgainmap", b"iso:21496", b"iso:ts:21496", b"epth")
+"""What stands at the beginning of a gain map or a depth map of another picture."""
+
+
+def _multi_picture(data: bytes, start: int) -> int:
+    """How many pictures a JPEG holds by its MPF segment (CIPA DC-007), whose TIFF header is at
+    `start`. Thumbnails, previews, gain maps and depth maps are not counted.
+    """
+    try:
+        pages = tiff.directories(data[start:])
+    except struct.error:
+        return 1
+    entries = pages[0].raw.get(0xB002, b"") if pages else b""
+    order = "<" if data[start : start + 2] == b"II" else ">"
+    main = _jpeg_pixels(data)
+    count = 0
+    for flags, size, offset in struct.iter_unpack(
+        f"{order}III4x", entries[: len(entries) // 16 * 16]
+    ):
+        if flags >> 16 & 0xFF == 0x01:  # a thumbnail
+            continue
+        head = data[start + offset : start + offset + min(size, 1 << 16)] if offset else data
+        same = 4 * _jpeg_pixels(head) >= main
+        count += offset == 0 or (same and not any(word in head for word in AUXILIARY))
+    return max(count, 1)
+
+
+def _jpeg_pixels(data: bytes) -> int:
+    """Width times height, 0 where they do not stand there."""
+    for marker, start, _ in _segments(data):
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and start + 5 <= len(data):
+            height, width = struct.unpack_from(">HH", data, start + 1)
+            return int(height * width)
+    return 0
 
 
 def _gif(data: bytes) -> Header:
@@ -86,27 +164,16 @@ def _palette(flags: int) -> int:
 
 
 def _png(data: bytes) -> Header:
-    width, height = struct.unpack_from(">II", data, 16)
+    width, height, bits = struct.unpack_from(">IIB", data, 16)
+    header = Header("png", width, height, deep=bits > 8)
     position, animated = 8, False
     while position + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         position += 12 + length
         animated |= kind == b"acTL"
         if kind == b"IEND" and position <= len(data):
-            return Header("png", width, height, animated=animated)
-    return Header("png", width, height, "truncated PNG: the end of the picture is missing")
-
-
-def _heif(data: bytes) -> Header:
-    """The largest of the sizes in the `ispe` boxes: a main picture may be made of tiles."""
-    width = height = 0
-    position = data.find(b"ispe")
-    while position >= 0:
-        sides = struct.unpack_from(">II", data, position + 8)
-        if sides[0] * sides[1] > width * height:
-            width, height = sides
-        position = data.find(b"ispe", position + 4, 1 << 20)
-    return Header("heif", width, height)
+            return replace(header, animated=animated)
+    return replace(header, problem="truncated PNG: the end of the picture is missing")
 
 
 def _webp(data: bytes) -> Header:
@@ -125,15 +192,31 @@ def _webp(data: bytes) -> Header:
     return Header("webp", width, height, problem, animated)
 
 
+def _pnm(data: bytes) -> Header:
+    """The first three numbers after the magic: width, height, highest value."""
+    words = [line.partition(b"#")[0] for line in data[2:1024].split(b"\n")[:20]]
+    numbers = [int(w) for w in b" ".join(words).split()[:3] if w.isdigit() and len(w) < 10]
+    if len(numbers) < 3:
+        return Header("pnm")
+    return Header("pnm", numbers[0], numbers[1], deep=numbers[2] > 255)
+
+
 def _tiff(data: bytes) -> Header:
-    """The first page's width and height, tags 256 and 257."""
-    order = "<" if data[:2] == b"II" else ">"
-    (start,) = struct.unpack_from(f"{order}I", data, 4)
-    (count,) = struct.unpack_from(f"{order}H", data, start)
-    sides = {}
-    for i in range(count):
-        tag, kind = struct.unpack_from(f"{order}HH", data, start + 2 + 12 * i)
-        if tag in (256, 257):
-            form = "H" if kind == 3 else "I"
-            (sides[tag],) = struct.unpack_from(order + form, data, start + 10 + 12 * i)
-    return Header("tiff", sides.get(256, 0), sides.get(257, 0))
+    """The first picture; where that is a reduced copy of another, the largest that is none."""
+    pages = tiff.directories(data)
+    if not pages:
+        return Header("tiff", problem="the header is cut off")
+    whole = [page for page in pages if not page.is_reduced] or pages[:1]
+    chained = [page for page in whole if page.chained]
+    main = max(whole, key=lambda page: page.pixels) if pages[0].is_reduced else pages[0]
+    if tiff.is_raw(data, pages):
+        return Header("raw", main.width, main.height)
+    return Header(
+        "tiff",
+        main.width,
+        main.height,
+        pictures=max(len(chained), 1),
+        deep=main.deep,
+        main=0 if main is pages[0] else main.offset,
+        inverted=main.inverted,
+    )

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -11,14 +12,19 @@ import numpy.typing as npt
 
 from fkp.errors import ImageError
 from fkp.files import replacing
+from fkp.vision.depth import to_8_bits
 from fkp.vision.headers import Header, look
-from fkp.vision.heif import read_heif
+from fkp.vision.others import READERS, Values, read_rare_tiff, taken
+from fkp.vision.overhear import overheard
+from fkp.vision.tiff import beginning_with
 
 Image = npt.NDArray[np.uint8]
 
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif"}
-    | {".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".avif", ".heic", ".heif"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff"}
+    | {".gif", ".pbm", ".pgm", ".ppm", ".pnm", ".avif", ".heic", ".heif", ".hif", ".jxl"}
+    | {".jp2", ".j2k", ".jpc", ".j2c", ".jpx", ".jpf"}
+    | {".dng", ".nef", ".nrw", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
 )
 """What counts as a picture by its name when a folder is listed."""
 
@@ -52,10 +58,14 @@ MAX_PIXELS = 300_000_000
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A picture file in memory, to be decoded at one size or several."""
+    """A picture file in memory, to be decoded at one size or several.
+
+    said: what a user should know of it, as far as it has been decoded.
+    """
 
     data: bytes
     header: Header
+    said: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, path: str | Path, max_pixels: int = MAX_PIXELS) -> "Encoded":
@@ -68,7 +78,10 @@ class Encoded:
             raise ImageError(
                 f"{header.width} x {header.height} pixels are more than {max_pixels} (--max-pixels)"
             )
-        return cls(data, header)
+        said = ["animated: only the first frame was looked at"] if header.animated else []
+        if header.pictures > 1:
+            said.append(taken(header.pictures))
+        return cls(data, header, said)
 
     def reduction(self, needed: int) -> int:
         """How far a JPEG can be reduced, 1, 2, 4 or 8 times, with a long side of `needed` left."""
@@ -79,32 +92,71 @@ class Encoded:
         """Width and height of the whole picture, upright, from what was decoded of it."""
         height, width = image.shape[:2]
         stored = self.header.width, self.header.height
-        if stored == (0, 0):
+        if self.header.kind != "jpeg" or stored == (0, 0):  # it is whole
             return width, height
         return stored if (width < height) == (stored[0] < stored[1]) else stored[::-1]
 
     @property
     def note(self) -> str:
-        """What a user should know of the file, or nothing."""
-        return "animated: only the first frame was looked at" if self.header.animated else ""
+        """What a user should know of the file, or nothing; whole once it has been decoded."""
+        return "; ".join(self.said)
 
     def decode(self, factor: int = 1, gray: bool = False) -> Image:
-        """The picture as uint8 (H, W, 3) BGR, or (H, W) gray, upright by its EXIF tag.
+        """The picture as uint8 (H, W, 3) BGR, or (H, W) gray, upright.
 
-        `factor` reduces it; a JPEG costs little then. 16-bit pictures are brought to 8 bits, alpha
-        is dropped, CMYK becomes BGR. Raises ImageError.
+        `factor` reduces it; a JPEG costs little then. Values of more than 8 bits are brought to
+        8, alpha is dropped, CMYK becomes BGR. Raises ImageError.
         """
-        if self.header.kind == "heif":
-            whole = read_heif(self.data)
-            return to_gray(whole) if gray else whole
+        with overheard() as complaints:
+            values, note = self._values(factor, gray)
+        self._say(note)
+        self._weigh(complaints)
+        if values is None:
+            raise ImageError("; ".join(["not a picture that can be decoded", *complaints[:1]]))
+        image, note = to_8_bits(values)
+        self._say(note)
+        if self.header.inverted and values.dtype != np.uint8:  # OpenCV turns 8 bits itself
+            image = np.asarray(255 - image, np.uint8)
+        if gray and image.ndim == 3:
+            return to_gray(image)
+        return image if gray or image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+
+    def _values(self, factor: int, gray: bool) -> tuple[Values | None, str]:
+        """The picture as its decoder gives it, None where it gives none; and a note."""
+        header, data = self.header, self.data
+        if header.kind in READERS:
+            return READERS[header.kind](data)
+        if header.unended:
+            data += b"\xff\xd9"
+        if header.main:
+            data = beginning_with(data, header.main)
         flags = REDUCED[factor][gray]
+        if header.deep:
+            any_type = cv2.IMREAD_ANYCOLOR if header.kind == "tiff" else cv2.IMREAD_COLOR
+            flags = cv2.IMREAD_ANYDEPTH | any_type
         try:
-            image = cv2.imdecode(np.frombuffer(self.data, np.uint8), flags)
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
         except cv2.error as error:
             raise ImageError(f"cannot be decoded: {error.err}") from error
-        if image is None:
-            raise ImageError("not a picture that can be decoded")
-        return np.asarray(image, np.uint8)
+        if image is None and header.deep and header.kind == "tiff":
+            return read_rare_tiff(data)
+        if image is not None and image.ndim == 3 and image.shape[2] != 3:
+            image = image[:, :, :3] if image.shape[2] == 4 else image[:, :, 0]
+        return image, ""
+
+    def _weigh(self, complaints: Sequence[str]) -> None:
+        """What the decoder's complaints mean: nothing, a note, or ImageError."""
+        bad = [line for line in complaints if line.startswith("Corrupt JPEG data")]
+        if bad and self.header.unended:
+            raise ImageError("truncated JPEG: the end of the picture is missing")
+        if bad:
+            self._say(f"damaged: parts of the picture may be missing ({bad[0]})")
+        if self.header.unended:
+            self._say("the end marker of the JPEG is missing, the picture itself is whole")
+
+    def _say(self, note: str) -> None:
+        if note and note not in self.said:
+            self.said.append(note)
 
 
 def read_image(path: str | Path, gray: bool = False) -> Image:

@@ -203,7 +203,7 @@ def assign(
     found = np.array(places)
     for i, track in enumerate(tracks):
         likeness = np.array([track.likeness(look) for look in looks])
-        known = likeness > KNOWN
+        known = (likeness > KNOWN) & [track.look is not None and k is not None for k in looks]
         cost[i, known] = JUMP + 1 - likeness[known]
         if track.stranded:
             continue

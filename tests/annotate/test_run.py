@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import fkp
+from fkp.annotate import run
 from fkp.annotate.output.folder import is_finished
 from fkp.annotate.output.results import Output
 from fkp.api.choices import Also
@@ -79,6 +80,30 @@ def test_clearing_up_is_repeated_where_it_was_cut_short(tmp_path: Path, samples:
     assert report.finished_before
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"keypoints.parquet", "index.html", "run.json", ".lock"}
+
+
+def test_only_the_same_run_is_resumed(
+    tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"jobs": 1, "overlays": False}
+    with pytest.raises(KeyboardInterrupt):
+        fkp.annotate(samples, tmp_path, progress=stop, **options)
+    for other in ({"min_face": 40}, {"confidence": True}, {"detector": "none"}, {"crops": True}):
+        (name,) = other
+        with pytest.raises(FkpError, match=rf"it differs in .*{name}: .* then, .* now"):
+            fkp.annotate(samples, tmp_path, resume=True, **{**options, **other})
+    with pytest.raises(FkpError, match=r"differs in inputs: '7 files .* then, '1 files"):
+        fkp.annotate(samples / "coffee.jpg", tmp_path, resume=True, **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "__version__", "0.0.9")
+        with pytest.raises(FkpError, match="differs in fkp: "):
+            fkp.annotate(samples, tmp_path, resume=True, **options)
+    # Numbers are the same however they are written.
+    options |= {"min_face": 0.0, "min_score": 0.50}
+    assert fkp.annotate(samples, tmp_path, resume=True, **options).exit_code == 0
 
 
 def test_a_damaged_run_is_told(tmp_path: Path, samples: Path) -> None:

@@ -22,12 +22,11 @@ from fkp.annotate.outcome import Annotated
 from fkp.annotate.photo.cutting import FaceCutter
 from fkp.bundled.make import Recipe, prepared_samples
 from fkp.keypoints import IBUG68, MTFL5, RADIUS_90
-from fkp.labels.formats.mtfl import read_mtfl
-from fkp.labels.formats.paths import read_path_csv
+from fkp.labels.reading import read_source
 from fkp.labels.store import Samples
 from fkp.labels.table import ReadOptions
-from fkp.learn.detector.canvas import Scene
 from fkp.learn.detector.data import load
+from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.score import score_detector
 from fkp.learn.networks.checkpoint import Model, find_model, load_model
 from fkp.vision.crop import CropTransform
@@ -194,7 +193,7 @@ def end_to_end(data: Path, samples: Samples, model: Model) -> None:
     """Detector, then network, on the frames of the test people, against both labels of them."""
     frames = data / "ytf68"
     people = set(samples.person[samples.split == "test"].tolist())
-    table = read_path_csv(
+    table = read_source(
         frames / "training_frames_keypoints.csv", ReadOptions(scheme=IBUG68, origin=1)
     )
     names = table.images or []
@@ -222,7 +221,7 @@ def end_to_end(data: Path, samples: Samples, model: Model) -> None:
 
 def mtfl(data: Path, samples: Samples, model: Model) -> None:
     """Manual five points on small pictures, of people that training did not see by name."""
-    table = read_mtfl(data / "mtfl5" / "training.txt", ReadOptions())
+    table = read_source(data / "mtfl5" / "training.txt", ReadOptions())
     names = table.images or []
     known = set(samples.person[samples.split == "train"].tolist())
     for part in ("lfw_5590", "net_7876"):

@@ -18,7 +18,7 @@ from fkp.annotate.faces import KeypointNetwork, located, predict
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.photo.cutting import FaceCutter
 from fkp.keypoints import IBUG68, RADIUS_90, Faces
-from fkp.learn.detector.canvas import Scene
+from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.score import DetectorScores, iou, score_detections
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import Detections, FaceDetector

@@ -24,7 +24,9 @@ def test_a_table_of_boxes(tmp_path: Path) -> None:
         "b.jpg": [1],
     }
     path.write_text(f"{header}\na.jpg,{row}\n")
-    with pytest.raises(LabelError, match="needs the column score"):
+    assert read_boxes(path).scores.tolist() == [1.0]
+    path.write_text(f"{header.replace(',box_w', ',width')}\na.jpg,{row}\n")
+    with pytest.raises(LabelError, match="needs the column box_w"):
         read_boxes(path)
     path.write_text(f"{header},score\na.jpg,{row},\n")
     with pytest.raises(LabelError, match="row 2: a number is missing"):

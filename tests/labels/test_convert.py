@@ -10,7 +10,8 @@ import pytest
 from fkp.errors import DataError, LabelError
 from fkp.keypoints import FKP4
 from fkp.labels.convert import convert
-from fkp.labels.prepare import PrepareConfig, prepare, read_source
+from fkp.labels.prepare import PrepareConfig, prepare
+from fkp.labels.reading import read_source
 from fkp.labels.store import Samples, read_samples
 from fkp.labels.table import ReadOptions
 from tests.helpers import fkp, write_kaggle, write_pictures
@@ -33,8 +34,8 @@ def test_labels_come_back_as_they_went(tmp_path: Path, form: str, name: str) -> 
     table = read_source(tmp_path / "out" / name, ReadOptions(scheme=scheme))
     assert len(table.rows) == 12
     assert table.rejected == []
-    names = [Path(image).name for image in table.images or []]
-    order = [names.index(Path(image).name) for image in samples.image]
+    names = [Path(image).stem for image in table.images or []]
+    order = [names.index(Path(image).stem) for image in samples.image]
     back = table.scheme.convert(table.points, FKP4)[order]
     assert np.abs(back - points).max() < 1e-3
     again = PrepareConfig(
@@ -86,10 +87,10 @@ def test_pictures_without_files_get_some(tmp_path: Path) -> None:
 def test_what_cannot_be_converted_is_told(tmp_path: Path) -> None:
     write_pictures(tmp_path, 6)
     samples = prepared(tmp_path, tmp_path / "labels.csv")
-    with pytest.raises(DataError, match="Kaggle's 15 points cannot be had"):
+    with pytest.raises(DataError, match="Kaggle's 15 points cannot be made"):
         convert(samples, "kaggle", tmp_path / "k.csv")
     next((tmp_path / "pictures").iterdir()).unlink()
-    with pytest.raises(LabelError, match="file not found; 1 pictures of the data are gone"):
+    with pytest.raises(LabelError, match="file not found; 1 of the data's pictures are missing"):
         convert(samples, "coco", tmp_path / "l.json")
     done = fkp("convert", "data.csv", "--to", "coco", "-o", "data.csv", cwd=tmp_path)
     assert done.returncode == 2

@@ -13,12 +13,11 @@ import pytest
 from fkp.errors import DataError, FkpError, LabelError
 from fkp.keypoints import FKP4, IBUG68, MTFL5, Scheme
 from fkp.labels import check
-from fkp.labels.cache import prepared
-from fkp.labels.cut import Progress
+from fkp.labels.columns import find_points
 from fkp.labels.prepare import PrepareConfig, PrepareReport, prepare
 from fkp.labels.split import merge_groups, persons_from_names, split_groups
 from fkp.labels.store import read_samples
-from fkp.labels.table import ReadOptions, find_points
+from fkp.labels.table import ReadOptions
 from tests.helpers import faces, label_frame, write_course, write_kaggle, write_pictures
 
 
@@ -73,7 +72,7 @@ def test_course_form_names_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected a NumPy array file"):
         run(tmp_path / "labels.csv")
     (tmp_path / "faces.npy").unlink()
-    with pytest.raises(LabelError, match="no single array of pictures beside it"):
+    with pytest.raises(LabelError, match="no array of pictures in the same folder"):
         run(tmp_path / "labels.csv")
 
 
@@ -110,7 +109,7 @@ def test_numbered_columns_and_origin(tmp_path: Path) -> None:
 def test_point_columns() -> None:
     for header, names in {
         ("file", "a_x", "a_y", "b_x", "b_y", "c_x"): ("a", "b"),
-        ("x1", "y1", "x0", "y0"): ("p0", "p1"),
+        ("x1", "y1", "x0", "y0", "x2", "y2"): ("p0", "p1", "p2"),
         ("n", "x_0", "x_1", "y_0", "y_1"): ("p0", "p1"),
         ("", "0", "1", "2", "3"): ("p0", "p1"),
         ("nose.x", "nose.y"): ("nose",),
@@ -170,13 +169,13 @@ def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
     [
         (b"", "the file is empty"),
         (b"  \n", "the file is empty"),
-        (b"image,a_x,a_y,a_x\nq.png,1,2,3\n", "column a_x stands twice"),
+        (b"image,a_x,a_y,a_x\nq.png,1,2,3\n", "two columns are named a_x"),
         (b"image,a_x,a_y\nq\xe9.png,1,2\n", "row 2: expected UTF-8 text, got the byte 0xe9"),
         (b"image,a_x,a_y\n", "the table has no rows"),
         (b"image,a,b\nq.png,1,2\n", "expected point columns"),
         (b"image,a_x,a_y\nq.png,1\n", "row 2: expected 3 fields, got 2"),
         (b"image,a_x,a_y\nq.png,1,2\n", "file not found"),
-        (b"1,2,3\n4,5,6\n", "no picture column"),
+        (b"1,2,3\n4,5,6\n", "expected point columns"),
     ],
 )
 def test_a_useless_file_is_one_clear_line(tmp_path: Path, content: bytes, message: str) -> None:
@@ -192,7 +191,7 @@ def test_a_useless_file_is_one_clear_line(tmp_path: Path, content: bytes, messag
 def test_sources_that_are_no_files(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match="no such file"):
         run(tmp_path / "absent.csv")
-    with pytest.raises(LabelError, match="got a folder"):
+    with pytest.raises(LabelError, match="this folder has none"):
         run(tmp_path)
     write_course(tmp_path, 10)
     run(tmp_path / "labels.csv", out=tmp_path / "data.csv", val=0, test=0)
@@ -331,39 +330,19 @@ def test_own_flip_pairs_are_kept(tmp_path: Path) -> None:
     assert read_samples(tmp_path / "data.csv").scheme.flip_order == (1, 0, 2, 3)
 
 
-def test_the_cache_is_keyed_by_content(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: Progress
-) -> None:
-    monkeypatch.setenv("FKP_CACHE", str(tmp_path / "cache"))
-    write_course(tmp_path, 20)
-    first = prepared(tmp_path / "labels.csv", quiet)
-    assert first.is_relative_to(tmp_path / "cache")
-    written = first.stat().st_mtime_ns
-    assert prepared(tmp_path / "labels.csv", quiet) == first
-    assert first.stat().st_mtime_ns == written
-    np.save(tmp_path / "faces.npy", 255 - np.load(tmp_path / "faces.npy"))
-    assert prepared(tmp_path / "labels.csv", quiet) != first
-    assert prepared(first, quiet) == first
-    frame = pd.read_csv(tmp_path / "labels.csv", dtype=str)
-    frame.iloc[0, 0] = "abc"
-    frame.to_csv(tmp_path / "labels.csv", index=False)
-    with pytest.raises(LabelError, match=r"1 malformed rows, the first: .*abc"):
-        prepared(tmp_path / "labels.csv", quiet)
-
-
 def test_pictures_in_two_places_are_not_guessed(tmp_path: Path) -> None:
     write_pictures(tmp_path, 4)
     path = tmp_path / "labels.csv"
     path.write_text(path.read_text().replace("pictures/", ""))
     shutil.copytree(tmp_path / "pictures", tmp_path / "other")
-    with pytest.raises(LabelError, match="--images DIR says which"):
+    with pytest.raises(LabelError, match="set images=FOLDER"):
         run(path, val=0, test=0)
     samples = run(path, val=0, test=0, read=ReadOptions(images=tmp_path / "pictures")).samples
     assert len(samples) == 4
     (tmp_path / "other" / "Ann_a_0000.png").unlink()
     report = run(path, val=0, test=0)
     assert len(report.samples) == 4
-    assert report.notes == [f"{path}: pictures from {tmp_path / 'pictures'}"]
+    assert f"{path}: pictures from {tmp_path / 'pictures'}" in report.notes
 
 
 def test_fractions_of_pictures(tmp_path: Path) -> None:
@@ -373,17 +352,6 @@ def test_fractions_of_pictures(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "labels.csv", index=False)
     samples = run(tmp_path / "labels.csv", crop="none", size=128, val=0, test=0).samples
     assert np.allclose(samples.points, points, atol=1e-3)
-
-
-def test_the_cache_sees_changed_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: Progress
-) -> None:
-    monkeypatch.setenv("FKP_CACHE", str(tmp_path / "cache"))
-    write_pictures(tmp_path, 40)
-    first = prepared(tmp_path / "labels.csv", quiet)
-    assert prepared(tmp_path / "labels.csv", quiet) == first
-    cv2.imwrite(str(tmp_path / "pictures" / "Ann_a_0000.png"), np.zeros((128, 128), np.uint8))
-    assert prepared(tmp_path / "labels.csv", quiet) != first
 
 
 def test_a_column_image_may_hold_names(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fkp.cli.main import cli
-from fkp.errors import DataError
+from fkp.errors import DataError, UsageError
 from fkp.keypoints import FKP4, IBUG68
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import read_samples
@@ -152,7 +152,7 @@ def test_where_the_clean_data_may_go(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (["--drop", "-o", "data.csv"], "another name"),
         (["--drop", "-o", "x.txt"], "ends in .csv"),
     ):
-        with pytest.raises(click.UsageError, match=message):
+        with pytest.raises((click.UsageError, UsageError), match=message):
             cli.main(["audit", "data.csv", *arguments], standalone_mode=False)
 
 

@@ -99,5 +99,5 @@ def test_haar_where_opencv_has_it(samples: Path, monkeypatch: pytest.MonkeyPatch
         assert 0.5 < found.scores[0] < 1
         assert np.abs(found.anchors[0, :2] - EYES["astronaut.jpg"]).max() < 10
     monkeypatch.setattr(HaarDetector, "available", staticmethod(lambda: False))
-    with pytest.raises(FkpError, match="use --detector fkp"):
+    with pytest.raises(FkpError, match="use the detector fkp"):
         HaarDetector()

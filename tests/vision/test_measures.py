@@ -1,37 +1,15 @@
-"""Openings of eyes and mouth, and the head's pose."""
+"""Openings of eyes and mouth, and the head's pose, of points and of pictures."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 import fkp
-from fkp.vision.measures import _HEAD, _SEEN, MEASURES, measure
+from fkp.vision.measures import MEASURES, measure
 
 WIDTH, HEIGHT = 640, 360
-
-
-def turned(yaw: float, pitch: float, roll: float) -> npt.NDArray[np.float64]:
-    """(3, 3): x to the picture's right, y up, z to the camera."""
-    y, p, r = np.radians([yaw, pitch, roll])
-    about_y = [[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]]
-    about_x = [[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]]
-    about_z = [[np.cos(r), np.sin(r), 0], [-np.sin(r), np.cos(r), 0], [0, 0, 1]]
-    return np.asarray(np.array(about_y) @ about_x @ about_z)
-
-
-@pytest.mark.parametrize(
-    "angles", [(0, 0, 0), (30, 0, 0), (0, 20, 0), (0, 0, 25), (30, -15, 10), (-50, 10, -20)]
-)
-def test_the_pose_of_the_generic_head(angles: tuple[float, float, float]) -> None:
-    space = (turned(*angles) @ _HEAD.T).T * [1, -1, -1] + [5, -3, 80]
-    points = np.full((1, 68, 2), 100.0)
-    centre = [(WIDTH - 1) / 2, (HEIGHT - 1) / 2]
-    points[0, list(_SEEN)] = space[:, :2] / space[:, 2:] * WIDTH + centre
-    found = dict(zip(MEASURES, measure(points, WIDTH, HEIGHT)[0], strict=True))
-    assert [found[name] for name in ("yaw", "pitch", "roll")] == pytest.approx(angles, abs=0.01)
 
 
 def test_openings() -> None:

@@ -17,7 +17,8 @@ from fkp.keypoints import Faces, Scheme
 def write_coco(path: Path, scheme: Scheme, records: Iterable[Record]) -> None:
     """Write a COCO keypoints file (Lin et al., ECCV 2014): boxes and points with their scores.
 
-    Every input is one of `images`, with fkp's `status`; an unreadable one has no size.
+    Every input is one of `images`, with fkp's `status`; the width and height of an unreadable one
+    are 0.
     """
     category = {
         "id": 1,
@@ -52,7 +53,7 @@ def _aside(folder: Path) -> IO[str]:
 
 def _image(number: int, name: str, result: Annotated | Failure) -> dict[str, object]:
     if isinstance(result, Failure):
-        about: dict[str, object] = {"reason": result.reason}
+        about: dict[str, object] = {"width": 0, "height": 0, "reason": result.reason}
     else:
         about = {"width": result.width, "height": result.height}
     return {"id": number, "file_name": name, **about, "status": result.status}
@@ -112,6 +113,8 @@ class YoloFolder:
             f"kpt_shape: [{len(self.scheme)}, 3]\n"
             f"flip_idx: [{', '.join(map(str, flip))}]\n"
             "names:\n  0: face\n"
+            f"kpt_names:\n  0: {json.dumps(self.scheme.names)}\n"
+            "pixel_origin: 0.5  # of the first pixel's centre, in pixels; read by fkp prepare\n"
         )
         (self.folder / "data.yaml").write_text(text, encoding="utf-8")
 

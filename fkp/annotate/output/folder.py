@@ -20,15 +20,15 @@ TABLE_FORMATS = ("csv", "jsonl", "parquet")
 
 OVERLAYS, CROPS = "overlays", "crops"
 RUN = "run.json"
-OVERLAY, RAW = "overlay.mp4", "raw.csv"
-"""Of a clip: the video with the points drawn, and the points before smoothing."""
+OVERLAY, RAW, BLINKS = "overlay.mp4", "raw.csv", "blinks.csv"
+"""Of a clip: the video with the points drawn, the points before smoothing, when eyes were shut."""
 PARTS = ".parts"
 """Of a clip: what an unfinished run needs to be resumed."""
 FOLDERS = (OVERLAYS, CROPS, SCHEMAS["yolo"].file, PARTS)
 FILES = (
     *(f"keypoints.{name}" for name in TABLE_FORMATS),
     *(schema.file for schema in SCHEMAS.values() if schema.file not in FOLDERS),
-    PAGE, RUN, JOURNAL, OVERLAY, RAW,
+    PAGE, RUN, JOURNAL, OVERLAY, RAW, BLINKS,
 )  # fmt: skip
 """All that a run may leave in its folder, besides the folders."""
 

@@ -24,6 +24,7 @@ from fkp.annotate.output.text import Rows
 from fkp.errors import FkpError, UsageError
 from fkp.files import replacing
 from fkp.keypoints import Scheme
+from fkp.vision.head import Camera
 
 SHARD = "shard"
 """The key of a run's identity that tells which part it is: `I/N`."""
@@ -97,13 +98,14 @@ def _merged(runs: Sequence[dict[str, Any]], table: Path) -> Merged:
 
 def _output(identity: dict[str, Any]) -> Output:
     """What the shards wrote, to be written of all."""
+    measures = identity["measures"]
     return Output(
         Scheme.from_names(identity["points"]),
         identity["format"],
         tuple(identity["also"]),
         identity["confidence"],
         gallery=identity["overlays"],
-        measured=identity["measures"],
+        measured=None if measures is None else Camera(**measures),
         paths=identity["paths"],
     )
 

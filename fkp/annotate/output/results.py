@@ -1,7 +1,7 @@
 """What is written of the faces found: the main table, and what is made of it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fkp.annotate.output.folder import OVERLAYS, TABLE_FORMATS
@@ -13,6 +13,7 @@ from fkp.annotate.output.text import TABLES, FullRows, Rows
 from fkp.errors import FkpError, UsageError
 from fkp.files import replacing
 from fkp.keypoints import IBUG68, Scheme
+from fkp.vision.head import Camera
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Output:
 
     scheme: their points. format: of the main table, one of TABLE_FORMATS. also: names of SCHEMAS to
     write besides. each: a confidence for each point. gallery: whether there is a page with the
-    pictures. measured: openings of eyes and mouth, and the head's pose, of each face. paths:
+    pictures. measured: the measures of each face, as this camera shows it. paths:
     whether whole paths may stand in `run.json` and in pages; otherwise names alone.
     """
 
@@ -30,7 +31,7 @@ class Output:
     also: tuple[str, ...] = ()
     each: bool = False
     gallery: bool = True
-    measured: bool = False
+    measured: Camera | None = None
     paths: bool = True
 
     def __post_init__(self) -> None:
@@ -41,7 +42,7 @@ class Output:
             )
         if self.format == "parquet":
             check_parquet()
-        if self.measured and self.scheme.names != IBUG68.names:
+        if self.measured is not None and self.scheme.names != IBUG68.names:
             raise FkpError(
                 "measures need the 68 points, which the bundled network has; not these "
                 f"{len(self.scheme)} of {self.scheme.name}"
@@ -56,7 +57,7 @@ class Output:
             "format": self.format,
             "also": list(self.also),
             "confidence": self.each,
-            "measures": self.measured,
+            "measures": None if self.measured is None else asdict(self.measured),
             "paths": self.paths,
         }
 

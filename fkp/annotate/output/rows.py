@@ -8,6 +8,7 @@ import numpy as np
 
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.keypoints import Face, Faces, FloatArray, Scheme
+from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES, measure
 
 SCORE, BOX, POINT, TIME = 4, 2, 3, 6
@@ -39,14 +40,14 @@ class Row:
     reason: str = ""
 
 
-def rows_of(image: str, result: Result, measured: bool = False) -> list[Row]:
+def rows_of(image: str, result: Result, measured: Camera | None = None) -> list[Row]:
     """A row per face of an input, or one that says why there is none."""
     if isinstance(result, Failure):
         return [Row(image, result.status, result.moment, reason=result.reason)]
     size, faces = (result.width, result.height), result.faces
     if len(faces) == 0:
         return [Row(image, result.status, result.moment, size=size, reason=result.note)]
-    values = measure(faces.points, *size) if measured else [None] * len(faces)
+    values = [None] * len(faces) if measured is None else measure(faces.points, *size, measured)
     numbered = faces.numbered([result.number(i) for i in range(len(faces))])
     return [
         Row(image, result.status_of(i), result.moment, face, size, values[i], result.note)
@@ -89,17 +90,18 @@ class Column:
 class Columns:
     """The columns of the main table.
 
-    each: with a confidence for each point; measured: with what `measures` knows of each face.
+    each: with a confidence for each point; measured: with the measures of each face, as
+    this camera shows it.
     """
 
     scheme: Scheme
     each: bool = False
-    measured: bool = False
+    measured: Camera | None = None
 
     def all(self) -> list[Column]:
         """The columns in order."""
         whole = ("image_width", "image_height")
-        measures = MEASURES if self.measured else ()
+        measures = () if self.measured is None else MEASURES
         return [
             Column("image", "text"),
             Column("frame", "whole", wide=True),
@@ -119,14 +121,16 @@ class Columns:
         return [
             Column("score", "number", SCORE),
             *(Column(f"box_{side}", "number", BOX) for side in "xywh"),
-            *(Column(n, "number", POINT) for n in (*self.scheme.columns, *own, "confidence")),
+            *(Column(name, "number", POINT) for name in (*self.scheme.columns, *own)),
+            Column("rotation", "number"),
+            Column("confidence", "number", POINT),
         ]
 
     def cells(self, row: Row) -> list[Cell]:
         """The cells of a row in the order of the columns; None where nothing is known."""
         moment, face, size = row.moment, row.face, row.size
-        empty = len(self.scheme) * (3 if self.each else 2) + 6
-        measures = [None] * (len(MEASURES) if self.measured else 0)
+        empty = len(self.scheme) * (3 if self.each else 2) + 7
+        measures = [None] * (0 if self.measured is None else len(MEASURES))
         return [
             row.image,
             None if moment is None else moment.frame,
@@ -145,12 +149,12 @@ class Columns:
         parts = [[face.score], face.box, face.points.reshape(-1)]
         if self.each:
             parts.append(face.confidence)
-        parts.append([face.confidence.mean()])
+        parts.append([face.rotation, face.confidence.mean()])
         return known(np.concatenate([np.asarray(part, np.float64) for part in parts]))
 
     def read(self, cells: Sequence[str]) -> Row:
         """The row whose cells stand in a text table."""
-        after = 3 + (len(MEASURES) if self.measured else 0)
+        after = 3 + (0 if self.measured is None else len(MEASURES))
         image, frame, timestamp, time, number, status = cells[:6]
         last = cells[-after:]
         moment = None
@@ -164,7 +168,7 @@ class Columns:
         k = len(self.scheme)
         values = np.array([float(cell or "nan") for cell in cells], np.float32)
         points = values[5 : 5 + 2 * k].reshape(k, 2)
-        confidence = values[5 + 2 * k : -1] if self.each else np.repeat(values[-1:], k)
+        confidence = values[5 + 2 * k : -2] if self.each else np.repeat(values[-1:], k)
         return Face(self.scheme, values[1:5], float(values[0]), points, confidence, number)
 
 

@@ -28,6 +28,7 @@ from fkp.annotate.output.rows import (
 )
 from fkp.errors import parse_json
 from fkp.keypoints import Face, FloatArray, Scheme
+from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES
 
 
@@ -58,13 +59,14 @@ class FullRows(Rows, Protocol):
 class CsvRows:
     """A table that is itself a valid training table: `<name>_x,<name>_y` for each point.
 
-    The points are followed by the confidence of each (with `each`), their mean, the size of the
-    picture, the measures (with `measured`), and the reason why an input is unreadable, or a note.
+    The points are followed by the confidence of each (with `each`), the rotation of the face, the
+    mean confidence, the size of the picture, the measures (with `measured`), and the reason why an
+    input is unreadable, or a note.
     """
 
     suffix = "csv"
 
-    def __init__(self, scheme: Scheme, each: bool = False, measured: bool = False) -> None:
+    def __init__(self, scheme: Scheme, each: bool = False, measured: Camera | None = None) -> None:
         self.columns = Columns(scheme, each, measured)
         self._all = self.columns.all()
 
@@ -98,7 +100,7 @@ class JsonRows:
 
     suffix = "jsonl"
 
-    def __init__(self, scheme: Scheme, each: bool = False, measured: bool = False) -> None:
+    def __init__(self, scheme: Scheme, each: bool = False, measured: Camera | None = None) -> None:
         self.columns = Columns(scheme, each, measured)
 
     def header(self) -> str:
@@ -137,6 +139,7 @@ class JsonRows:
             "score": _rounded(np.float32(face.score), SCORE),
             "box": [_rounded(v, BOX) for v in face.box],
             "points": {name: [_rounded(v, POINT) for v in point] for name, point in points},
+            "rotation": _rounded(np.float32(face.rotation), 0),
             "confidence": _rounded(face.confidence.mean(), POINT),
         }
         if self.columns.each:
@@ -171,7 +174,10 @@ class JsonRows:
         return Row(str(values["image"]), str(values["status"]), moment, face, wide, None, reason)
 
 
-TABLES: dict[str, Callable[[Scheme, bool, bool], FullRows]] = {"csv": CsvRows, "jsonl": JsonRows}
+TABLES: dict[str, Callable[[Scheme, bool, Camera | None], FullRows]] = {
+    "csv": CsvRows,
+    "jsonl": JsonRows,
+}
 """The formats of the main table that are written row by row."""
 
 

@@ -44,7 +44,7 @@ class Cluster:
         try:
             import distributed
         except ImportError as error:
-            raise FkpError("--backend dask needs Dask: pip install 'fkp[dask]'") from error
+            raise FkpError("the backend dask needs Dask: pip install 'fkp[dask]'") from error
         try:
             client = distributed.Client(  # type: ignore[no-untyped-call]
                 self.scheduler, timeout=5, set_as_default=False
@@ -72,7 +72,7 @@ class Cluster:
             except distributed.scheduler.KilledWorker as error:
                 raise FkpError(
                     f"{self.scheduler}: some of the inputs after the first {done} kill the workers "
-                    "that read them, perhaps for their memory; --resume goes on"
+                    "that read them, possibly for lack of memory; resume to continue"
                 ) from error
 
     def _check(self, client: Any) -> int:

@@ -10,7 +10,7 @@ from fkp.annotate.outcome import Failure
 from fkp.annotate.watch import Watch, add_seconds
 from fkp.errors import ImageError
 from fkp.vision.crop import CropTransform
-from fkp.vision.detect import FaceDetector
+from fkp.vision.detect import FaceDetector, needed, search
 from fkp.vision.images import MAX_PIXELS, Encoded, Image, to_gray
 from fkp.vision.process import settle
 
@@ -30,7 +30,8 @@ class Cut:
     """The faces of one picture, cut out: crops (F, S, S) uint8, and where they come from.
 
     transforms: from pixels of the whole picture; boxes: (F, 4), scores: (F,) as in `Faces`.
-    width, height, note: as in `Annotated`. seconds: spent, by stage.
+    width, height, note: as in `Annotated`. smallest: the long side of the smallest faces that were
+    looked for, pixels, 0 where that is not known. seconds: spent, by stage.
     """
 
     crops: npt.NDArray[np.uint8]
@@ -40,6 +41,7 @@ class Cut:
     width: int
     height: int
     note: str = ""
+    smallest: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -88,15 +90,17 @@ class FaceCutter:
         watch.lap("crop")
         unknown = np.full(1, np.nan, np.float32)
         return Cut(
-            crop[None], [transform], boxes, unknown, width, height, encoded.note, watch.seconds
-        )
+            crop[None], [transform], boxes, unknown, width, height, encoded.note,
+            seconds=watch.seconds,
+        )  # fmt: skip
 
     def _found(self, encoded: Encoded, watch: Watch) -> Cut:
         assert self.detector is not None
-        factor = encoded.reduction(self.detector.det_size)
+        header = encoded.header
+        factor = encoded.reduction(needed(self.detector, header.width or 1, header.height or 1))
         image = encoded.decode(factor)
         watch.lap("decode")
-        found = self.detector.detect(image).magnified(factor)
+        found = search(self.detector, image, factor)
         watch.lap("detect")
         transforms = [CropTransform.framed(a, self.layout, self.size) for a in found.anchors]
         sure = [t.scale for t, s in zip(transforms, found.scores, strict=True) if s >= SURE]
@@ -108,8 +112,11 @@ class FaceCutter:
             watch.lap("decode")
         crops = self._crops(image, [t.reduced(finer) for t in transforms])
         watch.lap("crop")
-        size = encoded.upright(image)
-        return Cut(crops, transforms, found.boxes, found.scores, *size, encoded.note, watch.seconds)
+        note = "; ".join(filter(None, (encoded.note, found.note)))
+        return Cut(
+            crops, transforms, found.boxes, found.scores, *encoded.upright(image), note,
+            found.smallest, watch.seconds,
+        )  # fmt: skip
 
     def cut_image(self, image: Image) -> Cut:
         """The faces of a picture that is there already, (H, W, 3) BGR, at its whole size."""
@@ -119,7 +126,7 @@ class FaceCutter:
             boxes = np.array([[0, 0, width, height]], np.float32)
             scores = np.full(1, np.nan, np.float32)
         else:
-            found = self.detector.detect(image)
+            found = search(self.detector, image)
             transforms = [CropTransform.framed(a, self.layout, self.size) for a in found.anchors]
             boxes, scores = found.boxes, found.scores
         return Cut(self._crops(image, transforms), transforms, boxes, scores, width, height)

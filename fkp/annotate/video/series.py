@@ -1,4 +1,4 @@
-"""The points of a clip over time, as a picture."""
+"""A plot of each face's points over the time of a clip."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from fkp.files import replacing
 from fkp.keypoints import Scheme
 
 MOST_FACES = 8
-"""Faces that are drawn: those that are seen most."""
+"""Faces drawn: those seen in the most frames."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,7 @@ class Series:
     confidence: npt.NDArray[np.float32]
 
     def broken(self, gap: float) -> "Series":
-        """With a moment of nothing where it was out of sight for longer than `gap` seconds."""
+        """With NaN where the face was out of sight for longer than `gap` seconds: lines break."""
         after = np.flatnonzero(np.diff(self.times) > gap) + 1
         return Series(
             self.number,
@@ -61,7 +61,7 @@ def _series(records: Iterator[Record]) -> Iterator[Series]:
 
 
 def write_series(path: Path, scheme: Scheme, faces: Sequence[Series]) -> None:
-    """A row a face: x and y of each point, and the confidence of each, over time."""
+    """Draw a row of plots per face: x and y of each point, and the confidences, over time."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -82,7 +82,7 @@ def write_series(path: Path, scheme: Scheme, faces: Sequence[Series]) -> None:
         axis.set_xlabel("seconds")
     title = f"{len(faces)} faces, {len(scheme)} points ({scheme.name})"
     if len(shown) < len(faces):
-        title += f"; the {len(shown)} that are seen most"
+        title += f"; the {len(shown)} seen most are shown"
     if len(scheme) <= 15 and shown:
         named = zip(scheme.names, colours, strict=True)
         lines = [Line2D([], [], color=colour, label=name) for name, colour in named]
@@ -93,23 +93,23 @@ def write_series(path: Path, scheme: Scheme, faces: Sequence[Series]) -> None:
 
 
 def _draw_face(row: Sequence[Any], face: Series, colours: npt.NDArray[np.float64]) -> None:
-    x, y, sure = row
+    x, y, confidence = row
     for k, colour in enumerate(colours):
         x.plot(face.times, face.points[:, k, 0], color=colour, linewidth=0.7)
         y.plot(face.times, face.points[:, k, 1], color=colour, linewidth=0.7)
-    # Of moments without any confidence there is no percentile.
+    # Filled frames have no confidence, hence no percentiles.
     known = np.isfinite(face.confidence).all(1)
     low, middle, high = np.full((3, len(face.times)), np.nan)
     if known.any():
         spread = np.percentile(face.confidence[known], [5, 50, 95], axis=1)
         low[known], middle[known], high[known] = spread
-    sure.fill_between(face.times, low, high, alpha=0.3, linewidth=0)
-    sure.plot(face.times, middle, linewidth=1)
-    sure.set_ylim(0, 1.02)
+    confidence.fill_between(face.times, low, high, alpha=0.3, linewidth=0)
+    confidence.plot(face.times, middle, linewidth=1)
+    confidence.set_ylim(0, 1.02)
     x.set_title(f"face {face.number}: x, pixels", fontsize="medium")
     y.set_title("y, pixels (down)", fontsize="medium")
     title = "confidence: median, 5 to 95 % of the points"
     if np.array_equal(low, high, equal_nan=True):
         title = "mean confidence of the points"
-    sure.set_title(title, fontsize="medium")
+    confidence.set_title(title, fontsize="medium")
     y.invert_yaxis()

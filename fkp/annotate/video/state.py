@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 
 from fkp.annotate.outcome import Annotated, Failure, Moment
-from fkp.annotate.video.steady import OneEuro, Steady
+from fkp.annotate.video.steady import Steady
 from fkp.errors import FkpError, parse_json
 from fkp.keypoints import Faces, Scheme
 from fkp.vision.tracking import Spot, Track
 
-_CLASSES = {
-    c.__name__: c for c in (Annotated, Faces, Failure, Moment, OneEuro, Spot, Steady, Track)
-}
+_CLASSES = {c.__name__: c for c in (Annotated, Faces, Failure, Moment, Spot, Steady, Track)}
 _NUMBERS = ("float32", "float64", "complex128")
 
 

@@ -1,90 +1,51 @@
-"""Steady points: short gaps filled, trembling taken out, without lagging behind."""
+"""Results of frames made steady: short gaps filled, jitter smoothed."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from fkp.annotate.outcome import Annotated, Result
+from fkp.annotate.video.smoothing import parts, smoothed
 from fkp.keypoints import Faces
 
 LOOKAHEAD = 12
-"""Frames behind the one that is smoothed which are looked at for it."""
+"""Frames before and after a frame that are looked at to smooth it."""
 
 BREAK = 0.5
-"""Seconds out of sight after which a face's points are smoothed anew."""
-
-BETA = 6.0
-"""How fast the cutoff frequency rises with speed: Hz for each face side a second."""
-
-DERIVATIVE = 4.0
-"""Cutoff frequency for the speed itself, Hz."""
-
-Points = npt.NDArray[np.float64]
-
-
-@dataclass(slots=True, eq=False)
-class OneEuro:
-    """The One Euro filter (Casiez, Roussel & Vogel, CHI 2012), a cutoff for each point.
-
-    cutoff: Hz, for a point at rest. Speeds are in sides of the face a second, so that a face that
-    is near is smoothed as one that is far.
-    """
-
-    cutoff: float
-    time: float = 0.0
-    points: Points | None = None
-    speed: Points | None = None
-
-    def step(self, time: float, points: Points, side: float) -> Points:
-        """The smoothed points (K, 2) of the next moment, which may be before the last one."""
-        gap = abs(time - self.time)
-        if self.points is None or self.speed is None or gap > BREAK or gap == 0:
-            self.time, self.points, self.speed = time, points, np.zeros_like(points)
-            return points
-        last = np.where(np.isfinite(self.points), self.points, points)
-        moved = np.nan_to_num((points - last) / (gap * side))
-        self.speed = self.speed + _share(DERIVATIVE, gap) * (moved - self.speed)
-        cutoff = self.cutoff + BETA * np.linalg.norm(self.speed, axis=1, keepdims=True)
-        self.time, self.points = time, last + _share(cutoff, gap) * (points - last)
-        return self.points
-
-
-def _share(cutoff: npt.NDArray[np.float64] | float, gap: float) -> npt.NDArray[np.float64]:
-    """What a new value counts, by the cutoff in Hz and the seconds since the last one."""
-    return np.asarray(1 / (1 + 1 / (2 * np.pi * cutoff * gap)))
+"""Seconds from a frame beyond which nothing is looked at to smooth it."""
 
 
 @dataclass(slots=True, eq=False)
 class Steady:
-    """Results of frames in, the same a little later out, steady.
+    """Takes the results of frames and gives them back steady, a little later.
 
-    smooth: 0 (not at all) to 1; fill: the longest gap, in frames, that is filled. Each point is the
-    mean of a One Euro filter that comes from before and one that comes from behind, so that what
-    lags in the one leads in the other.
+    smooth: 0 (off) to 1. fill: the longest gap, in frames, that is filled by interpolation.
+    lookahead: frames after the current one that smoothing waits for; 0 in live runs. A result
+    depends on the frames around it alone, never on how the frames are dealt out to `push`.
     """
 
     smooth: float
     fill: int
     lookahead: int = LOOKAHEAD
     waiting: deque[Result] = field(default_factory=deque)
-    filters: dict[int, OneEuro] = field(default_factory=dict)
+    past: deque[Result] = field(default_factory=deque)  # filled, not smoothed
     last: dict[int, tuple[int, Annotated]] = field(default_factory=dict)  # frames ago, where seen
 
     @property
     def hold(self) -> int:
-        """Frames that wait for what comes behind them."""
-        return max(self.lookahead if self.smooth else 0, self.fill)
+        """Frames that wait for those after them."""
+        return self.fill + (self.lookahead if self.smooth else 0)
 
     def push(self, results: Sequence[Result]) -> list[Result]:
-        """Take the next frames; those that are ready."""
+        """Take the next frames; return those that are ready."""
         self.waiting.extend(results)
         return self._settle(len(self.waiting) - self.hold)
 
     def flush(self) -> list[Result]:
-        """The frames that are left, as nothing comes behind them."""
+        """The frames that are left, as none will follow."""
         return self._settle(len(self.waiting))
 
     def _settle(self, count: int) -> list[Result]:
@@ -92,11 +53,11 @@ class Steady:
             return []
         frames = list(self.waiting)
         if self.fill:
-            frames = self._filled(frames, count)
+            frames = self._filled(frames)
         ready = self._smoothed(frames, count) if self.smooth else frames[:count]
-        for i in range(count):
+        for frame in frames[:count]:
             self.waiting.popleft()
-            self._note(frames[i])
+            self._note(frame)
         return ready
 
     def _note(self, frame: Result) -> None:
@@ -105,9 +66,12 @@ class Steady:
         }
         if isinstance(frame, Annotated):
             self.last |= dict.fromkeys(frame.numbers, (0, frame))
+        self.past.append(frame)
+        while len(self.past) > LOOKAHEAD:
+            self.past.popleft()
 
-    def _filled(self, frames: list[Result], count: int) -> list[Result]:
-        """The frames with what is missing of tracks in short gaps that begin before `count`."""
+    def _filled(self, frames: list[Result]) -> list[Result]:
+        """The frames with the faces that are missing in short gaps."""
         last = {n: (-1 - ago, where) for n, (ago, where) in self.last.items()}
         filled = list(frames)
         for i, frame in enumerate(frames):
@@ -116,52 +80,71 @@ class Steady:
             for number in frame.numbers:
                 at, before = last.get(number, (i, frame))
                 if 1 < i - at <= self.fill + 1:
-                    for j in range(max(0, at + 1), min(i, count)):
+                    for j in range(max(0, at + 1), i):
                         filled[j] = _with(filled[j], before, frame, number)
                 last[number] = (i, frame)
         return filled
 
     def _smoothed(self, frames: list[Result], count: int) -> list[Result]:
-        forward: dict[tuple[int, int], Points] = {}
-        for i, number, time, points, side in _all(frames[:count]):
-            own = self.filters.setdefault(number, OneEuro(self.cutoff))
-            forward[i, number] = own.step(time, points, side)
-        if self.lookahead:
-            behind: dict[int, OneEuro] = {}
-            until = range(min(len(frames), count + self.lookahead) - 1, -1, -1)
-            for i, number, time, points, side in _all(frames, until):
-                own = behind.setdefault(number, OneEuro(self.cutoff))
-                back = own.step(time, points, side)
-                if i < count:
-                    forward[i, number] = (forward[i, number] + back) / 2
-        now = max((f.time for f in self.filters.values()), default=0.0)
-        self.filters = {n: f for n, f in self.filters.items() if now - f.time <= BREAK}
+        """The first `count` frames, smoothed."""
+        before = len(self.past)
+        lives = _lives([*self.past, *frames])
         ready: list[Result] = []
-        for i, frame in enumerate(frames[:count]):
+        for i, frame in enumerate(frames[:count], start=before):
             if isinstance(frame, Annotated) and len(frame.faces):
-                steady = np.array([forward[i, n] for n in frame.numbers]).astype(np.float32)
-                ready.append(replace(frame, faces=replace(frame.faces, points=steady)))
+                faces = frame.faces
+                own = [
+                    lives[number].smoothed(i, self.lookahead, self.smooth)
+                    for number in frame.numbers
+                ]
+                ready.append(replace(frame, faces=replace(faces, points=np.array(own, np.float32))))
             else:
                 ready.append(frame)
         return ready
 
-    @property
-    def cutoff(self) -> float:
-        """Hz, for a point at rest."""
-        return max(0.5 * (1 / self.smooth - 1), 0.02)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Life:
+    """A face in successive frames. frames: (T,) their indices; times: (T,) seconds; points:
+    (T, K, 2) pixels; part: (G, K), see `parts`.
+    """
+
+    frames: npt.NDArray[np.int64]
+    times: npt.NDArray[np.float64]
+    points: npt.NDArray[np.float64]
+    part: npt.NDArray[np.float64]
+
+    def smoothed(self, frame: int, ahead: int, smooth: float) -> npt.NDArray[np.float64]:
+        """Its points (K, 2) in the frame of this index."""
+        here = int(np.searchsorted(self.frames, frame))
+        distance = self.frames - frame
+        near = (np.abs(self.times - self.times[here]) <= BREAK) & (
+            (distance >= -LOOKAHEAD) & (distance <= ahead)
+        )
+        at = int(near[:here].sum())
+        return smoothed(self.points[near], at, distance[near].astype(np.float64), self.part, smooth)
 
 
-def _all(
-    frames: Sequence[Result], order: range | None = None
-) -> Iterator[tuple[int, int, float, Points, float]]:
-    """All faces of frames: index, number, time, points (K, 2), side of the box."""
-    for i in order or range(len(frames)):
-        frame = frames[i]
+def _lives(frames: Sequence[Result]) -> dict[int, _Life]:
+    """All faces of frames by their numbers."""
+    rows: dict[int, list[tuple[int, float, npt.NDArray[np.float32]]]] = {}
+    part = np.zeros((0, 0))
+    for i, frame in enumerate(frames):
         if isinstance(frame, Annotated) and frame.moment is not None:
+            if len(frame.faces) and not part.size:
+                part = parts(frame.faces.scheme)
             for j, number in enumerate(frame.numbers):
-                points = frame.faces.points[j].astype(np.float64)
-                side = float(np.sqrt(frame.faces.boxes[j, 2] * frame.faces.boxes[j, 3]))
-                yield i, number, frame.moment.time, points, max(side, 1.0)
+                own = rows.setdefault(number, [])
+                own.append((i, frame.moment.time, frame.faces.points[j]))
+    return {
+        number: _Life(
+            np.array([i for i, _, _ in own]),
+            np.array([time for _, time, _ in own]),
+            np.array([points for _, _, points in own], np.float64),
+            part,
+        )
+        for number, own in rows.items()
+    }
 
 
 def _with(frame: Result, before: Annotated, after: Annotated, number: int) -> Result:

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.output.folder import PARTS, remove_parts
+from fkp.annotate.output.folder import BLINKS, PARTS, remove_parts
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.journal import fingerprint
 from fkp.annotate.output.results import Output
 from fkp.annotate.output.rows import Record
+from fkp.annotate.video.blinks import write_blinks
 from fkp.annotate.video.film import Film
 from fkp.annotate.video.finish import finish_clip
 from fkp.annotate.video.live import Live
@@ -69,7 +70,7 @@ class ClipConfig:
             "stream": self.opening.stream,
             "deinterlace": self.opening.deinterlace,
             "fps": self.opening.fps,
-            "smooth": self.smooth,
+            "smooth": float(self.smooth),
             "fill": self.fill,
             "raw": self.raw,
             "overlays": self.overlay,
@@ -147,9 +148,11 @@ class ClipWork:
         }
 
     def finish(self, folder: Path) -> Sequence[str]:
-        """Make the overlay, the page, the series and the other tools' files."""
+        """Make the overlay, the page, the blinks, the series and the other tools' files."""
         to_end = self.clip.excerpt.to_end
         notes = finish_clip(self.path, self._film, to_end, folder, partial(self._shown, folder))
+        if self.output.measured is not None:
+            write_blinks(folder / BLINKS, self.output.records(folder))
         if self.clip.series is not None:
             scheme = self.output.scheme
             draw_series(self.clip.series, scheme, self.output.records(folder))
@@ -234,7 +237,7 @@ def _stream_name(stream: str) -> str:
 
 def _finite(number: float) -> float | None:
     """As JSON can have it."""
-    return number if math.isfinite(number) else None
+    return float(number) if math.isfinite(number) else None
 
 
 def check_schemas(output: Output) -> None:

@@ -1,1 +1,1 @@
-"""Readers of label formats, one a file."""
+"""Label formats, one per file: how each is recognised, read and written."""

@@ -1,66 +1,87 @@
-"""Kaggle Facial Keypoints CSVs: named columns, and a column `Image` of space-separated pixels."""
+"""Kaggle Facial Keypoints CSVs: point columns, and a column `Image` of pixels as text."""
 
+import csv
 import io
 import math
 import mmap
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fkp.errors import LabelError
+from fkp.errors import DataError, LabelError
+from fkp.files import replacing
 from fkp.keypoints import KAGGLE15
-from fkp.labels.table import (
-    FARTHEST,
-    LabelTable,
-    PointColumns,
-    ReadOptions,
-    Rejected,
-    check_columns,
-    decode_text,
-    find_points,
-    from_origin,
-    other_columns,
-    parse_numbers,
-)
+from fkp.labels.cells import FARTHEST, Cells, check_columns
+from fkp.labels.columns import find_points
+from fkp.labels.formats.base import COLUMNS, Format
+from fkp.labels.formats.out import cell
+from fkp.labels.formats.pixels import parse_pixels, to_gray
+from fkp.labels.formats.points import other_columns, persons_column, read_points
+from fkp.labels.source import Source, decode_text
+from fkp.labels.store import Samples
+from fkp.labels.table import LabelTable, ReadOptions, Rejected
+from fkp.vision.crop import CropTransform
 
 PIXEL_COLUMN = "Image"
-_SPACE, _ZERO = 32, 48
+SIDE = 96
+"""Side of Kaggle's pictures in pixels."""
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 
-def read_pixel_csv(path: Path, options: ReadOptions) -> LabelTable:
-    """Read Kaggle's `training.csv` (30 label columns) or `test.csv` (none), any square size."""
-    source = str(path)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+def _recognise(source: Source) -> bool:
+    """Whether a file has a column `Image` that does not hold picture names."""
+    lines = source.first_lines[:2]
+    header, *row = ([cell.strip().strip('"') for cell in line.split(",")] for line in lines or [""])
+    if PIXEL_COLUMN not in header:
+        return False
+    cells = row[0][header.index(PIXEL_COLUMN) :][:1] if row else []
+    return not (cells and re.fullmatch(r"\S.*\.[A-Za-z]\w{1,4}", cells[0]))
+
+
+def _read(source: Source, options: ReadOptions) -> LabelTable:
+    """Read `training.csv` (with label columns) or `test.csv` (without), of any square size."""
+    name = str(source)
+    with ExitStack() as open_files:
+        data: bytes | mmap.mmap = b""
+        if source.packed:
+            data = source.data
+        else:
+            file = open_files.enter_context(source.path.open("rb"))
+            data = open_files.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         lines = _lines(data)
         _, head = next(lines)
-        header = [name.strip().strip('"') for name in decode_text(head, source).split(",")]
-        check_columns(header, source)
+        header = [name.strip().strip('"') for name in decode_text(head, name).split(",")]
+        check_columns(header, name)
+        if PIXEL_COLUMN not in header:
+            raise LabelError(f"{name} row 1: expected a column {PIXEL_COLUMN} of pixels")
         column = header.index(PIXEL_COLUMN)
         rejected: list[Rejected] = []
         numbers: list[int] = []
         cells: list[bytes] = []
-        pixels: list[npt.NDArray[np.uint8]] = []
+        pixels: list[Pixels] = []
         for number, line in lines:
             fields = line.split(b",")
             if len(fields) != len(header):
                 reason = f"expected {len(header)} fields, got {len(fields)}"
-                rejected.append(Rejected(source, number, "", reason))
+                rejected.append(Rejected(name, number, "", reason))
                 continue
             result = parse_pixels(fields.pop(column).strip(b'" \t'))
             if isinstance(result, str):
-                rejected.append(Rejected(source, number, PIXEL_COLUMN, result))
+                rejected.append(Rejected(name, number, PIXEL_COLUMN, result))
                 continue
             numbers.append(number)
             cells.append(b",".join(fields))
             pixels.append(result)
     rows = np.array(numbers, np.int64)
     labels = [name for i, name in enumerate(header) if i != column]
-    return _table(source, labels, cells, rows, pixels, rejected, options)
+    return _table(name, labels, cells, rows, pixels, rejected, options)
 
 
 def _table(
@@ -68,7 +89,7 @@ def _table(
     labels: list[str],
     cells: list[bytes],
     rows: npt.NDArray[np.int64],
-    pixels: list[npt.NDArray[np.uint8]],
+    pixels: list[Pixels],
     rejected: list[Rejected],
     options: ReadOptions,
 ) -> LabelTable:
@@ -81,137 +102,95 @@ def _table(
     square = [i for i, p in enumerate(pixels) if len(p) == side * side and side]
     if not square:
         raise LabelError(str(rejected[0]) if rejected else f"{source}: the table has no rows")
-    stack = np.stack([pixels[i] for i in square]).reshape(-1, side, side)
+    gray, note, kept = to_gray([pixels[i] for i in square])
+    for i in np.flatnonzero(~kept).tolist():
+        reason = "expected pixels from 0 to 255 as in other rows, got fractions"
+        rejected.append(Rejected(source, int(rows[square[i]]), PIXEL_COLUMN, reason))
+    square = [i for i, keep in zip(square, kept, strict=True) if keep]
+    stack = gray.reshape(-1, side, side)
     cells, rows = [cells[i] for i in square], rows[square]
     pixels.clear()
-    found = find_points(labels)
-    notes = []
+    notes = [note] if note else []
+    found = find_points(labels, options.columns)
     if found is None:
         scheme = options.scheme or KAGGLE15
-        notes.append(f"no label columns: pictures only, under scheme {scheme.name}")
-        points = np.full((len(rows), len(scheme), 2), np.nan)
-        keep = np.ones(len(rows), bool)
-        other = other_columns(_text_frame(cells, labels, source), keep, None) if labels else {}
+        notes.append(f"no label columns, only pictures; the scheme is {scheme.name}")
+        text = _text_cells(cells, labels, source, rows, rejected)
         return LabelTable(
-            source, scheme, points, rows,
-            pixels=stack, rejected=rejected, notes=notes, other=other,
+            source, scheme, np.full((len(rows), len(scheme), 2), np.nan), rows,
+            pixels=stack, rejected=rejected, notes=notes, other=other_columns(text, None),
+            form=KAGGLE.title,
         )  # fmt: skip
-    scheme, columns = found.scheme(options)
-    frame = _label_frame(cells, labels, source)
-    points, keep = read_point_cells(frame, columns, source, rows, rejected)
-    points, fraction, more = from_origin(points, options)
-    if not keep.all():
-        stack = stack[keep]
+    scheme, columns = found.scheme(options, source)
+    text = _text_cells(cells, labels, source, rows, rejected)
+    points, keep = read_points(text, columns, _plain_numbers(cells, labels))
+    text = text.take(keep)
     return LabelTable(
-        source,
-        scheme,
-        points,
-        rows[keep],
-        pixels=stack,
-        fraction=fraction,
-        rejected=rejected,
-        notes=notes + more,
-        other=other_columns(frame, keep, columns),
-    )
+        source, scheme, points, rows[keep],
+        pixels=stack if keep.all() else stack[keep],
+        persons=persons_column(text),
+        rejected=rejected, notes=notes, other=other_columns(text, columns), form=KAGGLE.title,
+    )  # fmt: skip
 
 
-def _label_frame(cells: list[bytes], labels: list[str], source: str) -> pd.DataFrame:
-    """The label cells as numbers where all of them are, else as text for the exact check."""
+def _plain_numbers(cells: list[bytes], labels: list[str]) -> npt.NDArray[np.float64] | None:
+    """All label cells as numbers, None if some are not: then cells are checked one by one."""
     data = b"\n".join(cells)
     try:
         frame = pd.read_csv(
             io.BytesIO(data), names=labels, dtype=np.float64, skip_blank_lines=False
         )
-        if not (np.abs(frame.to_numpy()) > FARTHEST).any():
-            return frame
     except ValueError:
-        pass  # some cell is not a number; the exact check says which
-    return _text_frame(cells, labels, source)
+        return None
+    values = frame.to_numpy()
+    return None if (np.abs(values) > FARTHEST).any() else values
 
 
-def _text_frame(cells: list[bytes], labels: list[str], source: str) -> pd.DataFrame:
-    decoded = [decode_text(line, source).replace('"', "").split(",") for line in cells]
-    return pd.DataFrame(decoded, columns=labels, dtype=str)
-
-
-def read_point_cells(
-    frame: pd.DataFrame,
-    columns: PointColumns,
+def _text_cells(
+    cells: list[bytes],
+    labels: list[str],
     source: str,
     rows: npt.NDArray[np.int64],
     rejected: list[Rejected],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """The points of the rows without a bad cell (M, K, 2), and which rows those are (N,)."""
-    wanted = [i for pair in columns.columns for i in pair]
-    bad: list[Rejected] = []
-    values = parse_numbers(frame.iloc[:, wanted], source, rows, bad.append)
-    rejected.extend(sorted(bad, key=lambda r: r.row))
-    keep = ~np.isin(rows, [r.row for r in bad])
-    points = values.reshape(len(rows), -1, 2)[keep]
-    points[np.isnan(points).any(-1)] = np.nan  # a point with one coordinate is no point
-    return points, keep
+) -> Cells:
+    decoded = [decode_text(line, source).replace('"', "").split(",") for line in cells]
+    return Cells(source, labels, decoded, rows, rejected)
 
 
-def _lines(data: mmap.mmap) -> Iterator[tuple[int, bytes]]:
-    """Line numbers and lines, without line ends; empty lines are passed over."""
-    for number, whole in enumerate(iter(data.readline, b""), start=1):
+def _lines(data: bytes | mmap.mmap) -> Iterator[tuple[int, bytes]]:
+    """Line numbers and lines, without line ends; empty lines are skipped."""
+    stream = io.BytesIO(data) if isinstance(data, bytes) else data
+    for number, whole in enumerate(iter(stream.readline, b""), start=1):
         line = whole.rstrip(b"\r\n")
         if line:
             yield number, line
 
 
-def _common_side(pixels: list[npt.NDArray[np.uint8]]) -> int:
-    """Side of the pictures: the one that most rows have, 0 where no row is a square."""
+def _common_side(pixels: list[Pixels]) -> int:
+    """Side of most pictures, 0 if none is square."""
     counts = Counter(len(p) for p in pixels if math.isqrt(len(p)) ** 2 == len(p))
     return math.isqrt(counts.most_common(1)[0][0]) if counts else 0
 
 
-def parse_pixels(text: bytes) -> npt.NDArray[np.uint8] | str:
-    """Space-separated integers 0..255 as uint8, or what is wrong with them.
-
-    Every byte is taken for the last digit of a number and given that number's value, all at
-    once; then the true last digits are kept. Text that is not plain digits and single spaces
-    goes to the slower, exact check.
-    """
-    padded = np.frombuffer(b"   " + text + b" ", np.uint8)
-    digits = padded - np.uint8(_ZERO)
-    is_digit = digits < 10
-    digits *= is_digit
-    one, ten, hundred = digits[3:-1], digits[2:-2], digits[1:-3] * is_digit[2:-2]
-    here, left = is_digit[3:-1], is_digit[2:-2]
-    four = here & left & is_digit[1:-3] & is_digit[:-4]
-    rest = 10 * ten + one  # at most 99
-    over = (hundred > 2) | ((hundred == 2) & (rest > 55))
-    spaces = np.count_nonzero(padded == _SPACE) - 4
-    single = np.count_nonzero(here & ~left) == spaces + 1  # as many numbers as spaces allow
-    if not single or spaces + np.count_nonzero(here) != len(here) or (four | (here & over)).any():
-        return _check_pixels(text)
-    values = 100 * hundred + rest
-    return values.compress(here & ~is_digit[4:])
+def _write(samples: Samples, output: Path) -> list[Rejected]:
+    """Write a training.csv of the crops: 15 points in gray pictures of 96 pixels."""
+    if not samples.scheme.can_convert(KAGGLE15):
+        raise DataError(f"Kaggle's 15 points cannot be made from those of {samples.scheme.name}")
+    points = samples.scheme.convert(samples.points, KAGGLE15)
+    whole = CropTransform.whole(samples.size, samples.size, SIDE)
+    with replacing(output) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*KAGGLE15.columns, PIXEL_COLUMN])
+        for image, own in zip(samples.crops, points, strict=True):
+            crop, place = np.asarray(image), own
+            if samples.size != SIDE:
+                crop, place = whole.cut(crop), whole.apply(own)
+            pixels = " ".join(map(str, crop.reshape(-1)))
+            writer.writerow([*map(cell, place.reshape(-1)), pixels])
+    return []
 
 
-def _check_pixels(text: bytes) -> npt.NDArray[np.uint8] | str:
-    words = text.split()
-    if not words:
-        return "expected space-separated pixels, got an empty cell"
-    values = np.empty(len(words), np.uint8)
-    for i, word in enumerate(words):
-        try:
-            number = float(word)
-        except ValueError:
-            number = math.nan
-        if not 0 <= number <= 255:
-            got = word[:40].decode("utf-8", "replace")
-            return f'expected a number from 0 to 255 as pixel {i + 1}, got "{got}"'
-        values[i] = round(number)
-    return values
-
-
-def looks_like_pixel_csv(head: bytes) -> bool:
-    """Whether a file has a column `Image` and, in its first row, no picture's name there."""
-    lines = head.decode("utf-8", "replace").lstrip("\ufeff").splitlines()[:2]
-    header, *row = ([cell.strip().strip('"') for cell in line.split(",")] for line in lines)
-    if PIXEL_COLUMN not in header:
-        return False
-    cell = row[0][header.index(PIXEL_COLUMN) :][:1] if row else []
-    return not (cell and re.fullmatch(r"\S.*\.[A-Za-z]\w{1,4}", cell[0]))
+KAGGLE = Format(
+    "kaggle", "Kaggle's training.csv (pixels in a column Image)", _recognise, _read, _write,
+    "kaggle.csv", settings=COLUMNS,
+)  # fmt: skip

@@ -1,97 +1,102 @@
-"""LabelMe's JSON files, one beside each picture, with points as shapes."""
+"""LabelMe's JSON files, one per picture, with points as shapes."""
 
-import os
+import base64
+import binascii
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from fkp.errors import LabelError
+from fkp.json_values import JsonError, JsonValue
+from fkp.labels.cells import FARTHEST
+from fkp.labels.formats.base import MISSING, FaceList, Format, Point, point_of
+from fkp.labels.source import HEAD, Source
+from fkp.labels.table import LabelTable, ReadOptions
 
-from fkp.errors import LabelError, parse_json
-from fkp.keypoints import SCHEMES, Scheme
-from fkp.labels.table import FARTHEST, LabelTable, ReadOptions, Rejected, from_origin
-
-Face = dict[str, tuple[float, float]]
-
-
-def labelme_files(path: Path) -> list[Path]:
-    """The LabelMe files that are meant: the file itself, or all in a folder."""
-    files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
-    return [file for file in files if looks_like_labelme(_head(file))]
+Face = dict[str, Point]
 
 
-def _head(path: Path) -> bytes:
+def _recognise(source: Source) -> bool:
+    return bool(_files(source))
+
+
+def _files(source: Source) -> list[Path]:
+    """The LabelMe files of a source: the file itself, or all in the folder."""
+    if not source.is_folder:
+        return [source.path] if source.starts_as_json and _has_shapes(source.path) else []
+    return [path for path in source.files(".json") if _has_shapes(path)]
+
+
+def _has_shapes(path: Path) -> bool:
+    """Whether a file has LabelMe's members, perhaps after a large `imageData`."""
     with path.open("rb") as file:
-        return file.read(1 << 16)
+        head = file.read(HEAD)
+    if b'"shapes"' in head and b'"imagePath"' in head:
+        return True
+    return b'"imageData"' in head and b'"shapes"' in path.read_bytes()
 
 
-def looks_like_labelme(head: bytes) -> bool:
-    """Whether a file begins as a JSON object with shapes."""
-    return head.lstrip().startswith(b"{") and b'"shapes"' in head
+def _read(source: Source, options: ReadOptions) -> LabelTable:
+    """Read the points of all files by label; those with the same `group_id` form a face.
 
-
-def read_labelme(path: Path, options: ReadOptions) -> LabelTable:
-    """The points of all files, by their labels; those of one `group_id` are one face.
-
-    Rows count the files from 1. Shapes other than points are passed over.
+    Rows count the files from 1. Other shapes are skipped.
     """
-    source = str(path)
-    folder = path if path.is_dir() else path.parent
-    faces: list[Face] = []
-    images: list[str] = []
-    rows: list[int] = []
-    rejected: list[Rejected] = []
-    for number, file in enumerate(labelme_files(path), start=1):
+    faces = FaceList(source, options)
+    for number, path in enumerate(_files(source) or [source.path], start=1):
+        name = source.relative(path)
         try:
-            found, picture = _faces(file)
-        except LabelError as error:
-            name = file.relative_to(folder)
-            rejected.append(Rejected(source, number, "", f"{name}: {error}"))
+            value = JsonValue.parse(path.read_bytes())
+            image = _beside(name, value["imagePath"].text())
+            size = _size(value)
+            for face in _faces(value):
+                faces.add(number, image, face, size_wh=size, encoded=_embedded(path, value))
+        except (JsonError, LabelError) as error:
+            faces.reject(number, f"{name}: {error}")
+    return faces.table(LABELME.title)
+
+
+def _beside(name: str, image: str) -> str:
+    """The path of a picture, which is relative to its label file, relative to the source."""
+    image = image.replace("\\", "/")
+    return image if image.startswith("/") else str(Path(name).parent / image)
+
+
+def _size(value: JsonValue) -> Point:
+    width, height = value.get("imageWidth"), value.get("imageHeight")
+    if width is None or height is None:
+        return MISSING
+    return width.number(1, FARTHEST), height.number(1, FARTHEST)
+
+
+def _faces(value: JsonValue) -> list[Face]:
+    """The faces of one file."""
+    groups: dict[str, Face] = {}
+    for shape in value["shapes"].items():
+        kind = shape.get("shape_type")
+        if kind is not None and kind.text() != "point":
             continue
-        for face in found:
-            faces.append(face)
-            images.append(str(picture.relative_to(folder)))
-            rows.append(number)
-    if not rows:
-        raise LabelError(str(rejected[0]) if rejected else f"{source}: no file has points")
-    names = dict.fromkeys(name for face in faces for name in face)
-    scheme = _scheme(list(names), options)
-    missing = (float("nan"), float("nan"))
-    points = np.array([[face.get(name, missing) for name in scheme.names] for face in faces])
-    array, fraction, notes = from_origin(points, options)
-    return LabelTable(
-        source, scheme, array, np.array(rows, np.int64),
-        images=images, fraction=fraction, folders=(options.images or folder,),
-        rejected=rejected, notes=notes,
-    )  # fmt: skip
+        group = shape.get("group_id")
+        face = groups.setdefault(group.name() if group else "", {})
+        name = shape["label"].text()
+        if name in face:
+            raise LabelError(f"the point {name} occurs twice; several faces need a group_id each")
+        face[name] = point_of(next(shape["points"].items(), shape["points"]))
+    if not groups:
+        raise LabelError("expected points")
+    return list(groups.values())
 
 
-def _scheme(names: list[str], options: ReadOptions) -> Scheme:
-    """The built-in scheme with these names in any order, or one of its own."""
-    for scheme in SCHEMES.values():
-        if set(scheme.names) == set(names) and options.flip_pairs is None:
-            return scheme
-    return Scheme.from_names(names, options.flip_pairs)
+def _embedded(path: Path, value: JsonValue) -> Callable[[], bytes] | None:
+    """A function that returns the embedded picture, None if there is none."""
+    if value.get("imageData") is None:
+        return None
+
+    def read() -> bytes:
+        try:
+            return base64.b64decode(JsonValue.parse(path.read_bytes())["imageData"].text())
+        except (JsonError, binascii.Error) as error:
+            raise LabelError(f"{path}: imageData: {error}") from error
+
+    return read
 
 
-def _faces(path: Path) -> tuple[list[Face], Path]:
-    """The faces of one file, and their picture."""
-    try:
-        data: dict[str, Any] = parse_json(path.read_bytes())
-        picture = path.parent / str(data["imagePath"]).replace("\\", "/")
-        groups: dict[object, Face] = {}
-        for shape in data["shapes"]:
-            if shape.get("shape_type", "point") != "point":
-                continue
-            face = groups.setdefault(shape.get("group_id"), {})
-            name, ((x, y),) = str(shape["label"]), shape["points"]
-            if name in face:
-                raise LabelError(f"the point {name} stands twice; faces need a group_id each")
-            face[name] = (float(x), float(y))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabelError(f"not a LabelMe file: {type(error).__name__} {error}") from error
-    coordinates = [v for face in groups.values() for point in face.values() for v in point]
-    if not coordinates or not (np.abs(coordinates) <= FARTHEST).all():
-        raise LabelError(f"expected points, with coordinates of at most {FARTHEST:.0f}")
-    if not os.path.isfile(picture):
-        raise LabelError(f"its picture {picture.name} is not there")
-    return list(groups.values()), picture
+LABELME = Format("labelme", "LabelMe's .json files (folder or file)", _recognise, _read)

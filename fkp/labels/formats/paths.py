@@ -1,183 +1,126 @@
-"""CSVs with a column of picture paths and columns of points, also without names, and annotate's."""
+"""Tables with a column of picture paths and columns of points, as annotate writes them."""
 
-import csv
-import io
 import re
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from fkp.errors import LabelError, parse_json
-from fkp.labels.formats.kaggle import read_point_cells
-from fkp.labels.table import (
-    LabelTable,
-    ReadOptions,
-    Rejected,
-    check_columns,
-    decode_text,
-    find_points,
-    from_origin,
-    other_columns,
-    parse_numbers,
-)
+from fkp.errors import LabelError, Setting
+from fkp.labels.cells import Cells, listed
+from fkp.labels.columns import find_points
+from fkp.labels.formats.base import COLUMNS, Format
+from fkp.labels.formats.points import other_columns, persons_column, read_points
+from fkp.labels.source import Source
+from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
-_PATH_COLUMNS = ("image", "image_path", "path", "file", "filename", "file_name", "image_name")
-_PERSON_COLUMNS = ("person", "subject", "identity", "person_id", "subject_id", "group")
-_PATH = re.compile(r".+\.[A-Za-z]{2,5}$")
+PATH_COLUMNS = (
+    "image", "image_path", "path", "file", "filename", "file_name", "image_name", "image_id",
+    "imagename", "imagepath", "filepath", "file_path", "img", "img_path", "img_name", "picture",
+    "photo", "input", "frame_path",
+)  # fmt: skip
+_PATH = re.compile(r".+\.[A-Za-z]\w{1,4}$")
+_FOUND = "ok"
+"""The status of detected faces in tables of annotate; `filled` faces are interpolated."""
 
 
-def read_frame(path: Path) -> tuple[pd.DataFrame, npt.NDArray[np.int64], list[Rejected]]:
-    """A CSV as text cells, the line number of each row, and the rows of a wrong length.
-
-    The delimiter is the comma, semicolon or tab that the header holds most often.
-    """
-    source = str(path)
-    text = decode_text(path.read_bytes(), source)
-    if not text.strip():
-        raise LabelError(f"{source}: the file is empty; expected a header row and labelled rows")
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    rejected: list[Rejected] = []
-    rows: list[int] = []
-    cells: list[list[str]] = []
-    try:
-        header = [name.strip() for name in next(reader)]
-        check_columns(header, source)
-        before = reader.line_num
-        for fields in reader:
-            number, before = before + 1, reader.line_num
-            if not fields:
-                continue
-            if len(fields) != len(header):
-                reason = f"expected {len(header)} fields, got {len(fields)}"
-                rejected.append(Rejected(source, number, "", reason))
-                continue
-            rows.append(number)
-            cells.append(fields)
-    except csv.Error as error:
-        raise LabelError(f"{source} row {reader.line_num}: not a readable CSV: {error}") from error
-    if not cells:
-        raise LabelError(str(rejected[0]) if rejected else f"{source}: the table has no rows")
-    return pd.DataFrame(cells, columns=header, dtype=str), np.array(rows, np.int64), rejected
+def _recognise_csv(source: Source) -> bool:
+    return not source.is_folder and find_paths(source.cells) is not None
 
 
-def read_path_csv(path: Path, options: ReadOptions) -> LabelTable:
-    """Read a CSV in which each row names a picture file and gives the points of one face in it."""
-    source = str(path)
-    frame, rows, rejected = read_frame(path)
-    header = [str(c) for c in frame.columns]
-    image_column = path_column(frame)
-    if image_column is None:
+def _read_csv(source: Source, options: ReadOptions) -> LabelTable:
+    return read_cells_with_paths(source, source.cells, options, PATHS.title)
+
+
+def read_cells_with_paths(
+    source: Source, cells: Cells, options: ReadOptions, form: str
+) -> LabelTable:
+    """Read a table in which each row names a picture and gives the points of one face."""
+    column = find_paths(cells)
+    if column is None:
         raise LabelError(
             f"{source} row 1: expected a column of picture paths (named image, path, file, ...), "
-            f"got {', '.join(header[:6])}{', ...' if len(header) > 6 else ''}"
+            f"got {listed(cells.header)}"
         )
-    found = find_points(header)
+    found = find_points(cells.header, options.columns)
     if found is None:
         raise LabelError(
             f"{source} row 1: expected point columns <name>_x, <name>_y, x0, y0 or bare numbers, "
-            f"got {', '.join(header[:6])}{', ...' if len(header) > 6 else ''}"
+            f"got {listed(cells.header)}",
+            Setting("columns", "PATTERN,...", "which columns hold the points"),
         )
-    scheme, columns = found.scheme(options)
-    images = frame.iloc[:, image_column].str.strip()
-    sound = _described(frame, images, source, rows, rejected)
-    for column, limit in options.limits:
-        sound = sound & _within(frame, column, limit, source, rows, rejected)
-    frame, images, rows = frame[sound], images[sound], rows[sound]
-    points, keep = read_point_cells(frame, columns, source, rows, rejected)
-    points, fraction, notes = from_origin(points, options)
+    scheme, columns = found.scheme(options, str(source))
+    cells = _with_faces(cells, column)
+    points, keep = read_points(cells, columns)
+    cells = cells.take(keep)
+    note = found.note(cells.header)
     return LabelTable(
-        source, scheme, points, rows[keep],
-        images=images[keep].tolist(),
-        persons=persons_column(frame, keep),
-        folders=picture_folders(path, options),
-        rejected=rejected,
-        fraction=fraction,
-        notes=notes,
-        other=other_columns(frame, keep, columns, image_column),
+        str(source), scheme, points, cells.rows,
+        images=cells.column(column),
+        frames=_frames(cells),
+        persons=persons_column(cells),
+        sizes_wh=_sizes(cells),
+        folder=source.folder,
+        rejected=cells.rejected,
+        notes=[note] if note else [],
+        other=other_columns(cells, columns, column),
+        form=form,
     )  # fmt: skip
 
 
-def _described(
-    frame: pd.DataFrame,
-    images: "pd.Series[str]",
-    source: str,
-    rows: npt.NDArray[np.int64],
-    rejected: list[Rejected],
-) -> npt.NDArray[np.bool_]:
-    """Rows that name a picture and, in what annotate wrote, found a face in it."""
-    sound = np.array(images != "", bool)
-    rejected += [
-        Rejected(source, int(row), str(images.name), "expected a picture path")
-        for row in rows[~sound]
-    ]
-    if {"status", "face", "frame"} <= set(frame.columns):
-        if (frame["frame"] != "").any():
-            raise LabelError(
-                f"{source}: its rows are frames of a clip, not pictures; write the frames out "
-                "(ffmpeg -i clip.mp4 frames/%06d.png) and annotate these"
-            )
-        status = frame["status"].to_numpy(str)
-        for row, word in zip(rows[status != "ok"], status[status != "ok"], strict=True):
-            rejected.append(Rejected(source, int(row), "status", f"no face: {word}", False))
-        sound &= status == "ok"
-    return sound
-
-
-def _within(
-    frame: pd.DataFrame,
-    column: str,
-    limit: float,
-    source: str,
-    rows: npt.NDArray[np.int64],
-    rejected: list[Rejected],
-) -> npt.NDArray[np.bool_]:
-    """Rows whose number in `column` is at most `limit`; empty cells are within."""
-    if column not in frame.columns:
-        raise LabelError(f"{source}: there is no column {column} to limit by --max")
-    values = parse_numbers(frame[[column]], source, rows, rejected.append)[:, 0]
-    above = values > limit
-    for row, value in zip(rows[above], values[above], strict=True):
-        rejected.append(Rejected(source, int(row), column, f"{value:g} is over {limit:g}", False))
-    return ~above
-
-
-def persons_column(frame: pd.DataFrame, keep: npt.NDArray[np.bool_]) -> list[str] | None:
-    """Who is in the kept rows, where a column says so."""
-    for i, name in enumerate(frame.columns):
-        if str(name).lower() in _PERSON_COLUMNS:
-            return [str(person) for person in frame.iloc[:, i][keep]]
-    return None
-
-
-def path_column(frame: pd.DataFrame) -> int | None:
-    """Index of the column of picture paths: by its name, else the first that looks like paths."""
-    for i, name in enumerate(frame.columns):
-        if str(name).lower() in _PATH_COLUMNS:
-            return i
-    for i in range(frame.shape[1]):
-        if frame.iloc[:20, i].str.strip().str.match(_PATH).all():
+def find_paths(cells: Cells) -> int | None:
+    """The column of picture paths, by its name, or the first whose cells look like paths."""
+    named = cells.index(*PATH_COLUMNS)
+    if named is not None:
+        return named
+    for i in range(len(cells.header)):
+        if all(_PATH.match(row[i].strip()) for row in cells.cells[:20]):
             return i
     return None
 
 
-def picture_folders(path: Path, options: ReadOptions) -> tuple[Path, ...]:
-    """Where the paths of a table may start: as said, or its folder, those in it, here."""
-    if options.images is not None:
-        return (options.images,)
-    here = path.resolve().parent
-    inside = sorted(p for p in here.iterdir() if p.is_dir() and not p.name.startswith("."))
-    return _annotated_from(here) or (here, *inside, Path.cwd(), *here.parents)
+def _is_annotated(cells: Cells) -> bool:
+    """Whether it has the columns of a table of annotate."""
+    return {"status", "face", "frame"} <= set(cells.header)
 
 
-def _annotated_from(folder: Path) -> tuple[Path, ...]:
-    """The folder in which `fkp annotate` ran, from the `run.json` beside its table."""
-    try:
-        facts = parse_json((folder / "run.json").read_text(encoding="utf-8"))
-        ran_in = Path(facts["folder"])
-        return (ran_in,) if ran_in.is_dir() else ()
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()  # not a result folder; the other places remain
+def _with_faces(cells: Cells, column: int) -> Cells:
+    """The rows that name a picture and, in tables of annotate, contain a face."""
+    named = cells.known(column)
+    for row in cells.rows[~named]:
+        reason = "expected a picture path"
+        cells.rejected.append(Rejected(cells.source, int(row), cells.header[column], reason))
+    if _is_annotated(cells):
+        status = cells.column(cells.header.index("status"))
+        for i in np.flatnonzero(named):
+            if status[i] != _FOUND:
+                reason = f"no face: {status[i]}"
+                row = int(cells.rows[i])
+                cells.rejected.append(Rejected(cells.source, row, "status", reason, False))
+        named &= np.array([word == _FOUND for word in status], bool)
+    kept = cells.take(named)
+    if len(kept) == 0:
+        raise LabelError(f"no row can be used; the first: {cells.rejected[0]}")
+    return kept
+
+
+def _frames(cells: Cells) -> npt.NDArray[np.int64] | None:
+    """The frame numbers, if the rows are about frames of clips."""
+    if not _is_annotated(cells):
+        return None
+    numbers = cells.numbers([cells.header.index("frame")], cells.rejected.append)[:, 0]
+    return None if np.isnan(numbers).any() else numbers.astype(np.int64)
+
+
+def _sizes(cells: Cells) -> npt.NDArray[np.float64] | None:
+    """The sizes of the pictures, if there are columns for them."""
+    columns = [cells.index(f"image_{side}", f"img_{side}") for side in ("width", "height")]
+    if None in columns:
+        return None
+    sizes = cells.numbers([i for i in columns if i is not None], lambda rejected: None)
+    return np.where((sizes > 0).all(1, keepdims=True), sizes, np.nan)
+
+
+PATHS = Format(
+    "paths", "CSV with picture paths (fkp's keypoints.csv and others)",
+    _recognise_csv, _read_csv, settings=COLUMNS,
+)  # fmt: skip

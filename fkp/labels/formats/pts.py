@@ -1,66 +1,46 @@
-"""Folders of `.pts` files, one beside each picture (iBUG 300-W, ICCVW 2013)."""
+"""`.pts` files, one per picture (iBUG 300-W, ICCVW 2013)."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 
 from fkp.errors import LabelError
-from fkp.keypoints import IBUG68, MTFL5, Scheme
-from fkp.labels.table import FARTHEST, LabelTable, ReadOptions, Rejected, decode_text, from_origin
-from fkp.vision.images import is_image_name
+from fkp.files import replace_text, replacing
+from fkp.labels.formats.base import FaceList, Format, Point
+from fkp.labels.formats.out import picture_files
+from fkp.labels.source import Source, decode_text
+from fkp.labels.store import Samples
+from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
 
-def is_pts_folder(path: Path) -> bool:
-    """Whether a folder, or one in it, holds `.pts` files."""
-    return path.is_dir() and next(path.rglob("*.pts"), None) is not None
+def _recognise(source: Source) -> bool:
+    return bool(source.files(".pts")) if source.is_folder else source.suffix == ".pts"
 
 
-def read_pts(folder: Path, options: ReadOptions) -> LabelTable:
-    """All `.pts` files of a folder, in the order of their names; rows count the files from 1.
+def _read(source: Source, options: ReadOptions) -> LabelTable:
+    """Read one `.pts` file, or all in a folder, sorted; rows count the files from 1.
 
-    iBUG's own files have their first pixel at 1: `origin` 1.
+    Each belongs to the picture of the same name. iBUG's own files start at pixel 1 (`origin` 1).
     """
-    source = str(folder)
-    images: list[str] = []
-    points: list[list[list[float]]] = []
-    rows: list[int] = []
-    rejected: list[Rejected] = []
-    for number, path in enumerate(sorted(folder.rglob("*.pts")), start=1):
-        name = str(path.relative_to(folder))
+    files = source.files(".pts") if source.is_folder else [source.path]
+    faces = FaceList(source, options)
+    for number, path in enumerate(files, start=1):
+        name = source.relative(path)
         try:
-            face = read_points(path)
-            if points and len(face) != len(points[0]):
-                raise LabelError(f"expected {len(points[0])} points as before, got {len(face)}")
-            picture = _picture(path)
+            faces.add(number, name[: -len(path.suffix)], points_of_file(path))
         except LabelError as error:
-            rejected.append(Rejected(source, number, "", f"{name}: {error}"))
-            continue
-        images.append(str(picture.relative_to(folder)))
-        points.append(face)
-        rows.append(number)
-    if not rows:
-        raise LabelError(str(rejected[0]) if rejected else f"{source}: no .pts files")
-    array, fraction, notes = from_origin(np.array(points, np.float64), options)
-    if not options.origin:
+            faces.reject(number, f"{name}: {error}")
+    notes = []
+    if options.origin is None:
         notes.append(
-            "taken to start at 0; files that start at 1, as iBUG's own do, need --origin 1"
+            "coordinates are assumed to start at 0; in iBUG's own files they start at 1 (origin 1)"
         )
-    return LabelTable(
-        source, _scheme(array.shape[1], options), array, np.array(rows, np.int64),
-        images=images, fraction=fraction, folders=(options.images or folder,),
-        rejected=rejected, notes=notes,
-    )  # fmt: skip
+    return faces.table(PTS.title, numbered=True, notes=notes)
 
 
-def _scheme(count: int, options: ReadOptions) -> Scheme:
-    for scheme in (options.scheme, IBUG68, MTFL5):
-        if scheme is not None and len(scheme) == count:
-            return scheme
-    return Scheme.from_names([f"p{i}" for i in range(count)], options.flip_pairs)
-
-
-def read_points(path: Path) -> list[list[float]]:
-    """`n_points: N`, then N lines of x and y in braces; raises LabelError."""
+def points_of_file(path: Path) -> list[Point]:
+    """Read `n_points: N` and N lines of x and y in braces."""
     text = decode_text(path.read_bytes(), path.name)
     head, brace, body = text.partition("{")
     lines = [line.split() for line in body.partition("}")[0].splitlines() if line.strip()]
@@ -70,22 +50,41 @@ def read_points(path: Path) -> list[list[float]]:
     if said and said[0].strip() != str(len(lines)):
         raise LabelError(f"n_points says {said[0].strip()}, there are {len(lines)}")
     try:
-        face = [[float(x), float(y)] for x, y in lines]
+        return [(float(x), float(y)) for x, y in lines]
     except ValueError as error:
-        raise LabelError(f"expected two numbers a line: {error}") from error
-    if not face or not (np.abs(face) <= FARTHEST).all():
-        raise LabelError(f"expected points, with coordinates of at most {FARTHEST:.0f}")
-    return face
+        raise LabelError(f"expected two numbers per line: {error}") from error
 
 
-def _picture(path: Path) -> Path:
-    """The picture of the same name."""
-    found = sorted(p for p in path.parent.glob(f"{_literal(path.stem)}.*") if is_image_name(p.name))
-    if len(found) != 1:
-        names = ", ".join(p.name for p in found) or "none"
-        raise LabelError(f"expected one picture of that name, found {names}")
-    return found[0]
+def _write(samples: Samples, output: Path) -> list[Rejected]:
+    """Write a folder of pictures with their `.pts` files, the first pixel at 0.
+
+    The format cannot express missing points; such rows are returned.
+    """
+    pictures, rejected = picture_files(samples, output), []
+    taken: set[str] = set()
+    output.mkdir(parents=True, exist_ok=True)
+    for i, (path, points) in enumerate(zip(pictures.paths, pictures.points, strict=True)):
+        if not np.isfinite(points).all():
+            missing = samples.scheme.names[int(np.argmin(np.isfinite(points).all(1)))]
+            row = int(samples.source_row[i])
+            reason = f"{missing} is not labelled; .pts files need all points"
+            rejected.append(Rejected(str(samples.source[i]), row, "", reason, malformed=False))
+            continue
+        stem, number = path.stem, 1
+        while stem in taken:
+            number += 1
+            stem = f"{path.stem}-{number}"
+        taken.add(stem)
+        picture = output / f"{stem}{path.suffix}"
+        if picture.resolve() != path.resolve():
+            with replacing(picture) as part:
+                shutil.copyfile(path, part)
+        body = "".join(f"{x:.4f} {y:.4f}\n" for x, y in points)
+        text = f"version: 1\nn_points: {len(points)}\n{{\n{body}}}\n"
+        replace_text(output / f"{stem}.pts", text)
+    if len(rejected) == len(samples):
+        raise LabelError(f"no row has all its points: {rejected[0]}")
+    return rejected
 
 
-def _literal(stem: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in stem)
+PTS = Format("pts", "iBUG's .pts files (folder or file)", _recognise, _read, _write, "pts")

@@ -1,60 +1,49 @@
-"""WFLW's lines: 196 coordinates, a box, six attributes and a picture (Wu et al., CVPR 2018)."""
+"""WFLW's lists (Wu et al., CVPR 2018): 98 points, perhaps a box and attributes, and a path."""
 
 import re
-from pathlib import Path
-
-import numpy as np
 
 from fkp.errors import LabelError
 from fkp.keypoints import WFLW98
-from fkp.labels.formats.paths import picture_folders
-from fkp.labels.table import FARTHEST, LabelTable, ReadOptions, Rejected, decode_text, from_origin
+from fkp.labels.formats.base import FaceList, Format, floats, pairs
+from fkp.labels.source import Source
+from fkp.labels.table import LabelTable, ReadOptions
 
 ATTRIBUTES = ("pose", "expression", "illumination", "make_up", "occlusion", "blur")
-_WORDS = 196 + 4 + len(ATTRIBUTES) + 1
-_LINE = re.compile(rb"^\s*([-+.\deE]+\s+){206}\S.*$")
+_COORDINATES, _BOX = 2 * len(WFLW98), 4
+_COUNTS = (_COORDINATES + _BOX + len(ATTRIBUTES), _COORDINATES + _BOX, _COORDINATES)
+"""Possible counts of numbers before the path, the largest first."""
+
+_NUMBERS = re.compile(r"\s*((?:[-+.\deE]+\s+)+)(\S.*)")
 
 
-def looks_like_wflw(head: bytes) -> bool:
-    """Whether the first line is 206 numbers and a picture."""
-    return _LINE.match(head.split(b"\n", 1)[0]) is not None
+def _recognise(source: Source) -> bool:
+    match = _NUMBERS.fullmatch(source.first_lines[0]) if source.first_lines else None
+    return match is not None and len(match[1].split()) in _COUNTS
 
 
-def read_wflw(path: Path, options: ReadOptions) -> LabelTable:
-    """98 points a line; the attributes become columns of their own."""
-    source = str(path)
-    images: list[str] = []
-    values: list[list[float]] = []
-    rows: list[int] = []
-    attributes: list[list[str]] = []
-    rejected: list[Rejected] = []
-    for number, line in enumerate(decode_text(path.read_bytes(), source).splitlines(), start=1):
-        words = line.split(maxsplit=_WORDS - 1)
-        if not words:
+def _read(source: Source, options: ReadOptions) -> LabelTable:
+    """Read 98 points per line; attributes become further columns."""
+    faces = FaceList(source, options)
+    expected = next((n for n in _COUNTS if _count(source.first_lines[0]) == n), _COUNTS[0])
+    for number, line in enumerate(source.text.splitlines(), start=1):
+        if not line.strip():
             continue
-        if len(words) != _WORDS:
-            reason = f"expected {_WORDS - 1} numbers and a path, got {len(words)} words"
-            rejected.append(Rejected(source, number, "", reason))
-            continue
+        words = line.split(maxsplit=expected)
         try:
-            numbers = [float(word) for word in words[:196]]
-        except ValueError as error:
-            rejected.append(Rejected(source, number, "", f"expected numbers: {error}"))
-            continue
-        if not (np.abs(numbers) <= FARTHEST).all():
-            reason = f"expected coordinates of at most {FARTHEST:.0f}"
-            rejected.append(Rejected(source, number, "", reason))
-            continue
-        images.append(words[-1].strip())
-        values.append(numbers)
-        rows.append(number)
-        attributes.append(words[200:206])
-    if not rows:
-        raise LabelError(str(rejected[0]) if rejected else f"{source}: the file has no lines")
-    array, fraction, notes = from_origin(np.array(values).reshape(-1, 98, 2), options)
-    return LabelTable(
-        source, WFLW98, array, np.array(rows, np.int64),
-        images=images, fraction=fraction, folders=picture_folders(path, options),
-        rejected=rejected, notes=notes,
-        other={name: [row[i] for row in attributes] for i, name in enumerate(ATTRIBUTES)},
-    )  # fmt: skip
+            if len(words) != expected + 1:
+                raise LabelError(f"expected {expected} numbers and a path, got {len(words)} words")
+            points = pairs(floats(words[:_COORDINATES]))
+            told = words[_COORDINATES + _BOX : expected]
+            other = dict(zip(ATTRIBUTES, told, strict=True)) if told else {}
+            faces.add(number, words[-1].strip(), points, other=other)
+        except LabelError as error:
+            faces.reject(number, error)
+    return faces.table(WFLW.title, scheme=WFLW98)
+
+
+def _count(line: str) -> int:
+    match = _NUMBERS.fullmatch(line)
+    return len(match[1].split()) if match else 0
+
+
+WFLW = Format("wflw", "WFLW's lists of 98 points (.txt)", _recognise, _read)

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from fkp.errors import ImageError, LabelError
 from fkp.keypoints import IBUG68
 from fkp.labels.boxes import BoxTable, read_boxes
-from fkp.labels.formats.paths import read_path_csv
+from fkp.labels.reading import read_source
 from fkp.labels.split import split_groups
 from fkp.labels.table import ReadOptions
-from fkp.learn.detector.canvas import Scene
+from fkp.learn.detector.scenes import Scene
 from fkp.vision.images import read_image
 
 SURE, UNSURE = 0.7, 0.4
@@ -120,7 +120,7 @@ def _features(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64],
 
 def _edges_from_points(folder: Path, frames: dict[str, Scene]) -> npt.NDArray[np.float64]:
     """(F, 4): a linear map from a face's points to its box, from the frames that have both."""
-    labels = read_path_csv(folder / "ytf68" / "labels_ibug.csv", ReadOptions(scheme=IBUG68))
+    labels = read_source(folder / "ytf68" / "labels_ibug.csv", ReadOptions(scheme=IBUG68))
     features, origin, side = _features(labels.points)
     rows, wanted = [], []
     for i, name in enumerate(labels.images or []):
@@ -137,7 +137,7 @@ def _edges_from_points(folder: Path, frames: dict[str, Scene]) -> npt.NDArray[np
 
 def _faces(folder: Path, persons: Mapping[str, str], edges: npt.NDArray[np.float64]) -> list[Scene]:
     """The training faces of `faces68`, with boxes that follow from their points."""
-    labels = read_path_csv(folder / "labels_ibug.csv", ReadOptions(scheme=IBUG68))
+    labels = read_source(folder / "labels_ibug.csv", ReadOptions(scheme=IBUG68))
     if labels.images is None or labels.persons is None:
         raise LabelError(f"{folder}/labels_ibug.csv: expected columns image and person")
     features, origin, side = _features(labels.points)

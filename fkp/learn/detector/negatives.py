@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fkp.learn.detector.canvas import Scene
+from fkp.learn.detector.scenes import Scene
 from fkp.vision.crop import CropTransform
 from fkp.vision.images import to_gray
 

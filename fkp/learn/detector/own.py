@@ -10,9 +10,10 @@ import torch
 from fkp.errors import DataError
 from fkp.labels.cut import Progress
 from fkp.labels.split import split_groups
-from fkp.learn.detector.canvas import CanvasSettings, Scene
 from fkp.learn.detector.data import DetectorData
 from fkp.learn.detector.network import FaceNet, export_onnx, load_detector
+from fkp.learn.detector.photograph import CanvasSettings
+from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.score import DetectorScores, score_detector
 from fkp.learn.detector.tables import read_pictures
 from fkp.learn.detector.train import DetectorConfig, train_detector

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fkp.learn.detector.canvas import Scene
+from fkp.learn.detector.scenes import Scene
 from fkp.vision.detect import Detections
 from fkp.vision.images import Image
 

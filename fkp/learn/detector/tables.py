@@ -10,11 +10,12 @@ import pandas as pd
 from fkp.errors import ImageError, LabelError
 from fkp.keypoints import MTFL5
 from fkp.labels.boxes import BOX_COLUMNS, read_boxes
-from fkp.labels.cut import Progress, find_folder
-from fkp.labels.prepare import read_source
+from fkp.labels.cut import Progress
+from fkp.labels.pictures import find_pictures
+from fkp.labels.reading import read_source
 from fkp.labels.split import persons_from_names
 from fkp.labels.table import LabelTable, ReadOptions
-from fkp.learn.detector.canvas import Scene
+from fkp.learn.detector.scenes import Scene
 from fkp.vision.images import read_image, resized
 
 Array = npt.NDArray[np.float64]
@@ -52,15 +53,19 @@ def read_pictures(
     follow from points that give the centres of the eyes, the nose tip and the mouth corners.
     images: where the pictures are, if not beside the table. Raises LabelError.
     """
-    table, boxes, anchors = _read(path, images)
-    folder = find_folder(table)
+    options = ReadOptions(images=images)
+    table, boxes, anchors = _read(path, options)
+    files = find_pictures(table, options)
     names = table.images or []
     rows = pd.Series(range(len(names))).groupby(names).indices
     scenes = []
     for i, (name, at) in enumerate(sorted(rows.items())):
         progress(i, len(rows))
         try:
-            image = read_image(folder / str(name))
+            file = files.path(int(at[0]))
+            if file is None:
+                raise LabelError(f"{path}: {files.problems[int(at[0])]}")
+            image = read_image(file)
         except ImageError as error:
             raise LabelError(f"{path}, picture {name}: {error}") from error
         scale = min(1.0, LONG_SIDE / max(image.shape[:2]))
@@ -78,20 +83,17 @@ def read_pictures(
     return pictures, scenes, _persons(table, pictures)
 
 
-def _read(path: Path, images: Path | None) -> tuple[LabelTable, Array, Array]:
+def _read(path: Path, options: ReadOptions) -> tuple[LabelTable, Array, Array]:
     """The table with a row per face, and the boxes and anchor points of its faces."""
-    options = ReadOptions(images=images)
-    columns = _columns(path)
-    if set(BOX_COLUMNS) <= columns:
+    if set(BOX_COLUMNS) <= _columns(path):
         known = read_boxes(path)
-        folders = (images,) if images else (path.parent, path.parent / "images")
         table = LabelTable(
             str(path), MTFL5, known.anchors, np.arange(len(known.images)) + 2, known.images,
-            folders=folders,
+            folder=path.parent,
         )  # fmt: skip
         return table, known.boxes, known.anchors
     table = read_source(path, options)
-    if table.images is None or table.fraction:
+    if table.images is None or table.units not in (None, "pixels"):
         raise LabelError(f"{path}: a detector learns from pictures, and points in their pixels")
     anchors = table.scheme.anchor_points(table.points)
     good = np.isfinite(anchors).all((1, 2))

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from fkp.files import replacing
-from fkp.learn.detector.canvas import CanvasMaker, CanvasSettings
+from fkp.learn.detector.canvas import CanvasMaker
 from fkp.learn.detector.data import DetectorData
 from fkp.learn.detector.network import FaceNet
+from fkp.learn.detector.photograph import CanvasSettings
 from fkp.learn.detector.targets import Targets, assign, cells, collect, flatten, loss
 from fkp.learn.networks.devices import pick_device
 
@@ -58,24 +59,10 @@ def train_detector(
     """
     device = pick_device(config.device)
     torch.manual_seed(config.seed)
-    network = FaceNet()
-    if start is not None:
-        network.load_state_dict(start.state_dict())
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = FaceNet().to(device)
-    average.load_state_dict(network.state_dict())
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.lr, total_steps=config.iterations + 1, pct_start=0.1
-    )
+    parts = _moving_parts(config, start, device)
+    network, average, optimizer, scheduler = parts.values()
     hardness = torch.full((len(data.scenes),), 0.5, dtype=torch.float64)
     first = 0
-    parts: dict[str, Any] = {
-        "network": network,
-        "average": average,
-        "optimizer": optimizer,
-        "scheduler": scheduler,
-    }
     if state_path.exists():
         state = torch.load(state_path, weights_only=True, map_location=device)
         for name, moving in parts.items():
@@ -115,7 +102,27 @@ def train_detector(
             if done % 100 == 0:
                 report(done, total / 100, time.perf_counter() - began)
                 total = 0.0
-    return average.cpu().eval()
+    averaged: FaceNet = average.cpu().eval()
+    return averaged
+
+
+def _moving_parts(
+    config: DetectorConfig, start: FaceNet | None, device: torch.device
+) -> dict[str, Any]:
+    """Network, averaged network, optimiser and schedule, by the names in the state file."""
+    network = FaceNet()
+    if start is not None:
+        network.load_state_dict(start.state_dict())
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = FaceNet().to(device)
+    average.load_state_dict(network.state_dict())
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.lr, total_steps=config.iterations + 1, pct_start=0.1
+    )
+    return {
+        "network": network, "average": average, "optimizer": optimizer, "scheduler": scheduler,
+    }  # fmt: skip
 
 
 @torch.no_grad()

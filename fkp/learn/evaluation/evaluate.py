@@ -82,7 +82,7 @@ class Evaluation:
         if name in self.samples.other:
             return self.samples.other[name]
         known = ", ".join(["labels", "source", "split", "flags", *self.samples.other])
-        raise DataError(f"--by {name}: no such column; there are {known}")
+        raise DataError(f"by {name}: no such column; there are {known}")
 
 
 def _order(text: str) -> tuple[int, float, str]:

@@ -68,12 +68,12 @@ def normalisers(points: FloatArray, scheme: Scheme, norm: str) -> Array:
         lengths = np.sqrt(sides[:, 0] * sides[:, 1])
     elif norm == "outer":
         if scheme.outer_eyes is None:
-            raise DataError(f"scheme {scheme.name} has no outer eye corners; use another --norm")
+            raise DataError(f"scheme {scheme.name} has no outer eye corners; use another norm")
         right, left = scheme.outer_eyes
         lengths = np.linalg.norm(labels[:, left] - labels[:, right], axis=-1)
     elif norm == "pupil":
         if not all(scheme.eyes):
-            raise DataError(f"scheme {scheme.name} has no eyes; use --norm box")
+            raise DataError(f"scheme {scheme.name} has no eyes; use the norm box")
         anchors = scheme.anchor_points(labels)
         lengths = np.linalg.norm(anchors[:, 1] - anchors[:, 0], axis=-1)
     else:

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
+from fkp.files import replacing
 from fkp.keypoints import FloatArray, Scheme
 from fkp.learn.evaluation.evaluate import Evaluation
 from fkp.learn.evaluation.metrics import NORM_TEXT, Scores
@@ -92,7 +93,8 @@ def write_calibration(path: Path, curves: Sequence[tuple[str, Calibration]]) -> 
 
 def _save(figure: Any, path: Path) -> None:
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    with replacing(path) as part:
+        figure.savefig(part, dpi=110)
     plt.close(figure)
 
 

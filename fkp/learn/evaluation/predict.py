@@ -9,7 +9,7 @@ import pandas as pd
 from fkp.errors import DataError, LabelError
 from fkp.files import replacing
 from fkp.keypoints import KAGGLE15
-from fkp.labels.convert import KAGGLE_SIDE
+from fkp.labels.formats.kaggle import SIDE as KAGGLE_SIDE
 from fkp.labels.store import Samples
 from fkp.learn.evaluation.evaluate import predict_crops
 from fkp.learn.networks.checkpoint import Model

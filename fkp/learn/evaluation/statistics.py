@@ -1,28 +1,39 @@
-"""How sure the figures of an evaluation are: intervals, differences, calibration.
+"""How certain the figures of an evaluation are: intervals, differences, calibration.
 
-Pictures of one person are alike, so that persons are resampled, not faces.
+Pictures of one person are alike, so persons are resampled, not faces.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import gammaincinv
 
 from fkp.keypoints import FloatArray
 
 Array = npt.NDArray[np.float64]
 
 ROUNDS = 2000
+PERMUTATIONS = 9999
+BATCH = 100
+"""Resamplings in memory at a time."""
+
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean with its 95 % interval."""
+    """A mean with its 95 % interval; the ends are NaN for fewer than two persons."""
 
     mean: float
     low: float
     high: float
+
+    def text(self, form: str = ".2f") -> str:
+        """The interval in per cent, as `2.04 to 2.27`; says so where it is unknown."""
+        if np.isnan(self.low):
+            return "unknown for one person"
+        return f"{100 * self.low:{form}} to {100 * self.high:{form}}"
 
 
 def interval(values: FloatArray, persons: npt.NDArray[np.str_], seed: int = 0) -> Interval:
@@ -30,23 +41,29 @@ def interval(values: FloatArray, persons: npt.NDArray[np.str_], seed: int = 0) -
 
     Efron and Tibshirani, An Introduction to the Bootstrap, 1993, with persons as the units.
     """
+    from scipy.stats import bootstrap  # heavy
+
     sums, counts = _by_person(values, persons)
-    if counts.sum() == 0:
-        return Interval(float("nan"), float("nan"), float("nan"))
-    rng = np.random.default_rng(seed)
-    means = np.empty(ROUNDS)
-    for i in range(ROUNDS):
-        times = np.bincount(rng.integers(len(sums), size=len(sums)), minlength=len(sums))
-        means[i] = (times @ sums) / max(float(times @ counts), 1.0)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Interval(float(sums.sum() / counts.sum()), float(low), float(high))
+    if len(sums) < 2:
+        mean = float(sums[0] / counts[0]) if len(sums) else float("nan")
+        return Interval(mean, float("nan"), float("nan"))
+
+    def mean_of(sums: Array, counts: Array, axis: int) -> Array:
+        return np.asarray(sums.sum(axis) / counts.sum(axis))
+
+    found = bootstrap(
+        (sums, counts), mean_of, paired=True, vectorized=True, method="percentile",
+        n_resamples=ROUNDS, batch=BATCH, random_state=np.random.default_rng(seed),
+    ).confidence_interval  # fmt: skip
+    return Interval(float(sums.sum() / counts.sum()), float(found.low), float(found.high))
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """How much larger the errors of a second model are, on the same faces.
 
-    p: of as large a difference if it made no difference which model is which.
+    p: the probability of so large a difference if the two models were alike; NaN for fewer than
+    two persons.
     """
 
     faces: int
@@ -59,31 +76,36 @@ def difference(
 ) -> Difference:
     """Compare errors (N,) of two models on the same faces.
 
-    p is that of a permutation test: the two models change places at random, person by person.
+    p is two-sided, of a permutation test in which the models swap places at random, person by
+    person: the sign of each person's difference is random.
     """
+    from scipy.stats import permutation_test  # heavy
+
     change = np.where(np.isfinite(first) & np.isfinite(second), second - first, np.nan)
     sums, counts = _by_person(change, persons)
-    rng = np.random.default_rng(seed)
-    seen = abs(sums.sum())
-    signs = (rng.integers(0, 2, len(sums)) * 2 - 1 for _ in range(5 * ROUNDS))
-    as_large = sum(abs(float(s @ sums)) >= seen * (1 - 1e-12) for s in signs)
-    p = (as_large + 1) / (5 * ROUNDS + 1)
-    return Difference(int(counts.sum()), interval(change, persons, seed), float(p))
+    p = float("nan")
+    if len(sums) >= 2:
+        p = float(
+            permutation_test(
+                (sums,), np.sum, permutation_type="samples", vectorized=True,
+                n_resamples=PERMUTATIONS, batch=BATCH, random_state=np.random.default_rng(seed),
+            ).pvalue
+        )  # fmt: skip
+    return Difference(int(counts.sum()), interval(change, persons, seed), p)
 
 
 def _by_person(values: FloatArray, persons: npt.NDArray[np.str_]) -> tuple[Array, Array]:
-    """Sum and number of the values that are not NaN, for each person."""
-    _, index = np.unique(persons, return_inverse=True)
+    """Sum and number of the values that are not NaN, for each person who has any."""
     known = np.isfinite(values)
-    count = int(index.max(initial=-1)) + 1
+    _, index = np.unique(persons[known], return_inverse=True)
     weights = np.asarray(values, np.float64)[known]
-    sums = np.asarray(np.bincount(index[known], weights, count), np.float64)
-    return sums, np.bincount(index[known], minlength=count).astype(np.float64)
+    sums = np.asarray(np.bincount(index, weights), np.float64)
+    return sums, np.bincount(index).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """Which share of the points lies within the radius in which `expected` of them should."""
+    """The share of points within the radius in which `expected` of them should lie."""
 
     expected: tuple[float, ...]
     observed: tuple[float, ...]
@@ -96,25 +118,14 @@ class Calibration:
 
 
 def calibration(distances: FloatArray, scales: FloatArray) -> Calibration | None:
-    """How far the errors keep to what the network says of them: distances and scales (N, K).
+    """Compare distances (N, K) with the scales (N, K) that the network estimated for them.
 
-    None where it says nothing.
+    None where it estimated none. The radius for a level is the scale times the quantile of a Gamma
+    distribution of shape 2, see `losses.doubt`.
     """
     ratio = distances / scales
     ratio = ratio[np.isfinite(ratio)]
     if len(ratio) == 0:
         return None
-    observed = tuple(float((ratio <= _radius(level)).mean()) for level in LEVELS)
+    observed = tuple(float((ratio <= gammaincinv(2, level)).mean()) for level in LEVELS)
     return Calibration(LEVELS, observed, len(ratio))
-
-
-def _radius(level: float) -> float:
-    """In scales, where the distribution of distances, Gamma of shape 2, reaches a level."""
-    low, high = 0.0, 50.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if 1 - (1 + middle) * np.exp(-middle) < level:
-            low = middle
-        else:
-            high = middle
-    return low

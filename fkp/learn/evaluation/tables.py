@@ -115,7 +115,8 @@ def rows(found: Sequence[Figures]) -> list[list[str]]:
     """The cells of a table: a row a model, and below it its groups."""
     table = []
     for one in found:
-        span = f"{100 * one.nme.low:.2f}-{100 * one.nme.high:.2f}"
+        known = not np.isnan(one.nme.low)
+        span = f"{100 * one.nme.low:.2f}-{100 * one.nme.high:.2f}" if known else ""
         table.append(_row(one.name, one.result.scores, span))
         for column, scores in one.by.items():
             table += [_row(f"{column} {_short(value)}", s, "") for value, s in scores.items()]

@@ -1,7 +1,6 @@
 """A network in one `.safetensors` file that says what it is: safe to open from a stranger."""
 
 import json
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from torch import nn
 
 import fkp
 from fkp.errors import DataError, FkpError, ModelError
+from fkp.files import replacing
 from fkp.keypoints import SCHEMES, Prediction, Scheme
 from fkp.learn.networks.architectures import build
 from fkp.learn.networks.base import Architecture, Features
@@ -176,14 +176,13 @@ def save_model(path: Path, model: Model) -> None:
         if not k.endswith("num_batches_tracked")
     }
     data = save(tensors, metadata={_KEY: json.dumps(describe(model))})
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
-        os.replace(part, path)
+        with replacing(path) as part:
+            part.write_bytes(data)
     except OSError as error:
-        raise FkpError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+        raise FkpError(f"{path}: cannot be written: {(error.strerror or 'failed').lower()}") from (
+            error
+        )
 
 
 def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Model:

@@ -31,11 +31,11 @@ def pick_device(name: str) -> torch.device:
         name == "mps" and not torch.backends.mps.is_available()
     )
     if missing:
-        raise DataError(f"--device {name}: not available on this machine; use cpu or auto")
+        raise DataError(f"device {name}: not available on this machine; use cpu or auto")
     try:
         return torch.device(name)
     except RuntimeError as error:
-        raise DataError(f"--device {name}: expected auto, cpu, cuda, cuda:1 or mps") from error
+        raise DataError(f"device {name}: expected auto, cpu, cuda, cuda:1 or mps") from error
 
 
 def describe_devices() -> list[str]:

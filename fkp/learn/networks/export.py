@@ -66,7 +66,7 @@ class Exported:
 
 
 def export(model: Model, path: Path, format_: str, crops: npt.NDArray[np.uint8]) -> Exported:
-    """Write a model (loaded as trainable) in one of EXPORT_FORMATS, run both on crops (N, S, S).
+    """Write a model (loaded as trainable) in one of EXPORT_FORMATS, and compare on crops (N, S, S).
 
     The file's metadata holds what `fkp info` shows: the points, how crops are framed, the scores.
     Raises DataError if a package is missing, ModelError if the points differ.

@@ -24,8 +24,8 @@ def initialise(network: Architecture, scheme: Scheme, start: Model) -> int:
     if differing or heads.keys() != start.network.point_heads().keys():
         where = differing[0] if differing else "a head"
         raise DataError(
-            f"--init: the network {start.architecture} of {start.size} px does not fit: "
-            f"{where} differs; train the same --arch"
+            f"init: the network {start.architecture} of {start.size} px does not fit: "
+            f"{where} differs; train the same architecture"
             + ("" if network.any_size else f" on crops of {start.size} px")
         )
     taken = [(i, _sources(start.scheme, scheme, i)) for i in range(len(scheme))]

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-import os
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +14,7 @@ import torch
 
 from fkp import __version__
 from fkp.errors import DataError, parse_json
+from fkp.files import is_stray, replace_text, replacing
 from fkp.labels.store import Samples
 from fkp.learn.evaluation import plots
 from fkp.learn.evaluation.evaluate import Evaluation, evaluate
@@ -25,6 +26,7 @@ from fkp.learn.training.report import write_report
 
 BEST = "best.safetensors"
 STATE = "state.pt"
+TABLE = "results.csv"
 CONFIG = "config.json"
 REPORT = "report.html"
 
@@ -39,10 +41,14 @@ class RunFolder(Listener):
 
     @classmethod
     def create(cls, path: Path, config: TrainConfig, data: Path, samples: Samples) -> "RunFolder":
-        """Make the folder; DataError where a run is in it already."""
+        """A new run in a folder that no other process writes into; DataError where one is there.
+
+        Its config.json, which makes it a run, is left to `write_config`.
+        """
         if (path / BEST).exists() or (path / CONFIG).exists():
-            raise DataError(f"{path}: holds a run already; choose another --name, or --resume it")
+            raise DataError(f"{path}: holds a run already; choose another folder, or resume it")
         path.mkdir(parents=True, exist_ok=True)
+        _remove_strays(path)
         about = {
             "fkp": __version__,
             "torch": torch.__version__,
@@ -54,16 +60,15 @@ class RunFolder(Listener):
             "size": samples.size,
             "training": config.as_dict(),
         }
-        folder = cls(path, about)
-        folder.write_config()
-        return folder
+        return cls(path, about)
 
     @classmethod
     def reopen(cls, path: Path) -> "RunFolder":
-        """The folder of a run that was stopped; DataError where none was."""
+        """The folder of a run that was stopped; DataError where there is none."""
         about = read_config(path / CONFIG)
-        if (path / REPORT).exists():
-            raise DataError(f"{path}: this run is finished")
+        if is_finished(path):
+            raise DataError(f"{path}: this run is already finished")
+        _remove_strays(path)
         return cls(path, about)
 
     @property
@@ -73,8 +78,7 @@ class RunFolder(Listener):
 
     def write_config(self) -> None:
         """Write `config.json` from what is known of the run."""
-        text = json.dumps(self.about, indent=1) + "\n"
-        (self.path / CONFIG).write_text(text, encoding="utf-8")
+        replace_text(self.path / CONFIG, json.dumps(self.about, indent=1) + "\n")
 
     def check(self, samples: Samples) -> None:
         """DataError where the data is not what the run was started with."""
@@ -101,29 +105,27 @@ class RunFolder(Listener):
 
     def resumed(self, epoch: int) -> None:
         """Bring the table back to that epoch: more may have been written than the state holds."""
-        path = self.path / "results.csv"
-        with path.open(encoding="utf-8", newline="") as file:
+        with (self.path / TABLE).open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epoch]
-        part = path.with_name(".results.csv.part")
-        with part.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(part, path)
         self.epochs = [{k: _value(v) for k, v in row.items()} for row in rows]
+        self._write_table()
 
     def epoch(self, result: Epoch, model: Model) -> None:
-        """Append a line to the table; save the model where it is the best so far."""
-        row = asdict(result)
-        mode = "a" if self.epochs else "w"
-        with (self.path / "results.csv").open(mode, newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(row))
-            if not self.epochs:
-                writer.writeheader()
-            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-        self.epochs.append(row)
-        if result.best:
+        """Add a row to the table; save the model if it is the one to keep so far."""
+        self.epochs.append(asdict(result))
+        self._write_table()
+        if result.kept:
             save_model(self.path / BEST, model)
+
+    def _write_table(self) -> None:
+        """Write `results.csv`, a row per epoch, whole: a line that was cut off could be misread."""
+        with (
+            replacing(self.path / TABLE) as part,
+            part.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, list(self.epochs[0]))
+            writer.writeheader()
+            writer.writerows({k: _text(v) for k, v in row.items()} for row in self.epochs)
 
     def finish(self, samples: Samples, final: Model | None) -> Model:
         """Draw what there is to see, and write the report; return the best model.
@@ -131,7 +133,9 @@ class RunFolder(Listener):
         final: the model of the whole run, None where it was stopped and may go on.
         """
         if not self.epochs:
-            raise DataError(f"{self.path}: stopped before the end of the first epoch; no model yet")
+            raise DataError(
+                f"{self.path}: stopped before the end of the first epoch, without a model"
+            )
         if final is not None:
             save_model(self.path / BEST, final)
         plots.write_curves(self.path / "curves.png", self.epochs)
@@ -153,8 +157,27 @@ class RunFolder(Listener):
                     plots.write_predictions(self.path / f"{name}.png", result, rows.tolist())
         if final is not None:
             write_report(self.path / REPORT, self.about, self.epochs, model, result)
-            (self.path / STATE).unlink(missing_ok=True)
+            is_finished(self.path)
         return model
+
+
+def is_finished(path: Path) -> bool:
+    """Whether a run has come to its end; then what is left to clear up in its folder is cleared.
+
+    A process can be killed between its report, which is its last file, and the clearing.
+    """
+    if not (path / REPORT).exists():
+        return False
+    (path / STATE).unlink(missing_ok=True)
+    _remove_strays(path)
+    return True
+
+
+def _remove_strays(folder: Path) -> None:
+    """Remove the temporary files of processes that are gone."""
+    for path in folder.iterdir():
+        if is_stray(path.name):
+            path.unlink(missing_ok=True)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -187,9 +210,17 @@ def new_name(root: Path, stem: str) -> str:
 
 
 def _value(text: str) -> float | bool | int:
+    """A cell of the table; empty cells are NaN."""
     if text in ("True", "False"):
         return text == "True"
-    return int(text) if text.isdigit() else float(text)
+    return int(text) if text.isdigit() else float(text or "nan")
+
+
+def _text(value: float | bool) -> str:
+    """The way back. Six digits, also after a resumed run has read and written them again."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return str(value)
 
 
 class Listeners(Listener):

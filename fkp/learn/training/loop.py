@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from fkp.errors import DataError, FkpError
+from fkp.errors import FkpError
 from fkp.keypoints import RADIUS_90
 from fkp.labels.store import Samples
 from fkp.learn.evaluation import metrics
@@ -40,7 +40,14 @@ class Epoch:
     val_nme: float
     images_per_second: float
     seconds: float  # of training so far
-    best: bool
+    best: bool  # on the validation rows, so far; False without such rows
+
+    @property
+    def kept(self) -> bool:
+        """Whether its weights are the ones to keep so far: the best, or without validation rows
+        the last.
+        """
+        return self.best or math.isnan(self.val_rmse)
 
 
 class Listener:
@@ -87,7 +94,8 @@ def train(
 
     Without `val` rows the last epoch is taken. Returns the model of that epoch, on the CPU.
     The same seed on the same machine gives the same weights, also where the run was stopped and
-    went on. The processes of a team train together; they all return the same.
+    resumed. The processes of a team train together; they all return the same. Raises FkpError where
+    the training diverges: its weights are never offered as the best.
     """
     origin, team = origin or Origin(), team or Team()
     config = config.for_rows(len(samples.rows("train")))
@@ -115,12 +123,15 @@ def train(
         if config.patience and epoch - 1 - best.epoch >= config.patience:
             break
         loss, rate = _epoch(epoch, stepper, batches, listener)
-        if not math.isfinite(loss):
-            raise DataError(f"the loss is not finite in epoch {epoch}; use a smaller --lr")
         current = model(stepper.averaged())
+        if not (math.isfinite(loss) and _is_finite(current.network)):
+            raise _diverged(epoch, config, best.epoch)
         scores = _validate(current, val_part) if team.leads else (math.nan, math.nan)
         rmse, nme = team.agree(list(scores), device)
-        better = best.offer(epoch, rmse, nme, current.network, always=not len(val_part))
+        if len(val_part) and not math.isfinite(rmse):
+            raise _diverged(epoch, config, best.epoch)
+        kept = best.offer(epoch, rmse, nme, current.network, always=not len(val_part))
+        better = kept and len(val_part) > 0
         seconds = time.perf_counter() - started
         listener.epoch(Epoch(epoch, stepper.lr, loss, rmse, nme, rate, seconds, better), current)
         if origin.state is not None and team.leads:
@@ -171,6 +182,19 @@ def _epoch(
     return float(sums[0] / sums[1]), rate
 
 
+def _is_finite(network: nn.Module) -> bool:
+    return all(bool(torch.isfinite(value).all()) for value in network.state_dict().values())
+
+
+def _diverged(epoch: int, config: TrainConfig, best: int) -> FkpError:
+    kept = f"; the best network before, of epoch {best}, is kept" if best else ""
+    return FkpError(
+        f"the training diverged in epoch {epoch}: weights or predictions are no longer finite. "
+        f"Start again with a smaller learning rate (it was {config.lr:g}; try {config.lr / 10:g}, "
+        f"or auto){kept}"
+    )
+
+
 def _together(step: Callable[..., float], batch: object, team: Team) -> float:
     """A step that can fail because another process is gone."""
     try:
@@ -182,7 +206,7 @@ def _together(step: Callable[..., float], batch: object, team: Team) -> float:
             raise
         raise FkpError(
             f"process {team.rank} of {team.size}: another process of the training is gone; "
-            "--resume goes on after the last whole epoch"
+            "resume the run to continue after the last whole epoch"
         ) from error
 
 
@@ -222,8 +246,10 @@ class _Best:
 
 
 def _validate(model: Model, part: Samples) -> tuple[float, float]:
-    if len(part) == 0:
+    """RMSE and NME; NaN without rows, and where predictions are not finite."""
+    points = model.predict(part.crops).points
+    if len(part) == 0 or not np.isfinite(points).all():
         return math.nan, math.nan
-    predicted = model.scheme.convert(model.predict(part.crops).points, part.scheme)
+    predicted = model.scheme.convert(points, part.scheme)
     scores = metrics.score(predicted, part.points, part.scheme, lengths=metrics.lengths(part))
     return scores.rmse, scores.nme

@@ -56,7 +56,7 @@ def find_lr(
         if losses[-1] > 4 * min(losses):
             break
     if len(losses) < 10:
-        raise DataError("--lr auto: the loss is not finite at the smallest rates; look at the data")
+        raise DataError("lr auto: the loss is not finite at the smallest rates; look at the data")
     found = np.array(losses)
     test = RangeTest(rates[: len(found)], found, float(rates[_valley(found)]))
     if plot is not None and team.leads:

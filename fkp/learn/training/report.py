@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from fkp.files import replace_text
 from fkp.learn.evaluation.evaluate import Evaluation
 from fkp.learn.evaluation.metrics import NORM_TEXT
 from fkp.learn.networks.checkpoint import Model
@@ -29,9 +30,11 @@ def write_report(
     result: Evaluation | None,
 ) -> None:
     """Write the page of a finished run into its folder, from the pictures there."""
-    best = model.scores
-    summary = f"Best epoch {best['epoch']:.0f} of {len(epochs)}."
-    if result is not None:
+    epoch = f"{model.scores['epoch']:.0f} of {len(epochs)}"
+    if result is None:
+        summary = f"The network of epoch {epoch}, the last; there were no validation rows."
+    else:
+        summary = f"Best epoch {epoch}."
         s = result.scores
         summary += (
             f" On {s.faces} validation faces: NME {100 * s.nme:.2f} % of the {NORM_TEXT[s.norm]}, "
@@ -53,7 +56,7 @@ def write_report(
         summary=html.escape(summary),
         sections="\n".join(sections),
     )
-    path.write_text(page, encoding="utf-8")
+    replace_text(path, page)
 
 
 def _picture(path: Path, title: str) -> str:

@@ -5,10 +5,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from fkp.errors import DataError
 from fkp.keypoints import Scheme
 from fkp.labels.cache import prepared
 from fkp.labels.cut import Progress
+from fkp.labels.schemes import subset
 from fkp.labels.store import Samples, read_samples
 from fkp.learn.networks.architectures import build
 from fkp.learn.networks.checkpoint import Model, load_model
@@ -89,10 +92,12 @@ def _fit(
             say(f"learning rate {config.lr:.3g}, by a range test ({plot})")
         if folder is not None:
             folder.about |= {"training": config.as_dict(), "flip_pairs": training.flip_pairs}
-            folder.write_config()
             folder.show_augmentation(config, samples)
+            folder.write_config()  # from here on there is a run to resume
         board = training.tensorboard
-        return _run(folder, training.path, config, samples, start, board, listener, team)
+        model = _run(folder, training.path, config, samples, start, board, listener, team)
+    _compare_with_mean(model, samples, say)
+    return model
 
 
 @contextmanager
@@ -112,11 +117,11 @@ def _check_start(
     """Say what is taken over; DataError where the weights do not fit, before there is a folder."""
     points = samples.target
     known = initialise(build(config.architecture, len(points), samples.size), points, start)
-    say(f"--init: {known} of {len(points)} points begin as points of the old network")
+    say(f"init: {known} of {len(points)} points begin as points of the old network")
     if start.size != samples.size:
         say(
-            f"--init: that network was trained on crops of {start.size} px, these have "
-            f"{samples.size}: fkp prepare --size {start.size} would suit it better"
+            f"init: that network was trained on crops of {start.size} px, these have "
+            f"{samples.size}: data prepared with size {start.size} would suit it better"
         )
 
 
@@ -146,7 +151,9 @@ def resume(
         start = load_model(Path(config.init), trainable=True) if config.init and not begun else None
         board = (path / "tensorboard").is_dir()
         own = folder if ours.leads else None
-        return _run(own, path, config, samples, start, board, listener, ours)
+        model = _run(own, path, config, samples, start, board, listener, ours)
+    _compare_with_mean(model, samples, say)
+    return model
 
 
 def _run(
@@ -193,8 +200,42 @@ def _samples(
     if flip_pairs is not None:
         schemes = tuple(Scheme.from_names(own.names, flip_pairs) for own in samples.schemes)
         samples = replace(samples, schemes=schemes)
+    if not len(samples.rows("train")):
+        raise DataError(f"{data}: there are no labelled training rows")
+    samples = without_unlabelled(samples, say)
     if samples.scheme.flip_order is None:
-        say("no left and right in the names: pictures are not mirrored (--flip-pairs)")
-    if not (samples.split == "train").any():
-        raise DataError(f"{data}: there are no training rows")
+        say("the points' names do not tell left from right: pictures are not mirrored (flip pairs)")
     return samples
+
+
+def without_unlabelled(samples: Samples, say: Say) -> Samples:
+    """The data without points that no training row labels: a network cannot learn them."""
+    known = np.isfinite(samples.points[samples.rows("train")]).all(2).any(0)
+    if known.all():
+        return samples
+    names = np.array(samples.scheme.names)
+    say(
+        f"left out, as no training row labels them: {', '.join(names[~known])}; the network will "
+        "not find these points"
+    )
+    schemes = (
+        subset(scheme, names[known].tolist())
+        for scheme in samples.schemes
+        if set(scheme.names) & set(names[known].tolist())
+    )
+    return replace(samples, schemes=tuple(schemes), points=samples.points[:, known])
+
+
+def _compare_with_mean(model: Model, samples: Samples, say: Say) -> None:
+    """Say so where the network is no better than the mean of the training labels."""
+    train, val = (samples.points[samples.rows(name)] for name in ("train", "val"))
+    if not len(val):
+        return
+    mean = np.nanmean(train, axis=0, dtype=np.float64)
+    plain = float(np.sqrt(np.nanmean(np.square(val - mean))))
+    if not model.scores["val_rmse"] < plain:
+        say(
+            f"this network is no better than the mean of the training labels (validation RMSE "
+            f"{model.scores['val_rmse']:.3f} px against {plain:.3f} px): train for more epochs, "
+            "try another learning rate, look at the labels"
+        )

@@ -1,6 +1,6 @@
 """One step of training after the other: what moves in a run, and its state on the disk."""
 
-import os
+import io
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from pickle import UnpicklingError
@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from fkp.errors import DataError, FkpError
+from fkp.files import replacing
 from fkp.keypoints import PointIndices
 from fkp.learn.networks.base import Architecture
 from fkp.learn.networks.devices import pick_precision
@@ -119,15 +120,19 @@ class Stepper:
         return {name: part for name, part in parts.items() if part is not None}
 
     def save(self, path: Path, progress: dict[str, Any]) -> None:
-        """Write the whole run after an epoch; `progress` goes with it: plain values and tensors."""
-        part = path.with_name(f".{path.name}.part")
+        """Write the whole run after an epoch, with `progress`: plain values and tensors.
+
+        Raises OSError where the disk is full; the state before stays.
+        """
         state = {
             "progress": progress,
             "generator": self.generator.get_state(),
             **{name: thing.state_dict() for name, thing in self._parts().items()},
         }
-        torch.save(state, part)
-        os.replace(part, path)
+        data = io.BytesIO()  # torch's own writer hides why a write failed
+        torch.save(state, data)
+        with replacing(path) as part:
+            part.write_bytes(data.getbuffer())
 
     def restore(self, path: Path) -> dict[str, Any]:
         """Bring the run to where it was saved; returns the progress. Raises FkpError."""
@@ -139,7 +144,7 @@ class Stepper:
             return dict(state["progress"])
         except _BROKEN as error:
             reason = str(error).splitlines()[0]
-            raise FkpError(f"{path}: cannot be gone on from: {reason}") from error
+            raise FkpError(f"{path}: the run cannot be resumed from it: {reason}") from error
 
 
 def _optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:

@@ -16,7 +16,7 @@ class Board(Listener):
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise DataError(
-                "--tensorboard needs a package: pip install 'fkp[tensorboard]'"
+                "events for TensorBoard need a package: pip install 'fkp[tensorboard]'"
             ) from error
         self._writer = SummaryWriter(str(folder / "tensorboard"))
 

@@ -65,7 +65,7 @@ def finished(out: Path, output: Output, given: list[Record]) -> Path:
 @pytest.mark.parametrize("form", TABLES)
 @pytest.mark.parametrize("each", [False, True])
 def test_rows_can_be_read_again(tmp_path: Path, form: str, each: bool) -> None:
-    rows = TABLES[form](IBUG68, each, False)
+    rows = TABLES[form](IBUG68, each, None)
     given = records()
     path = tmp_path / "rows"
     with TableFile(path, rows) as table:
@@ -157,6 +157,8 @@ def test_coco_is_what_pycocotools_reads(tmp_path: Path) -> None:
     assert annotations[0]["keypoints"][:3] == [0, 0, 0]
     statuses = {i["file_name"]: i["status"] for i in truth.loadImgs(truth.getImgIds())}
     assert statuses[ODD[2]] == "unreadable"
+    sizes = [(i["width"], i["height"]) for i in truth.loadImgs(truth.getImgIds())]
+    assert sizes[:4] == [(400, 300), (640, 480), (300, 200), (0, 0)]  # other tools ask for them
     assert statuses[ODD[1]] == "no_face"
     # A perfect detector of these labels scores 1 by COCO's own measure.
     found = [
@@ -289,3 +291,24 @@ def test_of_too_many_the_doubtful_are_in_the_gallery(
     ]
     kept = sorted(card[3] for card in shown if card[3] is not None)
     assert kept == pytest.approx(sorted(every)[:3], abs=2e-3)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_every_form_says_how_a_face_is_turned(tmp_path: Path, form: str) -> None:
+    eyes = np.array([[60, 20], [20, 20], [40, 40], [40, 60]], np.float32)  # left, right, nose, lip
+    turned = np.stack([60 - eyes[:, 1], eyes[:, 0]], axis=1)  # by 90 degrees
+    unknown = np.full((4, 2), np.nan, np.float32)
+    boxes, sure = np.zeros((3, 4), np.float32), np.ones((3, 4), np.float32)
+    points = np.stack([turned, eyes, unknown])
+    faces = Faces(FKP4, boxes, np.ones(3, np.float32), points, sure)
+    none = Annotated(Faces.empty(FKP4), 100, 100)
+    path = finished(
+        tmp_path,
+        Output(FKP4, form, gallery=False),
+        [("a", Annotated(faces, 100, 100)), ("b", none)],
+    )
+    if form == "parquet":
+        read = pd.read_parquet(path)
+    else:
+        read = pd.read_csv(path) if form == "csv" else pd.read_json(path, lines=True)
+    assert read["rotation"].fillna(-1).tolist() == [90, 0, -1, -1]

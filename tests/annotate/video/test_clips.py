@@ -18,9 +18,11 @@ import torch
 
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.text import TABLES
+from fkp.annotate.video.blinks import COLUMNS
 from fkp.cli.main import cli
 from fkp.errors import FkpError, UsageError
 from fkp.keypoints import IBUG68
+from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES
 from fkp.vision.video import Clip
 from tests.helpers import CLIPS, STEADY, contents, encode, fkp, long_clip, shown
@@ -57,7 +59,7 @@ def test_the_sample_clip(tmp_path: Path, samples: Path, video: Video) -> None:
     assert list(openface["face_id"]) == list(table["face"])
     assert np.allclose(openface["timestamp"], table["timestamp"])
     assert set(openface["success"]) == {1}
-    with pytest.raises(FkpError, match="frames of a clip, not pictures"):
+    with pytest.raises(FkpError, match=r"1 person\(s\) cannot be split"):  # the clip's
         cli.main(["prepare", str(out / "keypoints.csv"), "-o", "data.csv"], standalone_mode=False)
     assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")
     facts = json.loads((out / "run.json").read_text())
@@ -130,8 +132,10 @@ def test_rows_can_be_read_again(tmp_path: Path, samples: Path, video: Video) -> 
             table = pd.read_parquet(path)
             assert list(table["frame"]) == list(range(6))
             assert table["yaw"].abs().max() < 30
+            blinks = pd.read_csv(tmp_path / "out" / "blinks.csv")
+            assert list(blinks.columns) == list(COLUMNS)
             continue
-        read[form] = list(TABLES[form](IBUG68, True, True).read(path))
+        read[form] = list(TABLES[form](IBUG68, True, Camera()).read(path))
     for (name, one), (_, other) in zip(read["csv"], read["jsonl"], strict=True):
         assert name == str(clip)
         assert isinstance(one, Annotated)
@@ -152,15 +156,28 @@ def test_measures_are_columns(
     samples: Path, video: Video, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
-    assert video(samples / "clip.mp4", "--out", "-", "--measures", "--max-frames", 2) == 0
-    header, *rows = capsys.readouterr().out.splitlines()
-    names = header.split(",")
-    assert names[-len(MEASURES) - 1 : -1] == list(MEASURES)
-    assert len(rows) == 2
-    for row in rows:
-        cells = dict(zip(names, row.split(","), strict=True))
-        assert 0.15 < float(cells["left_eye_opening"]) < 0.5
-        assert abs(float(cells["roll"])) < 15
+    away = []
+    for lens in ((), ("--fov", 20)):
+        few = ("--measures", "--max-frames", 2, *lens)
+        assert video(samples / "clip.mp4", "--out", "-", *few) == 0
+        header, *rows = capsys.readouterr().out.splitlines()
+        names = header.split(",")
+        assert names[-len(MEASURES) - 1 : -1] == list(MEASURES)
+        assert len(rows) == 2
+        for row in rows:
+            cells = dict(zip(names, row.split(","), strict=True))
+            assert 0.15 < float(cells["left_eye_opening"]) < 0.5
+            assert abs(float(cells["roll"])) < 15
+        away.append(float(cells["head_z_mm"]))
+    assert away[1] == pytest.approx(away[0] * 0.5 / np.tan(np.radians(10)), rel=0.1)
+
+
+@pytest.mark.parametrize("lens", [("--fov", 60), ("--measures", "--fov", 60, "--focal", 500)])
+def test_a_lens_that_makes_no_sense_is_refused(
+    samples: Path, video: Video, lens: tuple[object, ...]
+) -> None:
+    with pytest.raises(UsageError, match="angle of view"):
+        video(samples / "clip.mp4", "--out", "-", *lens)
 
 
 def test_broken_frames_and_clips_are_rows(

@@ -1,5 +1,6 @@
 """Kaggle's form: pixels as text."""
 
+import gzip
 import random
 from pathlib import Path
 
@@ -8,18 +9,29 @@ import pytest
 
 from fkp.errors import LabelError
 from fkp.keypoints import FKP4, KAGGLE15
-from fkp.labels.formats.kaggle import parse_pixels, read_pixel_csv
-from fkp.labels.table import ReadOptions
+from fkp.labels.formats.kaggle import KAGGLE
+from fkp.labels.formats.pixels import parse_pixels
+from fkp.labels.source import Source
+from fkp.labels.table import LabelTable, ReadOptions
 from tests.helpers import faces, write_kaggle
 
 
-def slow(text: bytes) -> list[int] | None:
+def read_pixel_csv(path: Path, options: ReadOptions) -> LabelTable:
+    assert KAGGLE.recognise(Source(path))
+    return KAGGLE.read(Source(path), options)
+
+
+def slow(text: bytes) -> list[float] | None:
     """What `parse_pixels` must return, word by word; None where it must complain."""
     try:
         values = [float(word) for word in text.split()]
     except ValueError:
         return None
-    return [round(v) for v in values] if values and all(0 <= v <= 255 for v in values) else None
+    if not values or not all(0 <= v <= 255 for v in values):
+        return None
+    if max(values) <= 1 and any(v not in (0, 1) for v in values):
+        return [float(np.float32(v)) for v in values]
+    return [round(v) for v in values]
 
 
 def test_parse_pixels_agrees_with_the_slow_way() -> None:
@@ -109,3 +121,25 @@ def test_a_short_first_row_does_not_decide_the_size(tmp_path: Path) -> None:
     table = read_pixel_csv(path, ReadOptions())
     assert list(table.rows) == [3, 4]
     assert [r.row for r in table.rejected] == [2]
+
+
+def test_pixels_from_0_to_1_are_seen_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("nose_tip_x,nose_tip_y,Image\n1,1,0 0.5 1 0.25\n1,1,0 1 1 0\n")
+    table = read_pixel_csv(path, ReadOptions())
+    assert table.pixels is not None
+    assert table.pixels.reshape(2, 4).tolist() == [[0, 128, 255, 64], [0, 255, 255, 0]]
+    assert table.notes == ["pixels are between 0 and 1 and were scaled to 0 to 255"]
+    path.write_text("nose_tip_x,nose_tip_y,Image\n1,1,0 0.5 1 0.25\n1,1,9 1 200 0\n")
+    table = read_pixel_csv(path, ReadOptions())
+    assert list(table.rows) == [3]
+    assert "as in other rows, got fractions" in table.rejected[0].reason
+
+
+def test_a_packed_table(tmp_path: Path) -> None:
+    write_kaggle(tmp_path / "training.csv", 3, size=24)
+    packed = tmp_path / "training.csv.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "training.csv").read_bytes()))
+    pixels = read_pixel_csv(packed, ReadOptions()).pixels
+    assert pixels is not None
+    assert pixels.shape == (3, 24, 24)

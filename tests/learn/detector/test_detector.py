@@ -9,10 +9,12 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from fkp.learn.detector.canvas import CanvasMaker, CanvasSettings, Scene
+from fkp.learn.detector.canvas import CanvasMaker
 from fkp.learn.detector.data import DetectorData
 from fkp.learn.detector.negatives import cut_negatives
 from fkp.learn.detector.network import CHANNELS, FaceNet, export_onnx
+from fkp.learn.detector.photograph import CanvasSettings
+from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.score import average_precision, iou, score_detector
 from fkp.learn.detector.targets import FACE, IGNORED, NOTHING, assign, cells, collect, loss
 from fkp.learn.detector.train import DetectorConfig, train_detector

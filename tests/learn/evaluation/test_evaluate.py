@@ -48,6 +48,10 @@ def test_an_interval_is_over_persons() -> None:
     ratio = (by_person.high - by_person.low) / (by_face.high - by_face.low)
     assert ratio == pytest.approx(np.sqrt(20), rel=0.15)
     assert by_person.high - by_person.low == pytest.approx(2 * 1.96 / np.sqrt(50), rel=0.35)
+    alone = statistics.interval(np.array([0.02, 0.04]), np.array(["a", "a"]))
+    assert alone.mean == pytest.approx(0.03)
+    assert np.isnan(alone.low)
+    assert alone.text() == "unknown for one person"
     nothing = statistics.interval(np.full(3, np.nan), np.array(["a", "b", "c"]))
     assert np.isnan(nothing.mean)
 
@@ -90,7 +94,7 @@ def test_groups_and_norms(trained: tuple[Model, Samples]) -> None:
     total = sum(s.nme * s.faces for s in by_light.values()) / result.scores.faces
     assert total == pytest.approx(result.scores.nme)
     assert list(result.by("labels")) == ["4 points"]
-    with pytest.raises(DataError, match="--by nonsense: no such column; there are labels"):
+    with pytest.raises(DataError, match="by nonsense: no such column; there are labels"):
         result.by("nonsense")
     one = tables.figures("m", result, ["light"])
     assert set(one.nme_by_norm) == {"pupil", "box"}

@@ -138,7 +138,7 @@ def test_the_radius_holds_after_calibration(tmp_path: Path) -> None:
 
 
 def test_a_rate_that_explodes_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="smaller --lr"):
+    with pytest.raises(DataError, match="smaller lr"):
         fit(data(tmp_path, 40), recipe("lecture", lr=1e6, epochs=5))
 
 

@@ -207,7 +207,7 @@ def test_a_bundled_network_begins_on_other_points() -> None:
     # An average of maps is not the map of an average, but near it.
     assert np.abs(found - expected).max() < 2.5
     assert np.abs(found - expected)[:, 2:].max() < 0.1
-    with pytest.raises(DataError, match="--init: the network integral of 112 px does not fit"):
+    with pytest.raises(DataError, match="init: the network integral of 112 px does not fit"):
         initialise(build("lecture", 4, 96), FKP4, bundled)
     with pytest.raises(DataError, match="does not fit"):
         initialise(build("large", 4, 96), FKP4, bundled)
@@ -221,7 +221,7 @@ def test_weights_that_do_not_fit_leave_no_folder(tmp_path: Path) -> None:
         fit(Training(data, tmp_path / "run", replace(config, architecture="large")))
     assert not (tmp_path / "run").exists()
     fit(Training(data, tmp_path / "run", config), say=said.append)
-    assert said[0] == "--init: 4 of 4 points begin as points of the old network"
+    assert said[0] == "init: 4 of 4 points begin as points of the old network"
     assert "112 px, these have 32" in said[1]
 
 
@@ -416,7 +416,7 @@ def test_a_process_that_dies_ends_the_run_and_it_goes_on(tmp_path: Path) -> None
         _, err = process.communicate(timeout=90)
     assert process.returncode != 0
     assert "another process of the training is gone" in err or "fkp: terminated" in err
-    assert "--resume" in err
+    assert "resume" in err
     epochs = len(figures(run))
     with pytest.raises(KeyboardInterrupt):
         resume(run, Stop(epochs + 2))

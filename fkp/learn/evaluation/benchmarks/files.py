@@ -10,7 +10,7 @@ import numpy.typing as npt
 import scipy.io
 
 from fkp.errors import DataError, LabelError
-from fkp.labels.formats.pts import read_points
+from fkp.labels.formats.pts import points_of_file
 from fkp.vision.images import is_image_name
 
 Array = npt.NDArray[np.float64]
@@ -59,7 +59,7 @@ def labelled_pictures(folder: Path) -> Iterator[tuple[Path, Array]]:
 def points_of(path: Path, count: int) -> Array:
     """The points (K, 2) of a `.pts` file as they stand there; raises LabelError."""
     try:
-        points = np.array(read_points(path), np.float64)
+        points = np.array(points_of_file(path), np.float64)
     except LabelError as error:
         raise LabelError(f"{path}: {error}") from error
     if points.shape != (count, 2):
@@ -90,7 +90,7 @@ def _read_hdf5(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
         import h5py
     except ImportError as error:
         raise DataError(
-            f"{path}: MATLAB 7.3 files need a package: pip install 'fkp[benchmarks]'"
+            f"{path}: MATLAB 7.3 files need a package: pip install 'fkp[hdf5]'"
         ) from error
 
     def plain(value: Any) -> Any:

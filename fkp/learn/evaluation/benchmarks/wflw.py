@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from fkp.errors import LabelError
-from fkp.labels.formats.wflw import read_wflw as read_lines
+from fkp.labels.reading import read_source
 from fkp.labels.table import ReadOptions
 from fkp.learn.evaluation.benchmarks.faces import FaceSet, Protocol
 from fkp.learn.evaluation.benchmarks.files import needed
@@ -36,7 +36,7 @@ def read_wflw(folder: Path) -> list[FaceSet]:
     """
     path = needed(folder, TITLE, LIST)
     images = needed(folder, TITLE, "WFLW_images")
-    table = read_lines(path, ReadOptions(images=images))
+    table = read_source(path, ReadOptions(images=images), "wflw")
     if table.rejected:
         raise LabelError(str(table.rejected[0]))
     names = table.images or []
