@@ -6,14 +6,12 @@ from pathlib import Path
 
 import click
 
+from fkp import api
 from fkp.cli import console
 from fkp.learn.evaluation.benchmarks import report
 from fkp.learn.evaluation.benchmarks.report import ScoreTable
-from fkp.learn.evaluation.benchmarks.run import BENCHMARKS, WIDER, benchmark
-from fkp.learn.evaluation.benchmarks.wider import LEAST
-from fkp.learn.networks.checkpoint import BUNDLED, find_model, load_model
-from fkp.vision.detect import FaceDetector, YuNetDetector
-from fkp.vision.detectors import find_detector
+from fkp.learn.evaluation.benchmarks.run import BENCHMARKS
+from fkp.learn.networks.checkpoint import BUNDLED
 
 DETECTORS = ("fkp", "haar")
 
@@ -74,28 +72,17 @@ def benchmark_command(
     """
     if out is not None and out.suffix not in (".csv", ".json"):
         raise click.BadParameter("expected a name that ends in .csv or .json", param_hint="--out")
-    network = load_model(find_model(model), device)
-    finder = _detector(name, detector, detector_model, det_size)
     with console.progress(name) as progress:
-        tables = benchmark(name, folder, network, finder, progress)
+        tables = api.benchmark(
+            name, folder, model=model, detector=detector, detector_model=detector_model,
+            det_size=det_size, device=device, progress=progress,
+        )  # fmt: skip
     if out is not None:
         _write(out, name, model, tables)
     for table in tables:
         _print(table, model)
     if out is not None:
         console.say(f"wrote {out}")
-
-
-def _detector(
-    benchmark_name: str, name: str | None, model: Path | None, det_size: int
-) -> FaceDetector | None:
-    """The detector; for WIDER FACE, also its boxes of low scores count."""
-    if name is None and model is None and benchmark_name != WIDER:
-        return None
-    found = find_detector(name or "fkp", model, det_size)
-    if benchmark_name == WIDER and isinstance(found, YuNetDetector):
-        return YuNetDetector(model, det_size=det_size, min_score=LEAST)
-    return found
 
 
 def _write(out: Path, name: str, model: str, tables: Sequence[ScoreTable]) -> None:

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+import fkp
 from fkp.cli.main import cli
-from fkp.errors import DataError, LabelError
+from fkp.errors import DataError, LabelError, UsageError
 from fkp.keypoints import IBUG68, MTFL5, WFLW98, Scheme
 from fkp.learn.evaluation.benchmarks import pose, wider
 from fkp.learn.evaluation.benchmarks.aflw2000 import read_aflw2000
@@ -21,7 +22,7 @@ from fkp.learn.evaluation.benchmarks.faces import FaceSet, Found, find_by_detect
 from fkp.learn.evaluation.benchmarks.landmarks import landmark_table
 from fkp.learn.evaluation.benchmarks.merl_rav import read_merl_rav
 from fkp.learn.evaluation.benchmarks.report import Row
-from fkp.learn.evaluation.benchmarks.run import benchmark
+from fkp.learn.evaluation.benchmarks.run import run_benchmark
 from fkp.learn.evaluation.benchmarks.w300 import read_300w
 from fkp.learn.evaluation.benchmarks.wflw import read_wflw
 from fkp.learn.networks.checkpoint import find_model, load_model
@@ -300,6 +301,10 @@ def test_the_command_and_its_files(tmp_path: Path, samples: Path) -> None:
     (found,) = json.loads((tmp_path / "t.json").read_text())["tables"]
     assert found["rows"][0]["AP, detector"] == 100
     assert set(found["figures"]) == {"AP, detector", "AP, with network"}
+    (score,) = fkp.benchmark("wider", tmp_path / "wider", detector=YuNetDetector())
+    assert score.rows[0].values["AP, detector"] == 100
+    with pytest.raises(UsageError, match="expected one of 300w, wflw"):
+        fkp.benchmark("lfw", tmp_path)
     arguments = ["benchmark", "wider", str(tmp_path), "--out", "t.txt"]
     assert CliRunner().invoke(cli, arguments).exit_code == 2
 
@@ -335,9 +340,9 @@ def test_sets_that_are_broken_or_have_other_points(tmp_path: Path) -> None:
     published.write_cofw(tmp_path / "c", [image], face, np.zeros((1, 29)))
     model = load_model(find_model("bundled"))
     with pytest.raises(DataError, match=r"finds 68 points .* labels 29 \(COFW\)"):
-        benchmark("cofw", tmp_path / "c", model, None)
+        run_benchmark("cofw", tmp_path / "c", model, None)
     with pytest.raises(DataError, match="no such folder"):
-        benchmark("cofw", tmp_path / "d", model, None)
+        run_benchmark("cofw", tmp_path / "d", model, None)
     (cofw,) = read_cofw(tmp_path / "c")
     with pytest.raises(DataError, match="cannot be compared"):
         landmark_table(MTFL5, cofw, Found(face[:, :5], np.zeros(1, bool), np.zeros((1, 2))), None)

@@ -30,7 +30,7 @@ WIDER = "wider"
 BENCHMARKS = (*LANDMARK_SETS, WIDER)
 
 
-def benchmark(
+def run_benchmark(
     name: str,
     folder: Path,
     model: Model,
