@@ -26,7 +26,7 @@ def test_layers_of_the_course(tmp_path: Path) -> None:
     assert header["scheme"]["name"] == "ibug68"
     write_pictures(tmp_path, 6)
     done = fkp("info", "labels.csv", cwd=tmp_path)
-    assert "labels.csv: a table of labels, not prepared: 6 rows" in done.stdout
+    assert "labels.csv: labels, not prepared: CSV with picture paths" in done.stdout
     done = fkp("info", "nothing.csv", cwd=tmp_path)
     assert done.returncode == 1
     assert "nothing.csv: no such file" in done.stderr
