@@ -1,5 +1,5 @@
-"""Following faces through the frames of a clip: the detector's finds become tracks, the network
-sees to the frames between them, in batches over many frames."""
+"""Following faces through the frames of a clip: detections become tracks, and the network confirms
+the faces in the frames between them, in batches over many frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from fkp.annotate.video.reading import Shot, Stretch
 from fkp.errors import DataError
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
-from fkp.vision.likeness import look_of
+from fkp.vision.likeness import Look, alike, look_of
 from fkp.vision.tracking import (
     CLEAR,
     STRANGER,
@@ -26,23 +26,22 @@ from fkp.vision.tracking import (
     transform_at,
 )
 
-AWRY, ASTRAY = 0.07, 0.2
-"""By how much of a crop's side a face may lie beside where it should be, or by how much its size
-may differ: beyond the first the crop is cut again, around the points; beyond the second still, it
-is not the face that was looked for."""
+RECROP, LOST = 0.07, 0.2
+"""Offset of a face in its crop, in crop sides, beyond which the crop is cut again around the
+points; and beyond which, after that, it is not the face that was looked for."""
 
-MARGIN = 0.3
-"""By how much a face must be more alike to somebody else to be that one's."""
+MARGIN = 0.15
+"""By how much a guessed face must look more like another track to be rejected."""
 
 SAME = 0.3
-"""Two faces whose points are, in the mean, nearer than this share of the box are one."""
+"""Two faces whose crops are closer than this share of their side are one."""
 
 
 @dataclass(slots=True, eq=False)
 class Follower:
     """Follows the faces of a clip from chunk to chunk.
 
-    scheme: the points wanted. tracks: all faces that may come again; count: numbers given so far.
+    tracks: all faces that may reappear; count: numbers given so far.
     """
 
     network: KeypointNetwork
@@ -53,11 +52,11 @@ class Follower:
 
     @property
     def scheme(self) -> Scheme:
-        """The points wanted."""
+        """The points of the results."""
         return self.config.scheme or self.network.scheme
 
     def follow(self, stretch: Stretch) -> list[Result]:
-        """What is in the frames of a stretch."""
+        """The faces in the frames of a stretch."""
         shots = stretch.shots
         results: list[Result] = []
         start = 0
@@ -72,14 +71,18 @@ class Follower:
         if shots[0].cut:
             for track in self.tracks:
                 track.stranded = True
-        finds = {at: self._finds(at, s) for at, s in enumerate(shots) if s.found is not None}
-        coming = None if ahead is None else self._finds(0, ahead)
-        self._ask(shots, [find for found in finds.values() for find in found])
+        finds = {at: self._finds(at, shots) for at, s in enumerate(shots) if s.found is not None}
+        self._recognise(shots, [find for found in finds.values() for find in found])
+        coming = None
+        if ahead is not None:
+            coming = self._finds(0, [ahead])
+            self._recognise([ahead], coming)
         matching = Matching(self.network.size, self.tracks, shots, finds, coming)
         sightings = matching.sightings()
         self.tracks, self._start = matching.tracks, matching.start
-        self._ask(shots, [s for s in sightings if s.said is None])
-        self._again(shots, sightings)
+        between = [s for s in sightings if s.said is None]
+        self._predict(shots, between)
+        self._recrop(shots, between)
         kept = {(s.at, id(s.track)): s for s in sightings if self._holds(s)}
         self._extend(shots, kept)
         frames: list[list[Sighting]] = [[] for _ in shots]
@@ -89,20 +92,27 @@ class Follower:
         self._note(shots, sightings, frames)
         return [self._result(shot, frame) for shot, frame in zip(shots, frames, strict=True)]
 
-    def _finds(self, at: int, shot: Shot) -> list[Sighting]:
-        """The detector's finds in a frame, each as somebody new."""
-        found, size = shot.found, self.network.size
-        if found is None or shot.gray is None:
+    def _finds(self, at: int, shots: Sequence[Shot]) -> list[Sighting]:
+        """The detections in a frame, each with a new track."""
+        found, size = shots[at].found, self.network.size
+        if found is None or shots[at].gray is None:
             return []
         sightings = []
         for box, score, anchors in zip(found.boxes, found.scores, found.anchors, strict=True):
             place = place_of(CropTransform.framed(anchors, self.network.layout, size))
-            whole = bool(((anchors >= 0) & (anchors < shot.size)).all())
-            look = look_of(shot.crop(transform_at(place, size))) if whole else None
+            whole = bool(((anchors >= 0) & (anchors < shots[at].size)).all())
             own, sure = _relative(box, place), float(score)
-            track = Track(own, sure, look)
-            sightings.append(Sighting(at, track, place, own, sure, True, look))
+            sightings.append(Sighting(at, Track(own, sure), place, own, sure, True, whole))
         return sightings
+
+    def _recognise(self, shots: Sequence[Shot], finds: Sequence[Sighting]) -> None:
+        """Let the network predict and frame detections, and take their looks where they are
+        whole.
+        """
+        self._predict(shots, finds)
+        self._recrop(shots, finds)
+        for find in finds:
+            find.look = find.track.look = self._look(find, shots) if find.whole else None
 
     def _note(
         self,
@@ -110,7 +120,7 @@ class Follower:
         sightings: Sequence[Sighting],
         frames: Sequence[Sequence[Sighting]],
     ) -> None:
-        """What the tracks are to remember of a scene."""
+        """Update the tracks after a scene."""
         for sighting in sightings:
             sighting.track.lose(shots[sighting.at].frame.time)
         for shot, frame in zip(shots, frames, strict=True):
@@ -119,15 +129,15 @@ class Follower:
                 if track.number is None:
                     track.number = self.count
                     self.count += 1
-                track.see(Spot(shot.frame.time, sighting.place, sighting.sure))
+                track.see(Spot(shot.frame.time, sighting.place, sighting.confidence))
                 if sighting.look is not None:
-                    track.learn(sighting.look, sighting.sure)
+                    track.learn(sighting.look, sighting.confidence)
         self.tracks = [track for track in self.tracks if track.spots]
         for track in self.tracks:
             track.forget()
 
-    def _ask(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
-        """The network's word on all of these."""
+    def _predict(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
+        """Let the network predict the points and scores of faces."""
         if not sightings:
             return
         size = self.network.size
@@ -141,22 +151,22 @@ class Follower:
             one = slice(i, i + 1)
             sighting.said = said.take(one)
             sighting.total = float(totals[i])
-            sighting.sure = float(sighting.said.confidence(TOLERANCE * size).mean())
-            sighting.awry = self._awry(sighting)
+            sighting.confidence = float(sighting.said.confidence(TOLERANCE * size).mean())
+            sighting.offset = self._offset(sighting)
 
-    def _again(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
-        """Cut those crops again that do not frame their faces as they should."""
-        awry = [s for s in sightings if s.awry > AWRY and self._sure(s)]
-        for sighting in awry:
+    def _recrop(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
+        """Cut the crops again that do not frame their faces well."""
+        offset = [s for s in sightings if s.offset > RECROP and self._is_face(s)]
+        for sighting in offset:
             framed = self._framed(sighting)
-            assert framed is not None  # else it would not be awry
+            assert framed is not None  # it has an offset
             sighting.place = framed
-        self._ask(shots, awry)
+        self._predict(shots, offset)
 
     def _extend(self, shots: Sequence[Shot], kept: dict[tuple[int, int], Sighting]) -> None:
-        """Look for the faces in the frames before and behind those in which they were found."""
+        """Look for the faces in the frames before and after those in which they were found."""
         if not all(np.isfinite(s.said.face).all() for s in kept.values() if s.said is not None):
-            return  # a network that cannot say whether there is a face
+            return  # the network does not estimate whether there is a face
         failed: set[tuple[int, int, int]] = set()
         while True:
             guesses = [
@@ -166,13 +176,13 @@ class Follower:
             ]
             if not guesses:
                 return
-            self._ask(shots, guesses)
-            self._again(shots, guesses)
+            self._predict(shots, guesses)
+            self._recrop(shots, guesses)
             for guess in guesses:
                 doubled = any(
                     self._same(guess, other) for other in kept.values() if other.at == guess.at
                 )
-                if self._holds(guess) and not doubled and self._looks_right(guess, shots):
+                if self._holds(guess) and not doubled and self._looks_right(guess, shots, kept):
                     kept[guess.at, id(guess.track)] = guess
                 else:
                     failed.add((guess.at, id(guess.track), guess.origin))
@@ -184,7 +194,7 @@ class Follower:
         kept: dict[tuple[int, int], Sighting],
         failed: set[tuple[int, int, int]],
     ) -> list[Sighting]:
-        """The track in the frames beside those in which it is, where nothing is known of it yet."""
+        """Guesses for a track in the frames next to those in which it was found."""
         who = id(track)
         own = sorted(at for at, other in kept if other == who)
         guesses: dict[int, Sighting] = {}
@@ -201,7 +211,7 @@ class Follower:
 
     @staticmethod
     def _beside(near: Sighting, at: int, kept: dict[tuple[int, int], Sighting]) -> Sighting:
-        """A guess where a face is one frame before or after one in which it is."""
+        """A guess one frame before or after a known place."""
         further = kept.get((2 * near.at - at, id(near.track)))
         step = near.place - further.place if further is not None else np.zeros(2)
         track = near.track
@@ -209,12 +219,12 @@ class Follower:
         return Sighting(at, track, place, near.box, track.score, False, origin=near.at)
 
     def _at_first(self, track: Track, time: float, again: bool) -> Sighting | None:
-        """A guess where a face is in the first frame that was seen just before it: where it was,
-        as fast as it was. again: whether it is in later frames.
+        """A guess for the first frame, extrapolated from before it. again: whether the face was
+        found in later frames.
         """
         if track.number is None or track.stranded:
             return None
-        if again:  # only where it jumped from its old place in one of these frames
+        if again:  # only where it left its old place during these frames
             start = self._start.get(id(track))
             jumped = track.jumped is not None and track.jumped > time
             if start is None or not jumped or time - start.time > BRIDGE / 2:
@@ -224,28 +234,39 @@ class Follower:
             return None
         return Sighting(0, track, track.expected(time), track.box, track.score, False)
 
-    def _looks_right(self, guess: Sighting, shots: Sequence[Shot]) -> bool:
-        """Whether a face does not look like somebody else of those who are there."""
+    def _looks_right(
+        self, guess: Sighting, shots: Sequence[Shot], kept: dict[tuple[int, int], Sighting]
+    ) -> bool:
+        """Whether a guessed face does not look more like another track."""
         if len(self.tracks) < 2:
             return True
-        look = look_of(shots[guess.at].crop(transform_at(guess.place, self.network.size)))
+        look = self._look(guess, shots)
         own = guess.track.likeness(look)
         if own >= GRADUAL:
             return True
-        if own < STRANGER and guess.sure >= CLEAR * guess.track.best:
+        near = kept.get((guess.origin, id(guess.track)))
+        if near is not None and alike(self._look(near, shots), look) >= GRADUAL:
+            return True
+        clear = guess.confidence >= CLEAR * guess.track.best
+        if near is not None and own < STRANGER and clear:
             return False
         others = max(t.likeness(look) for t in self.tracks if t is not guess.track)
-        return others < max(STRANGER, own + MARGIN)
+        margin = MARGIN if guess.track.jumped is None else 0.0
+        return others < max(STRANGER, own + margin)
 
-    def _sure(self, sighting: Sighting) -> bool:
+    def _look(self, sighting: Sighting, shots: Sequence[Shot]) -> Look:
+        """The look of a face."""
+        return look_of(shots[sighting.at].crop(transform_at(sighting.place, self.network.size)))
+
+    def _is_face(self, sighting: Sighting) -> bool:
         return not sighting.total < self.config.min_score
 
     def _holds(self, sighting: Sighting) -> bool:
-        """Whether it is a face, and the one that was looked for."""
-        return self._sure(sighting) and (sighting.seen or sighting.awry < ASTRAY)
+        """Whether it is a face and, for a guess, the one that was looked for."""
+        return self._is_face(sighting) and (sighting.seen or sighting.offset < LOST)
 
     def _framed(self, sighting: Sighting) -> Place | None:
-        """Where the crop should lie by the points found in it; None where they do not say."""
+        """Where the crop should be by the points found in it; None where that is undefined."""
         assert sighting.said is not None
         transform = transform_at(sighting.place, self.network.size)
         points = transform.invert(sighting.said.points[0])
@@ -255,8 +276,8 @@ class Follower:
         except DataError:
             return None
 
-    def _awry(self, sighting: Sighting) -> float:
-        framed = self._framed(sighting) if self._sure(sighting) else None
+    def _offset(self, sighting: Sighting) -> float:
+        framed = self._framed(sighting) if self._is_face(sighting) else None
         if framed is None:
             return 0.0
         away = (framed - sighting.place) / sighting.place[1]
@@ -269,7 +290,7 @@ class Follower:
         return bool(near < SAME * min(abs(one.place[1]), abs(other.place[1])))
 
     def _without_doubles(self, frame: list[Sighting]) -> list[Sighting]:
-        """Of two tracks on one face the one that the detector bears out, then the older one."""
+        """Of two tracks on one face, the detected one, then the older one."""
         order = sorted(
             frame,
             key=lambda s: (not s.seen, s.track.number is None, s.track.number or 0, -s.total),
