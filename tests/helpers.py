@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.keypoints import FKP4, KAGGLE15, Scheme
+from fkp.labels.boxes import BOX_COLUMNS
 from fkp.vision.frames import Frame
 from fkp.vision.video import Clip
 
@@ -221,3 +222,25 @@ def long_clip(samples: Path, path: Path) -> Path:
                         out.mux(packet)
                 shift += 120 * round(1 / (25 * moving.time_base))
     return path
+
+
+BOXED_FACE = np.array([[12, 18], [32, 18], [22, 28], [14, 38], [30, 38]])
+POINTS = ("right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left")
+
+
+def write_boxes(folder: Path, count: int = 30) -> Path:
+    """Gray pictures with a drawn face in each, and their table of boxes."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(count):
+        image = rng.integers(90, 110, (96, 128, 3)).astype(np.uint8)
+        x, y = rng.uniform(10, 70), rng.uniform(5, 35)
+        anchors = BOXED_FACE + np.array([x, y])
+        for px, py in anchors:
+            cv2.circle(image, (round(px), round(py)), 2, (20, 20, 20), -1)
+        assert cv2.imwrite(str(folder / f"{i}.png"), image)
+        rows.append([f"{i}.png", x, y, 44, 52, *anchors.reshape(-1)])
+    points = [f"{name}_{axis}" for name in POINTS for axis in "xy"]
+    table = folder / "boxes.csv"
+    pd.DataFrame(rows, columns=["image", *BOX_COLUMNS, *points]).to_csv(table, index=False)
+    return table

@@ -208,7 +208,7 @@ def test_a_network_from_training_is_one_from_loading(
         fkp.train(data, tmp_path / "other", aug="much")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="colour"):
         fkp.train(data, tmp_path / "other", colour="red")  # type: ignore[call-arg]
-    with pytest.raises(DataError, match="this run is finished"):
+    with pytest.raises(DataError, match="this run is already finished"):
         fkp.resume_training(tmp_path / "run")
 
 

@@ -179,7 +179,7 @@ def test_faces_as_a_table() -> None:
     table = three().to_frame(confidence=True)
     assert list(table.columns) == [
         "face", "score", "box_x", "box_y", "box_w", "box_h", *FKP4.columns,
-        *(f"{name}_confidence" for name in FKP4.names), "confidence",
+        *(f"{name}_confidence" for name in FKP4.names), "rotation", "confidence",
     ]  # fmt: skip
     assert list(table["face"]) == [4, 7, 5]
     assert table["mouth_center_bottom_lip_x"].isna().tolist() == [False, True, False]

@@ -23,7 +23,7 @@ from fkp.learn.detector.own import DetectorReport, DetectorTraining, fit_detecto
 @click.option("--iterations", type=click.IntRange(1), help="Training steps.  [default: 1500]")
 @click.option(
     "--val",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=float,
     default=0.2,
     show_default=True,
     help="Share of the persons (or pictures) held out to measure with.",
@@ -52,8 +52,8 @@ def train_detector_command(
     pictures are enough; both detectors are measured on those that are held out.
 
     \b
-    fkp train-detector infants.csv --images photos/ -o infants.onnx
-    fkp annotate more/ --detector-model infants.onnx --out results/
+    fkp train-detector infants/boxes.csv -o infants.onnx
+    fkp annotate photos/ --detector-model infants.onnx --out results/
     """
     training = DetectorTraining(data, out, images, iterations, val, lr, device, threads, seed)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))

@@ -18,10 +18,12 @@ import torch
 
 from fkp.cli.main import COMMANDS, cli
 from fkp.learn.networks.checkpoint import find_model
-from tests.helpers import SAMPLES, fkp, write_course, write_kaggle
+from tests.helpers import SAMPLES, fkp, write_boxes, write_course, write_kaggle
 from tests.published import face68, write_300w, write_wider
 
-VARIED = {"--epochs", "--batch", "--format", "--overlay-size", "--split", "--scheme", "--resume"}
+VARIED = {
+    "--epochs", "--lr", "--batch", "--format", "--overlay-size", "--split", "--scheme", "--resume",
+}  # fmt: skip
 """Options whose values depend on the command."""
 
 
@@ -122,6 +124,7 @@ EXAMPLES = [
 SHORTER = {
     "train": ["--epochs", "1"],
     "audit": ["--epochs", "1"],
+    "train-detector": ["--iterations", "1"],
     "video": ["--max-frames", "4"],
 }
 """Options that make examples quick."""
@@ -137,11 +140,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("desk")
     write_kaggle(folder / "training.csv", 24)
     write_course(folder, 24, persons=12)
-    for name in ("photos", "faces"):
+    for name in ("photos", "faces", "infants"):
         (folder / name).mkdir()
     for name in ("astronaut.jpg", "coffee.jpg"):
         shutil.copy(SAMPLES / name, folder / "photos")
     shutil.copy(SAMPLES / "clip.mp4", folder)
+    write_boxes(folder / "infants")
     before, threads = os.getcwd(), torch.get_num_threads()
     os.chdir(folder)
     cli.main(["prepare", "labels.csv", "faces.npy", "-o", "data.csv"], standalone_mode=False)

@@ -15,31 +15,11 @@ from fkp.learn.detector.score import iou
 from fkp.learn.detector.tables import boxes_around, read_pictures
 from fkp.vision.detect import YuNetDetector
 from fkp.vision.images import read_image
-
-FACE = np.array([[12, 18], [32, 18], [22, 28], [14, 38], [30, 38]])
-POINTS = ("right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left")
-
-
-def write_pictures(folder: Path, count: int = 30) -> Path:
-    """Gray pictures with a drawn face in each, and their table of boxes."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for i in range(count):
-        image = rng.integers(90, 110, (96, 128, 3)).astype(np.uint8)
-        x, y = rng.uniform(10, 70), rng.uniform(5, 35)
-        anchors = FACE + np.array([x, y])
-        for px, py in anchors:
-            cv2.circle(image, (round(px), round(py)), 2, (20, 20, 20), -1)
-        assert cv2.imwrite(str(folder / f"{i}.png"), image)
-        rows.append([f"{i}.png", x, y, 44, 52, *anchors.reshape(-1)])
-    points = [f"{name}_{axis}" for name in POINTS for axis in "xy"]
-    table = folder / "boxes.csv"
-    pd.DataFrame(rows, columns=["image", *BOX_COLUMNS, *points]).to_csv(table, index=False)
-    return table
+from tests.helpers import write_boxes
 
 
 def test_a_detector_is_trained_on_and_measured(tmp_path: Path) -> None:
-    table = write_pictures(tmp_path)
+    table = write_boxes(tmp_path)
     out = tmp_path / "own.onnx"
     steps: list[int] = []
     report = fit_detector(
@@ -82,7 +62,7 @@ def test_labels_without_the_five_points_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_face_without_a_mouth_is_named(tmp_path: Path) -> None:
-    table = write_pictures(tmp_path, 3)
+    table = write_boxes(tmp_path, 3)
     names = {
         "right_eye": "right_eye_center", "left_eye": "left_eye_center",
         "mouth_right": "mouth_right_corner", "mouth_left": "mouth_left_corner",
@@ -96,6 +76,6 @@ def test_a_face_without_a_mouth_is_named(tmp_path: Path) -> None:
 
 
 def test_too_few_faces_are_refused(tmp_path: Path) -> None:
-    table = write_pictures(tmp_path, 10)
+    table = write_boxes(tmp_path, 10)
     with pytest.raises(DataError, match="at least 20 faces"):
         fit_detector(DetectorTraining(table, tmp_path / "own.onnx"))
