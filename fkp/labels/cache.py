@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fkp import __version__
-from fkp.errors import LabelError, parse_json
+from fkp.errors import LabelError, UndecidedError, parse_json
 from fkp.files import replace_text
 from fkp.labels.cut import Progress
 from fkp.labels.formats.course import find_array
@@ -38,18 +38,25 @@ def prepared(data: Path, progress: Progress) -> Path:
     if data.is_dir():
         raise LabelError(f"{data}: a folder; prepare it first: fkp prepare {data} -o data.csv")
     try:
-        key = _content(data)
-        listing = cache_folder() / "pictures" / f"{key}.json"
-        table, pictures = None, _listed(listing)
-        if pictures is None:
-            table = read_source(data, ReadOptions())
-            pictures = _pictures(table)
-            listing.parent.mkdir(parents=True, exist_ok=True)
-            replace_text(listing, json.dumps(pictures))
-        key = _with_states(key, pictures)
+        return _cached(data, progress)
+    except UndecidedError as error:
+        why = f"{error.args[0]}; run fkp prepare first"
+        raise UndecidedError(why, *error.settings) from error
     except OSError as error:
         raise LabelError(f"{data}: {(error.strerror or str(error)).lower()}") from error
-    target = cache_folder() / key / "data.csv"
+
+
+def _cached(data: Path, progress: Progress) -> Path:
+    """The prepared data set of a table in the cache, where it is created if necessary."""
+    content = _content(data)
+    listing = cache_folder() / "pictures" / f"{content}.json"
+    table, pictures = None, _listed(listing)
+    if pictures is None:
+        table = read_source(data, ReadOptions())
+        pictures = _pictures(table)
+        listing.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(listing, json.dumps(pictures))
+    target = cache_folder() / _with_states(content, pictures) / "data.csv"
     if not target.exists():
         report = prepare(PrepareConfig((data,), target), progress, [table] if table else None)
         bad = [r for r in report.rejected if r.malformed]

@@ -1,5 +1,6 @@
 """Find the pictures of a label table, in the same way for all formats."""
 
+import filecmp
 import os
 import re
 import unicodedata
@@ -223,8 +224,9 @@ class _Tails:
                 c.file for c in found
                 if not all(c.prefixes) or (moved and c.same > 1 and c.prefixes == usual)
             }  # fmt: skip
-            if len(files) == 1:
-                chosen[name] = files.pop()
+            first = min(files, key=lambda file: (file.count("/"), file), default="")
+            if files and all(self._same(first, file) for file in files):
+                chosen[name] = first
             elif files:
                 problems[name] = f"it may be {min(files)} or {max(files)}"
         owners = Counter(chosen.values())
@@ -233,6 +235,10 @@ class _Tails:
                 problems[name] = f"{file} also matches another path"
                 del chosen[name]
         return chosen, problems
+
+    def _same(self, one: str, other: str) -> bool:
+        """Whether two files have the same content."""
+        return one == other or filecmp.cmp(self.root / one, self.root / other, shallow=False)
 
     def _candidates(self, name: str) -> list["_Candidate"]:
         """The files that share the most trailing parts with a path."""

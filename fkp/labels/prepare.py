@@ -21,7 +21,7 @@ from fkp.labels.frames import pictures_of
 from fkp.labels.reading import read_source
 from fkp.labels.schemes import joined
 from fkp.labels.split import merge_groups, persons_from_names, split_groups
-from fkp.labels.store import META_COLUMNS, SPLITS, Samples, write_samples
+from fkp.labels.store import META_COLUMNS, NAMES, SPLITS, Samples, write_samples
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
 CROPS = ("face", "none")
@@ -253,4 +253,5 @@ def write_rejected(output: Path, rejected: Sequence[Rejected]) -> None:
         return
     rows = [(r.source, r.row, r.column, r.reason) for r in rejected]
     with replacing(path) as part:
-        pd.DataFrame(rows, columns=["source", "row", "column", "reason"]).to_csv(part, index=False)
+        table = pd.DataFrame(rows, columns=["source", "row", "column", "reason"], dtype=object)
+        table.to_csv(part, index=False, errors=NAMES)

@@ -20,8 +20,13 @@ def write_preview(path: Path, samples: Samples, count: int = 48, seed: int = 0) 
             [(samples.points[i], ORANGE if samples.flags[i] else GREEN)],
             samples.scheme,
             160,
-            f"{samples.source_row[i]} {samples.flags[i] or samples.person[i]}"[:26],
+            _printable(f"{samples.source_row[i]} {samples.flags[i] or samples.person[i]}")[:26],
         )
         for i in rows
     ]
     write_image(path, sheet(tiles, columns=8))
+
+
+def _printable(text: str) -> str:
+    """Text without the surrogates of file names that are not UTF-8."""
+    return text.encode("utf-8", "replace").decode()

@@ -17,6 +17,9 @@ MOST_BYTES = 4 << 30
 """Limit for the unpacked size of a file."""
 
 _GZIP = b"\x1f\x8b"
+_ANNOTATED = b"image,frame,timestamp,"
+"""How the tables of annotate begin."""
+
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -79,7 +82,12 @@ class Source:
 
     @cached_property
     def text(self) -> str:
-        """The file as text: UTF-8, or UTF-16 with a byte order mark."""
+        """The file as text: UTF-8, or UTF-16 with a byte order mark.
+
+        In tables of annotate, file names may be other bytes, which become surrogates.
+        """
+        if self.data.startswith(_ANNOTATED):
+            return self.data.decode("utf-8", "surrogateescape")
         return decode_text(self.data, str(self))
 
     @cached_property

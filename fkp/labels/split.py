@@ -1,6 +1,7 @@
 """Persons in pictures, and splits that keep each person on one side."""
 
 import hashlib
+import os
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -77,7 +78,7 @@ def split_groups(groups: Sequence[str], val: float, test: float, seed: int) -> l
             Setting("test", "0", "no test"),
             Setting("person_pattern", "REGEX", "how to tell persons apart"),
         )
-    order = sorted(sizes, key=lambda g: hashlib.sha256(f"{seed}:{g}".encode()).digest())
+    order = sorted(sizes, key=lambda g: hashlib.sha256(os.fsencode(f"{seed}:{g}")).digest())
     place = dict.fromkeys(sizes, "train")
     for name, share in wanted.items():
         target, taken = share * len(groups), 0

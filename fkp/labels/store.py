@@ -3,10 +3,10 @@
 import csv
 import json
 import os
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,8 @@ META_COLUMNS = (
     "crop_a", "crop_b", "crop_tx", "crop_ty",
 )  # fmt: skip
 SPLITS = ("train", "val", "test")
+NAMES: Final = "surrogateescape"
+"""How text is encoded and decoded, since file names may be any bytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,14 +144,16 @@ def is_prepared(path: Path) -> bool:
 def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> None:
     """Write `path` (.csv), the crops (.npy), and a description (.json)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text: dict[str, Sequence[object] | npt.NDArray[np.generic]] = {
-        name: getattr(samples, name) for name in META_COLUMNS[:6]
-    }
-    for i, name in enumerate(META_COLUMNS[6:]):
-        text[name] = samples.transforms[:, i]
+    numbers: dict[str, npt.NDArray[Any]] = {"source_row": samples.source_row}
+    numbers |= {name: samples.transforms[:, i] for i, name in enumerate(META_COLUMNS[6:])}
+    text = {name: getattr(samples, name) for name in META_COLUMNS if name not in numbers}
+    # As objects, since the text type of pandas cannot hold names that are not UTF-8.
+    objects = {n: pd.Series(t, dtype=object) for n, t in {**text, **samples.other}.items()}
     flat = samples.points.reshape(len(samples), -1)
     points = {name: flat[:, i] for i, name in enumerate(samples.scheme.columns)}
-    frame = pd.DataFrame({**text, **points, **samples.other})
+    columns = (*META_COLUMNS, *points, *samples.other)
+    found = {**numbers, **objects, **points}
+    frame = pd.DataFrame({name: found[name] for name in columns})
     schemes = [{"names": s.names, "flip_order": s.flip_order} for s in samples.schemes]
     meta = {
         "crop": samples.crop_mode,
@@ -166,7 +170,7 @@ def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> No
         with array_part.open("wb") as file:
             np.save(file, samples.crops)
         json_part.write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
-        frame.to_csv(csv_part, index=False)
+        frame.to_csv(csv_part, index=False, errors=NAMES)
 
 
 def rewrite_samples(path: Path, samples: Samples, original: Path) -> None:
@@ -188,8 +192,9 @@ def read_samples(path: Path) -> Samples:
     try:
         frame = pd.read_csv(
             path,
-            dtype=dict.fromkeys(("image", "source", "person", "split", "flags", *other), str),
+            dtype=dict.fromkeys(("image", "source", "person", "split", "flags", *other), object),
             keep_default_na=False,
+            encoding_errors=NAMES,
             na_values={name: [""] for name in numbers},
         )
         points = frame[joined(schemes).columns].to_numpy(np.float32).reshape(len(frame), -1, 2)

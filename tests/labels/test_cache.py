@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fkp.errors import LabelError
+from fkp.errors import LabelError, UndecidedError
 from fkp.labels.cache import prepared
 from fkp.labels.cut import Progress
 from fkp.labels.reading import read_source
@@ -70,3 +70,13 @@ def test_files_beside_a_source_count_too(tmp_path: Path, quiet: Progress) -> Non
     label = next((path.parent / "labels").iterdir())
     label.write_text(label.read_text().replace("0.5 0.5 0.7", "0.5 0.5 0.6"))
     assert prepared(path, quiet) != first
+
+
+def test_what_only_prepare_can_decide_is_told(tmp_path: Path, quiet: Progress) -> None:
+    write_pictures(tmp_path, 4)
+    frame = pd.read_csv(tmp_path / "labels.csv")
+    frame.iloc[:, 1:] = frame.iloc[:, 1:] / 64 - 1
+    frame.to_csv(tmp_path / "labels.csv", index=False)
+    with pytest.raises(UndecidedError, match="run fkp prepare first") as caught:
+        prepared(tmp_path / "labels.csv", quiet)
+    assert "--units signed" in caught.value.told(lambda setting: setting.option)

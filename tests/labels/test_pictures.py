@@ -15,7 +15,7 @@ from fkp.labels.table import LabelTable, ReadOptions
 def place(root: Path, *names: str) -> None:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(b"")
+        (root / name).write_text(name)
 
 
 def find(root: Path, names: list[str], images: Path | None = None) -> Pictures:
@@ -91,6 +91,8 @@ def test_names_in_several_folders_are_not_guessed(tmp_path: Path) -> None:
     place(tmp_path, "x/deep/001.jpg", "y/deep/001.jpg")
     with pytest.raises(LabelError, match=r"it may be x/deep/001\.jpg or y/deep/001\.jpg"):
         find(tmp_path, ["001.jpg"])
+    (tmp_path / "y/deep/001.jpg").write_text("x/deep/001.jpg")  # a copy is no other picture
+    assert find(tmp_path, ["001.jpg"]).names == ["x/deep/001.jpg"]
 
 
 def test_the_table_s_own_folder_comes_first(tmp_path: Path) -> None:

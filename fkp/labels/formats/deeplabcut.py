@@ -27,7 +27,7 @@ from fkp.labels.formats.hdf5 import is_hdf5, open_hdf5
 from fkp.labels.formats.out import cell, picture_files, relative_to
 from fkp.labels.formats.pandas_hdf5 import find_frame, read_frame
 from fkp.labels.source import Source
-from fkp.labels.store import Samples
+from fkp.labels.store import NAMES, Samples
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
 LIKELY = 0.6
@@ -195,7 +195,10 @@ def _write(samples: Samples, output: Path) -> list[Rejected]:
     faces: dict[str, list[npt.NDArray[np.float64]]] = {}
     for name, points in zip(names, pictures.points, strict=True):
         faces.setdefault(name, []).append(points)
-    with replacing(output) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(output) as part,
+        part.open("w", encoding="utf-8", errors=NAMES, newline="") as file,
+    ):
         csv.writer(file, lineterminator="\n").writerows(_lines(pictures.scheme.names, faces, most))
     return []
 

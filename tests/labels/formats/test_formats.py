@@ -1,5 +1,6 @@
 """All label formats: each knows its own files, reads them, and survives bad rows in them."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from fkp.labels.reading import read_source, recognised
 from fkp.labels.source import Source
 from fkp.labels.table import ReadOptions
 from tests.helpers import SAMPLES, fkp
-from tests.labels.examples import EXAMPLES, OWN, Example, write_csv
+from tests.labels.examples import EXAMPLES, OWN, Example, picture_names, write_csv
 
 
 @pytest.fixture(params=[*EXAMPLES, *(f"own {name}" for name in OWN)])
@@ -123,3 +124,18 @@ def test_the_table_of_a_clip_becomes_its_frames(tmp_path: Path) -> None:
     reasons = " ".join(rejected.reason for rejected in report.rejected)
     assert "no face: filled" in reasons
     assert "no readable frame 9999" in reasons
+
+
+def test_names_in_fkp_s_tables_may_be_any_bytes(tmp_path: Path) -> None:
+    made = EXAMPLES["paths"](tmp_path)
+    odd = os.fsdecode(b"pictures/\xff.png")
+    (tmp_path / picture_names()[0]).rename(tmp_path / odd)
+    header = ["image", "frame", "timestamp", "face", "status", *FKP4.columns]
+    lines = [
+        ",".join([name, "", "", "0", "ok", *map(str, p.reshape(-1))])
+        for name, p in zip([odd, *picture_names()[1:]], made.points, strict=True)
+    ]
+    path = tmp_path / "keypoints.csv"
+    path.write_bytes(os.fsencode("\n".join([",".join(header), *lines]) + "\n"))
+    config = PrepareConfig((path,), tmp_path / "d.csv", val=0, test=0)
+    assert len(prepare(config, lambda done, total: None).samples) == 4
