@@ -13,9 +13,9 @@ from typing import Protocol
 
 from fkp import __version__
 from fkp.annotate.inputs import Inputs
+from fkp.annotate.names import RAW
 from fkp.annotate.output.folder import claimed, is_finished, read_run, write_run
 from fkp.annotate.output.journal import Journal
-from fkp.annotate.output.names import RAW
 from fkp.annotate.output.results import Output
 from fkp.annotate.output.sinks import TableFile, TableStream
 from fkp.annotate.pipeline import Engine, Progress, Summary, annotate

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fkp.annotate.output.names import written_by_fkp
+from fkp.annotate.names import written_by_fkp
 
 SHOWN = 3
 """Paths that a note names."""

@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from fkp.annotate.inputs import Inputs, find_inputs
 from fkp.annotate.inputs import shard as take_shard
+from fkp.annotate.names import CROPS, OVERLAYS
 from fkp.annotate.outcome import Failure
-from fkp.annotate.output.names import CROPS, OVERLAYS
 from fkp.annotate.output.results import Output, wanted_scheme
 from fkp.annotate.output.sinks import TableStream
 from fkp.annotate.photo.cluster import Cluster

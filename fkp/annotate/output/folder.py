@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fkp.annotate.output.gallery import PAGE
-from fkp.annotate.output.names import (
+from fkp.annotate.names import (
     BLINKS,
     CROPS,
     JOURNAL,
@@ -20,6 +19,7 @@ from fkp.annotate.output.names import (
     RUN,
     YOLO,
 )
+from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.schemas import SCHEMAS
 from fkp.errors import FkpError, parse_json
 from fkp.files import is_stray, replace_text

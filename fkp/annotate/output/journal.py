@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fkp.annotate.output.names import JOURNAL
+from fkp.annotate.names import JOURNAL
 from fkp.annotate.pipeline import Counts, Past
 from fkp.errors import FkpError, parse_json
 

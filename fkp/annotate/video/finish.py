@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fkp.annotate.names import OVERLAY
 from fkp.annotate.output.gallery import PAGE
-from fkp.annotate.output.names import OVERLAY
 from fkp.annotate.output.rows import Record
 from fkp.annotate.video.film import Film
 from fkp.annotate.video.page import write_page

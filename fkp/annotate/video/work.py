@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
+from fkp.annotate.names import BLINKS, PARTS
 from fkp.annotate.output.folder import remove_parts
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.journal import fingerprint
-from fkp.annotate.output.names import BLINKS, PARTS
 from fkp.annotate.output.results import Output
 from fkp.annotate.output.rows import Record
 from fkp.annotate.video.blinks import write_blinks
