@@ -205,7 +205,7 @@ class Clips:
         if found.passed_over:
             endings = skipped_endings(self.given, place.folder, fps)
             listed = ", ".join(f"{ending} {count}" for ending, count in endings.most_common())
-            place.say(f"skipped {found.passed_over} files that are not clips by name: {listed}")
+            place.say(f"skipped {found.passed_over} files that are not clips: {listed}")
         return found
 
 
