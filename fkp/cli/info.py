@@ -14,12 +14,9 @@ from fkp.labels.store import SPLITS, Samples, is_prepared, read_samples
 from fkp.labels.table import LabelTable, ReadOptions
 from fkp.learn.networks.checkpoint import BUNDLED, Model, describe, find_model, load_model
 from fkp.learn.networks.layers import layers
+from fkp.vision.images import Encoded, is_image_name
+from fkp.vision.sources import is_video_name
 from fkp.vision.video import look_through
-
-VIDEO_SUFFIXES = (
-    ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv",
-    ".3gp", ".ogv", ".mxf",
-)  # fmt: skip
 
 
 @click.command("info")
@@ -27,7 +24,8 @@ VIDEO_SUFFIXES = (
 @click.option("--json", "as_json", is_flag=True, help="A network's header as JSON.")
 @console.talk_options
 def info_command(file: str, as_json: bool) -> None:
-    """Say what FILE is: a network (or `bundled`), a data set, a table of labels, or a video.
+    """Say what FILE is: a network (or `bundled`), a data set, a table of labels, a video or a
+    picture.
 
     For a network each layer is shown with the size of what it gives, its parameters and its
     multiply-adds; (N + 2P - F) / S + 1 is the side that a convolution or pooling leaves.
@@ -36,6 +34,7 @@ def info_command(file: str, as_json: bool) -> None:
     fkp info bundled
     fkp info data.csv
     fkp info clip.mp4
+    fkp info photo.jpg
     """
     path = Path(file)
     if file == BUNDLED or path.suffix == ".safetensors":
@@ -44,7 +43,9 @@ def info_command(file: str, as_json: bool) -> None:
             console.say(json.dumps(describe(model), indent=1))
         else:
             _model(find_model(file), model)
-    elif path.suffix.lower() in VIDEO_SUFFIXES:
+    elif is_image_name(file):
+        _picture(path)
+    elif is_video_name(file):
         _video(path)
     elif path.is_file() and is_prepared(path):
         _samples(path, read_samples(path))
@@ -102,6 +103,18 @@ def _samples(path: Path, samples: Samples) -> None:
     console.say(f"suspicious rows: {odd}")
     if samples.other:
         console.say(f"further columns: {', '.join(samples.other)}")
+
+
+def _picture(path: Path) -> None:
+    try:
+        encoded = Encoded.read(path)
+        width, height = encoded.upright(encoded.decode())
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
+    kind = f", {encoded.header.kind}" if encoded.header.kind else ""
+    console.say(f"{path.name}: a picture, {width} x {height}, upright{kind}")
+    if encoded.note:
+        console.say(encoded.note)
 
 
 def _video(path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fkp.vision.images import Image, resized
 from fkp.vision.looks import Found, look, tiles
+from fkp.vision.trial import try_out
 from fkp.vision.yunet import YuNet, load_yunet
 
 
@@ -136,6 +137,8 @@ class YuNetDetector:
         self.det_size = det_size  # long side of the picture it looks at, pixels
         self.min_score = min_score
         self.min_face = min_face  # smallest long side of a face in the whole picture, pixels
+        if model is not None and model != WEIGHTS:
+            try_out(model)
         load_yunet(model or WEIGHTS)
 
     @property

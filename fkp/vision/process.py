@@ -23,3 +23,14 @@ def settle() -> None:
         mallopt(_MMAP, 32 << 20)  # the largest that it takes
         mallopt(_TRIM, 128 << 20)
         mallopt(_PAD, 4 << 20)
+
+
+def limit_memory(most: int) -> None:
+    """Let this process have so many bytes of address space, where the system can limit it."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (least, hard))

@@ -1,0 +1,64 @@
+"""A detector's network from a stranger, tried out in a process of its own before it is used."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from fkp.errors import ModelError
+from fkp.vision.process import limit_memory
+from fkp.vision.yunet import YuNet
+
+SECONDS = 30.0
+"""A network that takes longer for the few pictures of a trial does not come to an end."""
+
+MEMORY = 16 << 30
+"""Bytes of address space that a trial may have."""
+
+SIZES = ((32, 32), (64, 96), (480, 640), (640, 480))
+"""Height and width of the pictures that a network is tried with which takes any."""
+
+
+@lru_cache(maxsize=16)
+def try_out(model: Path) -> None:
+    """Raise ModelError for a file that is no detector, or one that fails, loops or fills memory."""
+    package = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-P", "-m", "fkp.vision.trial", str(model.absolute())]
+    with tempfile.TemporaryDirectory() as elsewhere:
+        try:
+            done = subprocess.run(
+                command, timeout=SECONDS, cwd=elsewhere, capture_output=True, check=False,
+                stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path},
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise ModelError(
+                f"{model}: took more than {SECONDS:.0f} s for a few small pictures; expected a "
+                "face detector that comes to an end"
+            ) from error
+    if done.returncode == 3:
+        raise ModelError(done.stdout.decode("utf-8", "replace").strip())
+    if done.returncode != 0:
+        raise ModelError(f"{model}: crashes, or needs too much memory, when it is tried out")
+
+
+def main(path: str) -> int:
+    """Load the network and let it see a few pictures; 3 with a message where it cannot."""
+    limit_memory(MEMORY)
+    rng = np.random.default_rng(0)
+    try:
+        network = YuNet(Path(path))
+        for height, width in SIZES if network.sides is None else (network.sides,):
+            network.find(rng.integers(0, 256, (height, width, 3), np.uint8), 0.5)
+    except ModelError as error:
+        sys.stdout.buffer.write(str(error).encode("utf-8", "surrogateescape"))
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
