@@ -82,7 +82,7 @@ def test_composed_clips(
     found = judge(truth, [("", result) for result in results])
     assert found.idf1 >= 0.95
     assert found.switches <= 1
-    assert found.missed < 0.03
+    assert found.missed < (0.06 if kind == "flash" else 0.03)  # a flash blinds for a moment
     # The measure itself can fail: a face whose number changes half-way is worth half of one.
     for result in results[len(results) // 2 :]:
         if isinstance(result, Annotated):
