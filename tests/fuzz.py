@@ -146,7 +146,7 @@ def _journal(folder: Path) -> Path:
 
 def _state(folder: Path) -> Path:
     track = Track(np.zeros(4), 0.5, np.zeros(256, np.float32))
-    State(252, [track], 1, Steady(0.5, 2)).save(folder, 240)
+    State(252, [track], 1, 10.0, Steady(0.5, 2)).save(folder, 240)
     return folder / "state-000000240.json"
 
 

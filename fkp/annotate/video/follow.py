@@ -41,13 +41,14 @@ SAME = 0.3
 class Follower:
     """Follows the faces of a clip from chunk to chunk.
 
-    tracks: all faces that may reappear; count: numbers given so far.
+    tracks: all faces that may reappear; count: numbers given so far. time: of the last frame.
     """
 
     network: KeypointNetwork
     config: AnnotateConfig
     tracks: list[Track] = field(default_factory=list)
     count: int = 0
+    time: float | None = None
     _start: dict[int, Knot] = field(default_factory=dict)
 
     @property
@@ -77,7 +78,8 @@ class Follower:
         if ahead is not None:
             coming = self._finds(0, [ahead])
             self._recognise([ahead], coming)
-        matching = Matching(self.network.size, self.tracks, shots, finds, coming)
+        matching = Matching(self.network.size, self.tracks, shots, finds, coming, self.time)
+        self.time = shots[-1].frame.time
         sightings = matching.sightings()
         self.tracks, self._start = matching.tracks, matching.start
         between = [s for s in sightings if s.said is None]

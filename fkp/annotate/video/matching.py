@@ -64,7 +64,8 @@ class Matching:
 
     size: of the crops in pixels. tracks: those that may be matched, updated as it goes. finds:
     detections by frame, each with a new track; coming: those in the next frame with detection, None
-    where there is none. start: where tracks were before the first frame.
+    where there is none. before: time of the frame before the first one, None without one. start:
+    where tracks were before the first frame.
     """
 
     size: int
@@ -72,6 +73,7 @@ class Matching:
     shots: Sequence[Shot]
     finds: dict[int, list[Sighting]]
     coming: list[Sighting] | None
+    before: float | None = None
     start: dict[int, Knot] = field(default_factory=dict)
     _knots: dict[int, Knot] = field(default_factory=dict)
 
@@ -93,7 +95,10 @@ class Matching:
 
     def _at(self, at: int, coming: list[Sighting] | None) -> list[Sighting]:
         time, found = self.shots[at].frame.time, self.finds[at]
-        self.tracks = [t for t in self.tracks if time - t.last.time <= HIDDEN]
+        before = self.shots[at - 1].frame.time if at else self.before
+        # Not counting the gap to this frame, which may be long in clips of a low frame rate.
+        since = time if before is None else before
+        self.tracks = [t for t in self.tracks if since - t.last.time <= HIDDEN]
         looks = [sighting.look for sighting in found]
         given = assign(self.tracks, [s.place for s in found], looks, time)
         sightings: list[Sighting] = []

@@ -110,7 +110,7 @@ class ClipEngine:
                 if mark:
                     drawing.part(done)
                     assert self.states is not None
-                    state = State(followed, follower.tracks, follower.count, steady)
+                    state = State(followed, follower.tracks, follower.count, follower.time, steady)
                     state.save(self.states, done)
                     last = done
                 watch.lap("drawing")
@@ -131,7 +131,7 @@ class ClipEngine:
         if done and self.states is not None:
             scheme = self.config.scheme or self.network.scheme
             past = State.load(self.states, done, scheme)
-            follower = Follower(self.network, self.config, past.tracks, past.count)
+            follower = Follower(self.network, self.config, past.tracks, past.count, past.time)
             return follower, past.steady, past.followed
         lookahead = LOOKAHEAD if self.live is None else 0
         return Follower(self.network, self.config), Steady(self.smooth, self.fill, lookahead), 0

@@ -25,12 +25,13 @@ _NUMBERS = ("float32", "float64", "complex128")
 class State:
     """The state after some frames. followed: frames seen, some of which wait for their results.
 
-    tracks, count: of the `Follower`. The journal says how many frames have results.
+    tracks, count, time: of the `Follower`. The journal says how many frames have results.
     """
 
     followed: int
     tracks: list[Track]
     count: int
+    time: float | None
     steady: Steady
 
     def save(self, folder: Path, done: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.outcome import Annotated, Result
+from fkp.annotate.video.reading import Excerpt
 from fkp.annotate.video.run import ClipEngine
 from fkp.learn.networks.checkpoint import find_model, load_model
 from fkp.learn.networks.devices import single_thread
@@ -82,13 +83,27 @@ def test_composed_clips(
     found = judge(truth, [("", result) for result in results])
     assert found.idf1 >= 0.95
     assert found.switches <= 1
-    assert found.missed < 0.03
+    assert found.missed < (0.06 if kind == "flash" else 0.03)  # a flash blinds for a moment
     # The measure itself can fail: a face whose number changes half-way is worth half of one.
     for result in results[len(results) // 2 :]:
         if isinstance(result, Annotated):
             object.__setattr__(result, "numbers", tuple(n + 100 for n in result.numbers))
     worse = judge(truth, [("", result) for result in results])
     assert worse.idf1 < 0.95 or kind == "cuts"
+
+
+def test_numbers_survive_a_low_frame_rate(
+    tmp_path: Path, heads: list[Sprite], backgrounds: list[Picture], one_thread: None
+) -> None:
+    path = tmp_path / "clip.mp4"
+    truth = compose("swap", path, heads, backgrounds, seed=1)
+    network = load_model(find_model("bundled"))
+    engine = ClipEngine(network, find_detector("fkp"), AnnotateConfig(), Excerpt(every=45))
+    results: list[Result] = []
+    for chunk in engine.run(Inputs((str(path),), 0, ""), 0, lambda done, total: None):
+        results += chunk.results
+    assert [result.moment.frame for result in results if result.moment] == [0, 45]
+    assert judge([truth[0], truth[45]], [("", result) for result in results]).idf1 == 1
 
 
 def spotted(track: Track, times: list[float], x: list[float], sure: float = 0.9) -> None:
