@@ -129,7 +129,7 @@ def test_told_to_stop(tmp_path: Path, many: Path, number: int, code: int) -> Non
     run = start(many, "--out", out, "--no-overlays", "--resume")
     output, _ = run.communicate()
     assert run.returncode == 0, output
-    assert b"going on after" in output
+    assert b"resuming after" in output
     with (out / "keypoints.csv").open() as file:
         images = {row["image"] for row in csv.DictReader(file)}
     assert len(images) == 400
