@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Photo,
         annotate,
         audit,
+        benchmark,
         convert,
         evaluate,
         load,
@@ -60,8 +61,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "fkp.api": (
-        "Frame", "Network", "Photo", "annotate", "audit", "convert", "evaluate", "load", "merge",
-        "prepare", "resume_training", "to_frame", "train", "video",
+        "Frame", "Network", "Photo", "annotate", "audit", "benchmark", "convert", "evaluate",
+        "load", "merge", "prepare", "resume_training", "to_frame", "train", "video",
     ),
     "fkp.errors": (
         "DataError", "FkpError", "ImageError", "LabelError", "ModelError", "NoPicturesError",
@@ -92,6 +93,7 @@ __all__ = [
     "__version__",
     "annotate",
     "audit",
+    "benchmark",
     "convert",
     "evaluate",
     "load",

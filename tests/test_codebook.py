@@ -55,6 +55,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     paths = {
         "keypoints.csv": ["photos/keypoints.csv", "clip/keypoints.csv", "clip/raw.csv"],
         **{name: [f"photos/{name}"] for name in ("openface.csv", "pyfeat.csv", "dlc.csv")},
+        "blinks.csv": ["clip/blinks.csv"],
         "kaggle.csv": ["kaggle/kaggle.csv"],
         "errors-NAME.csv": ["evaluation/errors-run.csv"],
         "results.csv": ["runs/run/results.csv"],

@@ -177,6 +177,16 @@ def test_every_choice_is_documented() -> None:
     assert [name for name in choices("annotate", "--also") if f"`{name}`" not in results] == []
     assert [name for name in choices("annotate", "--format") if f"`{name}`" not in results] == []
     assert [name for name in extras if f"[{name}]" not in quickstart] == []
+    named = {name for page in DOCUMENTS for name in re.findall(r"(?:fkp|\.)\[(\w+)\]", read(page))}
+    assert named <= set(extras)
+
+
+@pytest.mark.parametrize("document", [*AROUND[:-1], *PAGES])
+def test_files_of_the_code_exist(document: str) -> None:
+    known = [f"/{path.relative_to(ROOT)}" for path in ROOT.rglob("*.py")]
+    named = [span for span in spans(read(document)) if re.fullmatch(r"[\w/]+\.py", span)]
+    gone = [name for name in named if not any(path.endswith(f"/{name}") for path in known)]
+    assert gone == []
 
 
 def test_every_sample_is_in_the_list() -> None:

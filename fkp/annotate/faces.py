@@ -21,6 +21,11 @@ SMALL = 48
 """Pixels. Where no smaller face was looked for and none was found, the row says so."""
 
 
+TURNED_ALONE = 0.7
+"""What the detector must say of a face that is turned by more than 60 degrees, where the network
+cannot tell faces from other things."""
+
+
 class KeypointNetwork(Protocol):
     """What finds the points in crops."""
 
@@ -83,6 +88,8 @@ def _note(cut: Cut, faces: Faces) -> str:
 def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: AnnotateConfig) -> Faces:
     """The faces of one picture that score high enough, highest first, in picture pixels."""
     scores = face_scores(cut.scores, said.face)
+    turned = np.array([abs(np.arctan2(t.b, t.a)) > np.pi / 3 for t in cut.transforms], bool)
+    scores[turned & np.isnan(said.face) & (cut.scores < TURNED_ALONE)] = 0
     # Without a detector (NaN) the crop is a face.
     kept = np.flatnonzero(~(scores < config.min_score))
     # A face may have been cut out twice, as it would be upright and as it would be turned.

@@ -2,10 +2,11 @@
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fkp.annotate.searching import Search
 from fkp.errors import DataError
 from fkp.vision.images import is_image_name
 from fkp.vision.sources import is_video_name
@@ -17,11 +18,13 @@ class Inputs:
 
     passed_over: files in folders that are none by their names.
     root: the folder that holds them all; result pictures mirror the tree below it.
+    notes: what there is to say of the search.
     """
 
     paths: tuple[str, ...]
     passed_over: int
     root: str
+    notes: tuple[str, ...] = ()
 
     def relative(self, path: str) -> str:
         """A path below the root, without `..`."""
@@ -35,42 +38,59 @@ def relative_to(root: str, path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is looked for in folders. named: whether a file is one by its name."""
+    """What is looked for in folders.
+
+    named: whether a file is one by its name. row: whether a folder that cannot be listed is an
+    input, too, which then has a row that says so.
+    """
 
     what: str
     named: Callable[[str], bool]
+    row: bool
 
 
-PICTURES = Kind("pictures", is_image_name)
-CLIPS = Kind("clips", is_video_name)
+PICTURES = Kind("pictures", is_image_name, row=True)
+CLIPS = Kind("clips", is_video_name, row=False)
 
 
 def find_inputs(given: Sequence[str], exclude: Path | None = None, kind: Kind = PICTURES) -> Inputs:
     """Expand files, folders (recursive, sorted) and globs; what lies in `exclude` is left out.
 
-    A file given by name is an input whatever it is called, also if it cannot be read.
+    A file given by name is an input whatever it is called, also if it cannot be read. Below a given
+    folder, links to folders are followed once, and what fkp itself wrote is left out; the notes say
+    both. Raises DataError where nothing is found.
     """
+    search = Search(exclude)
     paths: list[str] = []
     passed_over = 0
-    barred = os.path.abspath(exclude) if exclude is not None else None
-    for item in given:
-        if os.path.isdir(item):
-            found, others = _walk(item, barred, kind)
-            paths += found
-            passed_over += others
-        elif os.path.lexists(item) or not glob.has_magic(item):
+    for item in _expanded(given):
+        if not os.path.isdir(item):
             paths.append(item)
-        else:
-            matches = sorted(glob.glob(item, recursive=True))
-            if not matches:
-                raise DataError(f"{item}: no file matches")
-            inner = find_inputs(matches, exclude, kind)
-            paths += inner.paths
-            passed_over += inner.passed_over
+            continue
+        for folder, names in search.folders(item):
+            found = [name for name in names if kind.named(name) and not name.startswith(".")]
+            paths += (os.path.join(folder, name) for name in found)
+            passed_over += len(names) - len(found)
+    notes = search.notes
     if not paths:
         where = ", ".join(given[:3]) or "the list of inputs"
-        raise DataError(f"{where}: no {kind.what} ({passed_over} other files)")
-    return Inputs(tuple(paths), passed_over, common_folder(paths))
+        said = "".join(f"; {note}" for note in notes)
+        raise DataError(f"{where}: no {kind.what} ({passed_over} other files){said}")
+    if kind.row:
+        paths += (folder for folder, _ in search.unlisted)
+    return Inputs(tuple(paths), passed_over, common_folder(paths), tuple(notes))
+
+
+def _expanded(given: Sequence[str]) -> Iterator[str]:
+    """The files and folders that are meant, globs in their place."""
+    for item in given:
+        if os.path.lexists(item) or not glob.has_magic(item):
+            yield item
+            continue
+        matches = sorted(glob.glob(item, recursive=True))
+        if not matches:
+            raise DataError(f"{item}: no file matches")
+        yield from matches
 
 
 def common_folder(paths: Iterable[str]) -> str:
@@ -83,27 +103,6 @@ def shard(inputs: Inputs, number: int, total: int) -> Inputs:
     n = len(inputs.paths)
     start, stop = n * (number - 1) // total, n * number // total
     return replace(inputs, paths=inputs.paths[start:stop])
-
-
-def _walk(folder: str, barred: str | None, kind: Kind) -> tuple[list[str], int]:
-    found: list[str] = []
-    others = 0
-    # Links to folders are not followed: a link to a folder above would never end.
-    for parent, folders, files in os.walk(folder, onerror=_refuse):
-        folders[:] = sorted(
-            name for name in folders
-            if not name.startswith(".") and os.path.abspath(os.path.join(parent, name)) != barred
-        )  # fmt: skip
-        for name in sorted(files):
-            if kind.named(name) and not name.startswith("."):
-                found.append(os.path.join(parent, name))
-            else:
-                others += 1
-    return found, others
-
-
-def _refuse(error: OSError) -> None:
-    raise DataError(f"{error.filename}: {(error.strerror or 'cannot be listed').lower()}")
 
 
 def read_list(data: bytes, separator: bytes) -> Iterable[str]:

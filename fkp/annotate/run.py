@@ -13,7 +13,8 @@ from typing import Protocol
 
 from fkp import __version__
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.output.folder import RAW, claimed, is_finished, read_run, write_run
+from fkp.annotate.names import RAW
+from fkp.annotate.output.folder import claimed, is_finished, read_run, write_run
 from fkp.annotate.output.journal import Journal
 from fkp.annotate.output.results import Output
 from fkp.annotate.output.sinks import TableFile, TableStream
@@ -28,7 +29,8 @@ class Report:
     """The outcome of a run.
 
     name: of the clip, or of what the photos are in. inputs: photos, or frames of a clip; skipped:
-    files in folders that are none by their names. seconds: it took, 0 where it was finished before.
+    files in folders that are none by their names; search: notes on the search for them. seconds: it
+    took, 0 where it was finished before.
     folder: of its results, None for a stream; page: to look at, or the table where there is no
     page. live: how it went, where frames may be dropped.
     """
@@ -38,6 +40,7 @@ class Report:
     summary: Summary
     seconds: float
     skipped: int = 0
+    search: Sequence[str] = ()
     live: Live | None = None
     folder: Path | None = None
     page: Path | None = None
@@ -162,8 +165,9 @@ def _noted(folder: Path) -> Iterator[None]:
 
 
 def _report(work: Work, summary: Summary, seconds: float) -> Report:
-    inputs = sum(summary.statuses.values())
-    return Report(work.name, inputs, summary, seconds, work.inputs.passed_over, work.live)
+    counted, found = sum(summary.statuses.values()), work.inputs
+    skipped, notes = found.passed_over, found.notes
+    return Report(work.name, counted, summary, seconds, skipped, notes, work.live)
 
 
 def _found(work: Work, folder: Path) -> Report:

@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from fkp.annotate.inputs import Inputs, find_inputs
 from fkp.annotate.inputs import shard as take_shard
+from fkp.annotate.names import CROPS, OVERLAYS
 from fkp.annotate.outcome import Failure
-from fkp.annotate.output.folder import CROPS, OVERLAYS
 from fkp.annotate.output.results import Output, wanted_scheme
 from fkp.annotate.output.sinks import TableStream
 from fkp.annotate.photo.cluster import Cluster
@@ -200,10 +200,12 @@ class Clips:
             return Inputs(tuple(self.given), 0, str(Path.cwd()))
         fps = self.config.opening.fps
         found = find_clips(self.given, place.folder, fps)
+        for note in found.notes:
+            place.say(note)
         if found.passed_over:
             endings = skipped_endings(self.given, place.folder, fps)
             listed = ", ".join(f"{ending} {count}" for ending, count in endings.most_common())
-            place.say(f"skipped {found.passed_over} files that are not clips by name: {listed}")
+            place.say(f"skipped {found.passed_over} files that are not clips: {listed}")
         return found
 
 

@@ -1,4 +1,4 @@
-"""Training a network, and measuring several."""
+"""Training a network, and measuring it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,16 +7,21 @@ from typing import Literal
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.pipeline import Progress
 from fkp.api.choices import Architecture, Augment, Loss, Norm, Optimizer, Precision, Schedule, Split
-from fkp.api.network import Network, load, silent, unheard
+from fkp.api.network import Network, load, load_once, silent, unheard
 from fkp.errors import UsageError
+from fkp.learn.evaluation.benchmarks.report import ScoreTable
+from fkp.learn.evaluation.benchmarks.run import BENCHMARKS, WIDER, run_benchmark
+from fkp.learn.evaluation.benchmarks.wider import LEAST
 from fkp.learn.evaluation.evaluate import Evaluation
-from fkp.learn.networks.checkpoint import Model, find_model
+from fkp.learn.networks.checkpoint import BUNDLED, Model, find_model
 from fkp.learn.training.augment import AUGMENTATIONS
 from fkp.learn.training.config import TrainConfig, from_dict, recipe
 from fkp.learn.training.folder import BEST, read_config
 from fkp.learn.training.loop import Listener
 from fkp.learn.training.run import Pairs, Say, Training, fit, resume
 from fkp.learn.training.team import Team
+from fkp.vision.detect import FaceDetector, YuNetDetector
+from fkp.vision.detectors import find_detector
 
 
 def train(
@@ -122,3 +127,31 @@ def evaluate(
     return network.evaluate(
         data, split=split, norm=norm, from_images=from_images, jobs=jobs, progress=progress
     )
+
+
+def benchmark(
+    name: str, folder: str | Path, *,
+    model: str | Path | Network = BUNDLED, detector: FaceDetector | str | None = None,
+    detector_model: str | Path | None = None, det_size: int = 640, device: str = "auto",
+    progress: Progress | None = None,
+) -> list[ScoreTable]:  # fmt: skip
+    """The tables that papers print of a published set, `name` in `BENCHMARKS`.
+
+    folder: where the set was unpacked. model: a network, its file, or `bundled`. detector: `fkp`,
+    `haar` or one of your own finds the faces in whole pictures, and those that are not found count
+    as failures; None takes them from the ground-truth boxes, but for `wider` it is `fkp`.
+    detector_model: another network in YuNet's layout (ONNX). det_size: long side of the picture
+    that the bundled detectors look at. Raises FkpError where the folder does not hold the set, or
+    the network finds other points.
+    """
+    if name not in BENCHMARKS:
+        raise UsageError(f"benchmark: expected one of {', '.join(BENCHMARKS)}, got {name}")
+    network = model.model if isinstance(model, Network) else load_once(str(model), device)
+    file = None if detector_model is None else Path(detector_model)
+    if detector is None and (file is not None or name == WIDER):
+        detector = "fkp"
+    if isinstance(detector, str):
+        detector = find_detector(detector, file, det_size)
+        if name == WIDER and isinstance(detector, YuNetDetector):
+            detector = YuNetDetector(file, det_size, LEAST)
+    return run_benchmark(name, Path(folder), network, detector, progress or silent)

@@ -119,6 +119,8 @@ def _print(report: Report, say: console.Say) -> None:
     )
     if report.skipped:
         say(f"skipped {report.skipped} files without an image extension")
+    for note in report.search:
+        say(note)
     for note, count in summary.notes.items():
         say(f"{count} pictures: {note}")
     if summary.killed:

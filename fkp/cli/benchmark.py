@@ -6,14 +6,12 @@ from pathlib import Path
 
 import click
 
+from fkp import api
 from fkp.cli import console
 from fkp.learn.evaluation.benchmarks import report
 from fkp.learn.evaluation.benchmarks.report import ScoreTable
-from fkp.learn.evaluation.benchmarks.run import BENCHMARKS, WIDER, benchmark
-from fkp.learn.evaluation.benchmarks.wider import LEAST
-from fkp.learn.networks.checkpoint import BUNDLED, find_model, load_model
-from fkp.vision.detect import FaceDetector, YuNetDetector
-from fkp.vision.detectors import find_detector
+from fkp.learn.evaluation.benchmarks.run import BENCHMARKS
+from fkp.learn.networks.checkpoint import BUNDLED
 
 DETECTORS = ("fkp", "haar")
 
@@ -25,8 +23,8 @@ DETECTORS = ("fkp", "haar")
 @click.option(
     "--detector",
     type=click.Choice(DETECTORS),
-    help="Find faces in the whole pictures; those not found are failures. Without it, faces come "
-    "from the ground-truth boxes (wider always uses a detector).",
+    help="Find the faces in whole pictures; those not found are failures. Otherwise faces are cut "
+    "by the ground-truth boxes (wider always uses a detector).",
 )
 @click.option(
     "--detector-model",
@@ -62,7 +60,7 @@ def benchmark_command(
 ) -> None:
     """Measure a network on a published benchmark, as papers do.
 
-    DIR is the folder into which you unpacked it: 300w (helen, lfpw, ibug; 01_Indoor, 02_Outdoor),
+    DIR is the folder in which you unpacked it: 300w (helen, lfpw, ibug; 01_Indoor, 02_Outdoor),
     wflw (WFLW_images, WFLW_annotations), cofw (COFW_test_color.mat; for 68 points also
     cofw68-benchmark), merl-rav (merl_rav_organized, or merl_rav_labels with AFLW), aflw2000
     (pictures with .mat files), wider (WIDER_val and the ground_truth of eval_tools).
@@ -74,28 +72,17 @@ def benchmark_command(
     """
     if out is not None and out.suffix not in (".csv", ".json"):
         raise click.BadParameter("expected a name that ends in .csv or .json", param_hint="--out")
-    network = load_model(find_model(model), device)
-    finder = _detector(name, detector, detector_model, det_size)
     with console.progress(name) as progress:
-        tables = benchmark(name, folder, network, finder, progress)
+        tables = api.benchmark(
+            name, folder, model=model, detector=detector, detector_model=detector_model,
+            det_size=det_size, device=device, progress=progress,
+        )  # fmt: skip
     if out is not None:
         _write(out, name, model, tables)
     for table in tables:
         _print(table, model)
     if out is not None:
         console.say(f"wrote {out}")
-
-
-def _detector(
-    benchmark_name: str, name: str | None, model: Path | None, det_size: int
-) -> FaceDetector | None:
-    """The detector wanted; for WIDER FACE with its unlikely boxes, too."""
-    if name is None and model is None and benchmark_name != WIDER:
-        return None
-    found = find_detector(name or "fkp", model, det_size)
-    if benchmark_name == WIDER and isinstance(found, YuNetDetector):
-        return YuNetDetector(model, det_size=det_size, min_score=LEAST)
-    return found
 
 
 def _write(out: Path, name: str, model: str, tables: Sequence[ScoreTable]) -> None:
@@ -108,7 +95,7 @@ def _write(out: Path, name: str, model: str, tables: Sequence[ScoreTable]) -> No
 
 
 def _print(table: ScoreTable, model: str) -> None:
-    """The table, and below it what its columns mean."""
+    """Print a table, followed by the definitions of its columns."""
     console.say(f"{table.title} ({table.source})")
     console.say(f"model {model}; faces from {table.faces_from}")
     console.wide_table(table.heads, table.cells())

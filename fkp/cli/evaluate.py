@@ -27,23 +27,24 @@ from fkp.learn.evaluation.tables import Figures
 @click.option(
     "--split",
     type=click.Choice([*SPLITS, "all"]),
-    help="Which rows; else test where there are such, else val, else all.",
+    help="Which rows.  [default: test if there are such rows, otherwise val, otherwise all]",
 )
 @click.option(
     "--norm",
     type=click.Choice(NORMS),
-    help="What errors are divided by; else outer for 68 points, pupil for others.",
+    help="Length that errors are divided by.  [default: outer for 68 and 98 points, otherwise "
+    "pupil, or box without eyes]",
 )
 @click.option(
     "--by",
     multiple=True,
     metavar="COLUMN",
-    help="Also by the values of a column of the data; labels: by how many points are labelled.",
+    help="Also print the scores for each value of a column; labels: the number of labelled points.",
 )
 @click.option(
     "--from-images",
     is_flag=True,
-    help="From the pictures on, with the face detector: faces not found are failures.",
+    help="Find the faces in the whole pictures; those not found are failures.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option(
@@ -51,20 +52,20 @@ from fkp.learn.evaluation.tables import Figures
     "--out",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Write all figures, tables (Markdown, LaTeX, CSV of the faces) and plots here.",
+    help="Write all figures, tables (Markdown, LaTeX, CSV per face) and plots here.",
 )
 @click.option(
     "--sheet",
     type=click.Path(path_type=Path),
     metavar="SHEET.png",
-    help="Draw the worst rows here; else into --out, or as DATA-RUN-worst.png here.",
+    help="Draw the worst rows here.  [default: worst.png in --out, or DATA-RUN-worst.png]",
 )
 @click.option(
     "--worst",
     type=click.IntRange(0, 600),
     default=24,
     show_default=True,
-    help="How many of the worst rows to draw; 0: no sheet.",
+    help="Number of worst rows to draw; 0: no sheet.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
 @console.talk_options
@@ -81,10 +82,10 @@ def evaluate_command(
     worst: int,
     device: str,
 ) -> None:
-    """Measure a network's errors on a data set, over persons that training never saw.
+    """Measure a network's errors on a data set, on persons that it was not trained on.
 
     MODELS are checkpoints of fkp train, or `bundled`; several are compared on the same rows. DATA
-    is a data set of fkp prepare, or a table that it could read.
+    is a data set of fkp prepare, or a table that it can read.
 
     \b
     fkp evaluate runs/data-integral/best.safetensors data.csv
@@ -125,7 +126,7 @@ def evaluate_command(
 
 
 def _names(models: Sequence[str]) -> list[str]:
-    """A short name for each: its run's, or that of its file."""
+    """A short name for each model: that of its run or file."""
     names: list[str] = []
     for model in models:
         path = Path(model)
@@ -151,7 +152,7 @@ def _json(found: Sequence[Figures], changes: Sequence[Difference]) -> Any:
 
 
 def _write(out: Path, found: Sequence[Figures], changes: Sequence[Difference]) -> None:
-    """Everything that can be looked at or published."""
+    """Write figures, tables and plots."""
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_json(found, changes), indent=1)
     (out / "figures.json").write_text(text + "\n", encoding="utf-8")

@@ -55,8 +55,9 @@ def read_boxes(path: Path) -> BoxTable:
         )
     except ValueError as error:
         raise LabelError(f"{path}: {error}") from error
-    if not (np.isfinite(values).all() and np.isfinite(scores).all()):
-        row = int(np.flatnonzero(~np.isfinite(values).all(1))[0])
+    whole = np.isfinite(values).all(1) & np.isfinite(scores)
+    if not whole.all():
+        row = int(np.argmin(whole))
         raise LabelError(f"{path} row {row + 2}: a number is missing")
     return BoxTable(
         table["image"].tolist(),

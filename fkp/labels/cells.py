@@ -119,11 +119,11 @@ def listed(names: Sequence[str], most: int = 6) -> str:
     return f"{shown}, ..." if len(names) > most else shown
 
 
-def read_cells(text: str, source: str, header: Sequence[str] | None = None) -> Cells:
+def read_cells(text: str, source: str) -> Cells:
     """Parse a CSV into text cells; raises LabelError if it is not one.
 
     A first line `sep=` gives the delimiter. Otherwise it is the comma, semicolon, tab or bar that
-    is most frequent in the first line, or white space. header: names for a file without any.
+    is most frequent in the first line, or white space.
     """
     if "\n" not in text:
         text = text.replace("\r", "\n")
@@ -142,7 +142,9 @@ def read_cells(text: str, source: str, header: Sequence[str] | None = None) -> C
         lines = ((n, words) for n, words in split if words)
     else:
         lines = _fields(text, delimiter, source, skipped)
-    names = list(header) if header is not None else _header(next(lines)[1], source)
+    _, first_fields = next(lines, (1, []))
+    names = [name.strip() for name in first_fields]
+    check_columns(names, source)
     rejected: list[Rejected] = []
     rows: list[int] = []
     cells: list[list[str]] = []
@@ -174,12 +176,6 @@ def _fields(
     except csv.Error as error:
         row = reader.line_num + skipped
         raise LabelError(f"{source} row {row}: not a readable CSV: {error}") from error
-
-
-def _header(fields: list[str], source: str) -> list[str]:
-    names = [name.strip() for name in fields]
-    check_columns(names, source)
-    return names
 
 
 def check_columns(names: Sequence[str], source: str) -> None:

@@ -104,6 +104,8 @@ def _meant(table: LabelTable, options: ReadOptions) -> LabelTable:
     """The table with missing points, units, origin and sides resolved, without rows over a limit
     and without points that no row labels.
     """
+    if len(table.rows) == 0:
+        raise LabelError(f"no row can be used; the first: {table.rejected[0]}")
     for column, limit in options.limits:
         table = _within(table, column, limit)
     notes = list(table.notes)

@@ -1,4 +1,4 @@
-"""One frame of reference for clips whose pictures change their size: that of the first picture."""
+"""A common frame of reference for clips whose picture size changes: the first picture."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from fkp.vision.images import Image
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """size_wh: of the first picture, upright, with square pixels; stored_wh: as it is stored."""
+    """size_wh: of the first picture, upright, with square pixels; stored_wh: as stored."""
 
     size_wh: tuple[int, int]
     stored_wh: tuple[int, int]
 
     def fit(self, own_wh: tuple[int, int]) -> "Fit":
-        """How a picture of another size lies in it: as large as it can be, in the middle."""
+        """The fit of a picture of another size: as large as possible, centred."""
         scale = min(whole / own for whole, own in zip(self.size_wh, own_wh, strict=True))
         left, top = (
             (whole - own * scale) / 2 for whole, own in zip(self.size_wh, own_wh, strict=True)
@@ -29,8 +29,8 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Where a picture of the size `own_wh` lies in a canvas. scale: canvas pixels a pixel; left,
-    top: canvas pixels that stay empty.
+    """The position of a picture in a canvas. own_wh: its size; scale: canvas pixels per pixel;
+    left, top: canvas pixels that stay empty.
     """
 
     canvas: Canvas
@@ -41,15 +41,15 @@ class Fit:
 
     @property
     def is_whole(self) -> bool:
-        """Whether picture and canvas are the same."""
+        """Whether the picture fills the canvas at its own size."""
         return self.own_wh == self.canvas.size_wh
 
     def points(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Pixels of the picture (..., 2) to those of the canvas; centres are at integers."""
+        """Picture pixels (..., 2) to canvas pixels; pixel centres at integers."""
         return np.asarray((points + 0.5) * self.scale - 0.5 + np.array([self.left, self.top]))
 
     def detections(self, found: Detections) -> Detections:
-        """Faces of the picture where they are in the canvas."""
+        """Detections in the picture as detections in the canvas."""
         if self.is_whole:
             return found
         corners = self.points(found.boxes[:, :2].astype(np.float64))
@@ -57,7 +57,7 @@ class Fit:
         return Detections(boxes.astype(np.float32), found.scores, self.points(found.anchors))
 
     def cut(self, transform: CropTransform, image: Image) -> Image:
-        """The crop that a transform takes from the canvas, from the picture itself."""
+        """A crop, cut from the picture itself. transform: from the canvas."""
         if self.is_whole:
             return transform.cut(image)
         turn = transform.a + 1j * transform.b
@@ -68,7 +68,7 @@ class Fit:
         return own.cut(image)
 
     def image(self, image: Image) -> Image:
-        """The picture (H, W, 3) in its canvas, black beside it."""
+        """The picture (H, W, 3) in the canvas, on black."""
         if self.is_whole:
             return image
         matrix = np.array([[self.scale, 0, 0], [0, self.scale, 0]])

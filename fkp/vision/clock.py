@@ -1,4 +1,4 @@
-"""Times of frames that rise, whatever the clock of the clip does."""
+"""Increasing frame times from timestamps that may jump or repeat."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -9,17 +9,16 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 PATIENCE = 16
-"""Frames whose times do not fit that are looked at before the clock counts as set anew."""
+"""Number of frames that do not fit before the clock counts as reset."""
 
 
 @dataclass(slots=True)
 class Clock:
-    """Makes times rise, in ticks.
+    """Makes times increase, in ticks.
 
-    step: from one frame to the next, where a frame does not say when it is; last: the time before
-    the first frame, where that does not say it either; leap: by how much a time may be ahead of
-    the last one before the clock counts as set anew, None for any. mended: how many frames have
-    another time than their own; restarts: how often the clock was set anew.
+    step: between frames without a timestamp; last: the time before a first frame without one. leap:
+    the greatest step forward that does not count as a reset of the clock, None for any. mended:
+    number of frames whose time was changed; restarts: number of resets.
     """
 
     step: int
@@ -31,11 +30,10 @@ class Clock:
     _shift: int = 0
 
     def rising(self, items: Iterable[tuple[int | None, Item]]) -> Iterator[tuple[int, Item]]:
-        """The items, each with a time after the one before.
+        """The items with increasing times.
 
-        Times that do not rise for a few frames are spread between their neighbours. Where they
-        form a series of their own, as in recordings that were joined, the clock goes on from the
-        last frame before them.
+        A few times that do not increase are spread between their neighbours. Where they form a
+        series of their own, as in joined recordings, that series continues from the last frame.
         """
         source = iter(items)
         waiting: deque[tuple[int | None, Item]] = deque()
@@ -44,7 +42,7 @@ class Clock:
                 if (item := next(source, None)) is None:
                     return
                 waiting.append(item)
-            odd = 0  # how many of those that wait do not fit
+            odd = 0  # the number of waiting items that do not fit
             while odd < min(len(waiting), PATIENCE) and not self._fits(waiting[odd][0]):
                 odd += 1
                 if odd == len(waiting) and (item := next(source, None)) is not None:
@@ -71,7 +69,7 @@ class Clock:
 
     @staticmethod
     def _is_series(times: list[int | None]) -> bool:
-        """Whether these times, of which the last one fits again, rise evenly up to that one."""
+        """Whether these times increase evenly up to the last one, which fits again."""
         known = [time for time in times if time is not None]
         gaps = [b - a for a, b in pairwise(known)]
         return len(gaps) > 1 and min(gaps) > 0 and gaps[-1] <= 2 * max(gaps[:-1])

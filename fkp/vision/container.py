@@ -1,4 +1,4 @@
-"""Video files and streams as PyAV (FFmpeg's libraries) opens and decodes them."""
+"""Video files and streams, opened and decoded by PyAV (FFmpeg's libraries)."""
 
 import os
 import sys
@@ -15,20 +15,20 @@ from fkp.vision.interlaced import Deinterlacer, Raw
 from fkp.vision.sources import Opening, is_stream
 
 PATIENCE = 10.0
-"""Seconds without an answer after which a connection counts as lost."""
+"""Seconds without data after which a connection counts as lost."""
 
 LEAP = 10.0
-"""Seconds by which the times of a recording that may be joined leap where its clock is set anew."""
+"""Seconds; a greater step forward in a format for joined recordings is a reset of the clock."""
 
 FASTEST = 10_000
-"""Frames a second that a file may say at most; more is a mistake."""
+"""Highest plausible frame rate, frames per second."""
 
 WIDEST = 8
-"""Pixels that are more times as wide as high, or the other way, are taken for a mistake."""
+"""Greatest plausible pixel aspect ratio, either way."""
 
 
 class Container:
-    """What PyAV opens."""
+    """A file or stream that PyAV reads."""
 
     def __init__(self, source: str, opening: Opening) -> None:
         self.notes: list[str] = []
@@ -57,14 +57,14 @@ class Container:
 
     @property
     def expected(self) -> int:
-        """Frames, by what the file says of itself."""
+        """Number of frames by the header of the file, 0 if unknown."""
         if self._stream.frames:
             return int(self._stream.frames)
         length = self._length
         return int(length * self._rate) if self._rate and length else 0
 
     def read(self) -> Iterator[tuple[int | None, Decoded | None, str]]:
-        """The frames as they are shown."""
+        """The frames in display order."""
         context = self._stream.codec_context
         count, end = 0, 0
         for pts, frame, problem in self._deinterlacer.passed(self._decoded()):
@@ -76,10 +76,10 @@ class Container:
             self._note(note)
             transfer = TRANSFERS.get(context.color_trc, "")
             if transfer:
-                self._note(f"high dynamic range ({transfer.upper()}): brought to that of a screen")
+                self._note(f"high dynamic range ({transfer.upper()}), tone-mapped to BT.709")
             yield pts, Decoded(frame, turn, self._pixel(), transfer), ""
         if self._deinterlacer.done:
-            self._note(f"{self._deinterlacer.done} frames were deinterlaced")
+            self._note(f"{self._deinterlacer.done} interlaced frames, deinterlaced")
         self._note_missing(count, end)
 
     def close(self) -> None:
@@ -97,23 +97,23 @@ class Container:
             chosen = max(streams, key=lambda s: sizes[s.index][0] * sizes[s.index][1])
             if len(streams) > 1:
                 self.notes.append(
-                    f"has {len(streams)} video streams, {listed}: {chosen.index}, the largest, was "
-                    "taken; --stream takes another"
+                    f"has {len(streams)} video streams: {listed}; the largest, {chosen.index}, is "
+                    "used (--stream chooses another)"
                 )
             return chosen
         for stream in streams:
             if stream.index == wanted:
                 return stream
-        raise NoPicturesError(f"no video stream {wanted} (--stream); there are {listed}")
+        raise NoPicturesError(f"no video stream {wanted}; the file has {listed}")
 
     def _frames_a_second(self) -> Fraction | None:
-        """As far as the file says it, and plausibly."""
+        """The frame rate, None where the file has no plausible one."""
         rates = (self._stream.average_rate, self._stream.guessed_rate)
         return next((rate for rate in rates if rate and rate <= FASTEST), None)
 
     @property
     def _length(self) -> float:
-        """Seconds that the file should last, from its first picture on; 0: not known."""
+        """Duration by the header, from the first picture, in seconds; 0 if unknown."""
         length = self._container.duration
         if not length:
             return 0.0
@@ -123,15 +123,15 @@ class Container:
         return max(0.0, float(length / av.time_base) - late)
 
     def _note_missing(self, count: int, end: int) -> None:
-        """Say where pictures are missing: count of them were read, the last one at `end` ticks."""
+        """Note missing pictures. count: those read; end: time of the last one in ticks."""
         said = int(self._stream.frames)
         if said and abs(said - count) > max(2, 0.02 * said):
-            self._note(f"the file says {said} frames, there are {count}")
+            self._note(f"the header says {said} frames, the file has {count}")
         elif not said and self._length:
             lasted = float((end + self.step - self.first) * self.time_base)
             if self._length - lasted > max(0.5, 0.02 * self._length):
                 self._note(
-                    f"should last {self._length:.2f} s, but its pictures end after {lasted:.2f} s"
+                    f"the header says {self._length:.2f} s, the pictures end after {lasted:.2f} s"
                 )
 
     def _bits_a_second(self, path: str) -> int:
@@ -141,17 +141,17 @@ class Container:
         return int(os.path.getsize(path) * 8 * av.time_base / length) if length else 0
 
     def _pixel(self) -> Fraction:
-        """Width of a pixel by its height: as the container says, or as the pictures do anew."""
+        """Pixel aspect ratio of the container, or of the pictures where it changes."""
         now = self._stream.codec_context.sample_aspect_ratio
         pixel = now if now != self._said else self._stream.sample_aspect_ratio
         if not pixel or pixel <= 0 or pixel == 1:
             return SQUARE
         if not 1 / WIDEST <= pixel <= WIDEST:
-            self._note(f"says that pixels are {pixel} as wide as high: taken for square ones")
+            self._note(f"pixel aspect ratio {pixel} is implausible; pixels are taken as square")
             return SQUARE
         self._note(
-            f"pixels are {pixel.numerator}:{pixel.denominator} wide: pictures were made wider or "
-            "narrower, so that they are square"
+            f"pixel aspect ratio {pixel.numerator}:{pixel.denominator}; coordinates are in square "
+            "pixels"
         )
         return Fraction(pixel)
 
@@ -185,8 +185,8 @@ class Container:
 
 
 def open_media(source: Any, **options: Any) -> Any:
-    """PyAV's container of a file, also where its tags are not UTF-8."""
-    if int(av.__version__.split(".")[0]) < 19:  # from there on it does so by itself
+    """Open a container, also where its tags are not UTF-8."""
+    if int(av.__version__.split(".")[0]) < 19:  # which does so itself
         options["metadata_errors"] = "replace"
     return av.open(source, **options)
 
@@ -195,31 +195,33 @@ def _opened(source: str) -> Any:
     if not is_stream(source):
         return open_media(source)
     if source == "-":
-        # Without a buffer, whose lock a thread that waits for input would keep to the end.
+        # Unbuffered: a thread that waits for input would hold the lock of a buffer for ever.
         return open_media(os.fdopen(0, "rb", buffering=0, closefd=False))
     if source.isdigit():
         if sys.platform == "darwin":
             return av.open(source, format="avfoundation", options={"framerate": "30"})
         if sys.platform.startswith("linux"):
             return av.open(f"/dev/video{source}", format="v4l2")
-        raise NoPicturesError("a camera is read on Linux and macOS; elsewhere pipe ffmpeg's into -")
+        raise NoPicturesError(
+            "cameras are supported on Linux and macOS; elsewhere pipe ffmpeg into -"
+        )
     options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
     return open_media(source, options=options, timeout=PATIENCE)
 
 
 def _is_cover(stream: Any) -> bool:
-    """Whether a stream is the picture on the cover of a piece of music."""
+    """Whether a stream is cover art."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def _side(stream: Any, name: str) -> int:
-    """Width or height of a stream, 0 where there is no decoder for it."""
+    """Width or height of a stream, 0 without a decoder."""
     return int(getattr(stream.codec_context, name, 0) or 0)
 
 
 def reason(error: Exception, source: str = "") -> str:
-    """What an error says, for the row of the clip."""
+    """The reason to give for an error."""
     text = str(getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
     if source.isdigit() and is_stream(source):
-        return f"no camera {source} that can be opened: {text}"
+        return f"camera {source} cannot be opened: {text}"
     return text

@@ -1,4 +1,4 @@
-"""Where one scene of a clip ends and another begins."""
+"""Scene cuts."""
 
 import cv2
 import numpy as np
@@ -8,24 +8,25 @@ from fkp.vision.images import Image
 
 _SMALL = (32, 18)
 FINE = 160
-"""Pixels across a picture that are looked at."""
+"""Pixels across a picture that are used."""
 
 CUT, SUDDEN, ALIKE = 14.0, 2.5, 0.75
-"""A scene may end where small pictures of two frames are further apart than CUT gray levels, SUDDEN
-times as far as the two before (otherwise the camera turns fast), and correlate less than ALIKE."""
+"""A cut is suspected where two consecutive frames, reduced, differ by more than CUT gray levels,
+SUDDEN times as much as the two before (otherwise the camera pans), and correlate less than
+ALIKE."""
 
 UNCHANGED, KEPT = 10.0, 0.35
-"""It goes on where more than the share KEPT of the picture changes by less than UNCHANGED gray
+"""It is not a cut where more than the share KEPT of the picture changes by less than UNCHANGED gray
 levels: something moves past."""
 
 CONFIRM = 0.25
-"""Seconds that the new scene must last: after a flash the picture is as it was before."""
+"""Seconds that the new scene must last; after a flash the old one returns."""
 
 Small = npt.NDArray[np.float32]
 
 
 class Cuts:
-    """Sees where one scene ends and another begins, a little later."""
+    """Detects cuts, with a delay."""
 
     def __init__(self) -> None:
         self._last: Small | None = None
@@ -36,12 +37,12 @@ class Cuts:
 
     @property
     def suspects(self) -> bool:
-        """Whether there was a change that may be a cut or not."""
+        """Whether a suspected cut waits for confirmation."""
         return self._before is not None
 
     def at(self, gray: Image, time: float) -> int | None:
-        """How many frames before this one (H, W) a scene has begun, 0: with it; None: with none of
-        those that were not known yet. time: seconds.
+        """The number of frames since a cut that is confirmed by this frame (H, W), 0 for a cut at
+        it; None where no cut is confirmed. time: seconds.
         """
         small = _small(gray)
         last, self._last = self._last, small
@@ -55,12 +56,12 @@ class Cuts:
             return None
         self._ago += 1
         if not _differ(small, self._before):
-            self._before = None  # as it was: no cut
+            self._before = None  # the old scene has returned
             return None
         if not sudden and time - self._changed < CONFIRM:
             return None
         ago, self._before = self._ago, None
-        if sudden:  # and here begins another one, perhaps
+        if sudden:  # this may be another cut
             self._before, self._changed, self._ago = last, time, 0
         return ago
 
@@ -72,7 +73,7 @@ def _small(gray: Image) -> Small:
 
 
 def _differ(one: Small, other: Small) -> bool:
-    """Whether two small pictures can be of different scenes."""
+    """Whether two reduced pictures may be of different scenes."""
     change = abs(one - other)
     if change.mean() < CUT or (change < UNCHANGED).mean() > KEPT:
         return False

@@ -1,4 +1,4 @@
-"""Frames of a clip: their times, and their pictures, upright, with square pixels."""
+"""Frames of a clip: times, and pictures that are upright and have square pixels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ _BT709, _BT601 = 1, 5
 """FFmpeg's colour spaces (SWS_CS_ITU709, SWS_CS_ITU601)."""
 
 _SPACES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
-"""What swscale calls the colour spaces of frames (AVCOL_SPC_*)."""
+"""swscale's numbers for the colour spaces of frames (AVCOL_SPC_*)."""
 
 _FULL = 2
 """FFmpeg's colour range (AVCOL_RANGE_JPEG) in which luma goes from 0 to 255, not 16 to 235."""
 
 
 class Picture(Protocol):
-    """The picture of a frame. aspect: width of a stored pixel by its height, upright."""
+    """The picture of a frame. aspect: pixel aspect ratio as stored, upright."""
 
     @property
     def aspect(self) -> Fraction: ...
 
     def stored(self, size_wh: tuple[int, int]) -> tuple[int, int]:
-        """The size, upright, in which the picture of this size is stored."""
+        """The stored size, upright, of this picture, given its size with square pixels."""
         ...
 
     def bgr(self) -> Image:
@@ -48,9 +48,9 @@ class Picture(Protocol):
 class Frame:
     """One frame of a clip.
 
-    index: from 0. pts: its time in ticks of the clip's time base, from 0; time: the same in
-    seconds, both always after those of the frame before. timestamp: seconds, by the clip's own
-    clock. problem: why there is no picture, or "".
+    index: from 0. pts: time since the first frame in ticks of the clip's time base; time: the same
+    in seconds; both increase. timestamp: seconds by the clip's own clock. problem: why there is no
+    picture, or "".
     """
 
     index: int
@@ -76,7 +76,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How stored pictures become upright: transposed or not, then mirrored."""
+    """How to turn a stored picture upright: transpose it or not, then mirror it."""
 
     transposed: bool = False
     across: bool = False  # left and right
@@ -96,7 +96,7 @@ AS_STORED = Turn()
 
 
 def turn_of(decoded: Any) -> tuple[Turn, str]:
-    """What a frame's display matrix asks for, and a note where that cannot be done exactly.
+    """The turn in a frame's display matrix, and a note where it is not a multiple of 90 degrees.
 
     The matrix takes (x, y) to (a x + c y, b x + d y) (ISO/IEC 14496-12, 6.2.2).
     """
@@ -110,7 +110,7 @@ def turn_of(decoded: Any) -> tuple[Turn, str]:
     note = ""
     if min(straight, across) > 0.02 * max(straight, across):
         angle = np.degrees(np.arctan2(b, a))
-        note = f"asks to be turned by {angle:.0f} degrees; only quarter turns are made"
+        note = f"a rotation by {angle:.0f} degrees is rounded to a multiple of 90"
     if straight >= across:
         return Turn(False, a < 0, d < 0), note
     return Turn(True, c < 0, b < 0), note
@@ -118,8 +118,8 @@ def turn_of(decoded: Any) -> tuple[Turn, str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """A frame of PyAV as a picture. pixel: width of a stored pixel by its height, before turning;
-    transfer: `pq` or `hlg` for high dynamic range, or nothing.
+    """A frame of PyAV. pixel: pixel aspect ratio before turning; transfer: `pq` or `hlg` for high
+    dynamic range, or "".
     """
 
     frame: Any
@@ -129,16 +129,16 @@ class Decoded:
 
     @property
     def aspect(self) -> Fraction:
-        """Width of a stored pixel by its height, upright."""
+        """Pixel aspect ratio as stored, upright."""
         return 1 / self.pixel if self.turn.transposed else self.pixel
 
     @property
     def is_turned(self) -> bool:
-        """Whether it is stored another way round."""
+        """Whether it is stored turned or mirrored."""
         return self.turn != AS_STORED
 
     def stored(self, size_wh: tuple[int, int]) -> tuple[int, int]:
-        """Without the pixels that were added to make them square."""
+        """The stored size, upright."""
         width, height = size_wh
         if self.turn.transposed:
             return width, max(1, round(height / self.pixel))
@@ -152,32 +152,32 @@ class Decoded:
         return self._upright(np.asarray(self._converted("bgr24"), np.uint8))
 
     def gray(self) -> Image:
-        """(H, W) uint8 luma, not converted where the file has it."""
+        """(H, W) uint8 luma, taken from the frame where it has such a plane."""
         luma = self._luma()
         return self._upright(luma) if luma is not None else to_gray(self.bgr())
 
     def _converted(self, form: str) -> Any:
-        """The pixels in a format of FFmpeg, by the frame's colour space."""
+        """The pixels in an FFmpeg format, converted by the frame's colour space."""
         space = _SPACES.get(self.frame.colorspace)
-        if space is None:  # not said: as players take it
+        if space is None:  # untagged: as players assume
             hd = self.frame.width >= 1280 or self.frame.height > 576
             space = _BT709 if hd else _BT601
-        # PyAV before 17 ignores the one where it is the same as the other, which RGB does not need.
+        # PyAV before 17 ignores a source space equal to the target, which RGB does not use.
         other = _BT601 if space != _BT601 else _BT709
         try:
             whole = self.frame.reformat(format=form, src_colorspace=space, dst_colorspace=other)
             return whole.to_ndarray()
         except (av.error.FFmpegError, ValueError) as error:
             name = self.frame.format.name
-            raise ImageError(f"pixels of the format {name} cannot be converted") from error
+            raise ImageError(f"pixel format {name} cannot be converted") from error
 
     def _luma(self) -> Image | None:
-        """The plane of luma as 8 bits; None where there is none to be had."""
+        """The luma plane in 8 bits; None where the format has none."""
         form, plane = self.frame.format, self.frame.planes[0]
         bits = form.components[0].bits
         named = form.name.startswith(("yuv", "gray", "nv12", "nv21", "p0"))
         packed = form.name.startswith("yuyv") or form.name.endswith(("be", "msble"))
-        if form.name.startswith("gray") and bits > 8:  # FFmpeg's versions differ on its range
+        if form.name.startswith("gray") and bits > 8:  # versions of FFmpeg disagree on the range
             return None
         wide = 1 if bits == 8 else 2
         if not named or packed or plane.line_size < wide * self.frame.width or bits > 16:
@@ -186,7 +186,7 @@ class Decoded:
         rows = data.reshape(-1, plane.line_size // wide)
         stored = rows[: self.frame.height, : self.frame.width]
         full = form.name.startswith(("yuvj", "gray")) or self.frame.color_range == _FULL
-        high = form.name.startswith("p0")  # the bits are the upper ones
+        high = form.name.startswith("p0")  # the value is in the upper bits
         if bits == 8 and full and not self.transfer:
             return np.asarray(stored, np.uint8)
         table = _levels(16 if high else bits, full, self.transfer)
@@ -207,7 +207,7 @@ _TABLES: dict[tuple[int, bool, str], Image] = {}
 
 
 def _levels(bits: int, full: bool, transfer: str) -> Image:
-    """What each level of luma of so many bits comes to in 8 bits."""
+    """Table from luma of so many bits to 8 bits."""
     key = (bits, full, transfer)
     if key not in _TABLES:
         low, high = (0, 2**bits - 1) if full else (16 << (bits - 8), 235 << (bits - 8))
@@ -221,7 +221,7 @@ def _levels(bits: int, full: bool, transfer: str) -> Image:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Still:
-    """A picture that is in memory, or a file of one. read: gives it as BGR, or as gray."""
+    """A picture in memory or in a file. read: returns it as gray (True) or BGR."""
 
     read: Callable[[bool], Image]
     aspect: Fraction = SQUARE
@@ -233,7 +233,7 @@ class Still:
 
     @classmethod
     def file(cls, path: str) -> "Still":
-        """A picture file, which is read anew each time."""
+        """A picture file, read on each use."""
         return cls(lambda gray: read_image(path, gray))
 
     def stored(self, size_wh: tuple[int, int]) -> tuple[int, int]:

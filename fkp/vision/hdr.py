@@ -1,4 +1,4 @@
-"""High dynamic range (PQ and HLG, ITU-R BT.2100) brought to the range of an ordinary screen."""
+"""Tone mapping of high dynamic range (PQ and HLG, ITU-R BT.2100) to BT.709."""
 
 from functools import cache
 
@@ -14,10 +14,10 @@ TRANSFERS = {16: "pq", 18: "hlg"}
 """FFmpeg's numbers of the transfer characteristics (AVCOL_TRC_SMPTE2084, _ARIB_STD_B67)."""
 
 WHITE = 203.0
-"""Luminance of a white sheet of paper in HDR, cd/m2 (ITU-R BT.2408)."""
+"""Luminance of diffuse white in HDR, cd/m2 (ITU-R BT.2408)."""
 
 PEAK = 1000.0
-"""Luminance that is the brightest on the ordinary screen, cd/m2: that of most masters."""
+"""Luminance that maps to the brightest level, cd/m2: the peak of most masters."""
 
 _LEVELS = 65535
 
@@ -27,13 +27,13 @@ _TO_709 = np.array(
 """Linear RGB of BT.2020 to that of BT.709 (ITU-R BT.2407)."""
 
 _LUMA = np.array([0.2627, 0.6780, 0.0593])
-"""Of linear BT.2020 RGB."""
+"""Weights of linear BT.2020 RGB."""
 
 
 def tone_mapped(rgb: npt.NDArray[np.uint16], transfer: str) -> Image:
-    """RGB (H, W, 3) of 16 bits, as it is coded, to BGR (H, W, 3) for an ordinary screen."""
+    """Coded BT.2020 RGB (H, W, 3), 16 bits, to BT.709 BGR (H, W, 3)."""
     linear = np.take(_luminance(transfer), rgb)
-    if transfer == "hlg":  # the brightness of the display depends on all three
+    if transfer == "hlg":  # the display gamma acts on luminance
         luma = cv2.transform(linear, _LUMA[None].astype(np.float32))
         linear = linear * np.power(np.maximum(luma, 1e-6) / PEAK, np.float32(0.2))[..., None]
     to_bgr = np.ascontiguousarray(_TO_709[::-1]).astype(np.float32)
@@ -43,7 +43,7 @@ def tone_mapped(rgb: npt.NDArray[np.uint16], transfer: str) -> Image:
 
 @cache
 def gray_of(transfer: str) -> Image:
-    """What each of 65,536 levels of coded luma comes to, for neutral colours."""
+    """Table from 65,536 levels of coded luma to gray, exact for neutral colours."""
     linear = _luminance(transfer).astype(np.float64)
     if transfer == "hlg":
         linear = linear * (linear / PEAK) ** 0.2
@@ -52,7 +52,7 @@ def gray_of(transfer: str) -> Image:
 
 @cache
 def _luminance(transfer: str) -> npt.NDArray[np.float32]:
-    """Luminance in cd/m2 of each of 65,536 coded levels; of HLG before the display's gamma."""
+    """Luminance in cd/m2 of 65,536 coded levels; for HLG, before the display gamma."""
     coded = np.arange(_LEVELS + 1) / _LEVELS
     return (_pq_decoded(coded) if transfer == "pq" else PEAK * _hlg_decoded(coded)).astype(
         np.float32
@@ -61,14 +61,14 @@ def _luminance(transfer: str) -> npt.NDArray[np.float32]:
 
 @cache
 def _shown() -> Image:
-    """What each of 65,536 levels of luminance up to PEAK is on an ordinary screen (BT.1886)."""
+    """Coded BT.709 of 65,536 levels of luminance up to PEAK (ITU-R BT.1886)."""
     luminance = np.arange(_LEVELS + 1) / _LEVELS * PEAK
     return np.rint(255 * (_rolled_off(luminance) / WHITE) ** (1 / 2.4)).astype(np.uint8)
 
 
 def _rolled_off(luminance: Reals) -> Reals:
-    """Luminance from 0 to PEAK brought below WHITE: dark parts stay, bright ones come closer to
-    each other (ITU-R BT.2390, 5.4.1).
+    """Luminance from 0 to PEAK compressed to 0 to WHITE; dark parts are unchanged (ITU-R BT.2390,
+    5.4.1).
     """
     white, peak = _pq_coded(np.array([WHITE, PEAK]))
     most = white / peak
@@ -84,7 +84,7 @@ def _rolled_off(luminance: Reals) -> Reals:
 
 
 def _pq_decoded(coded: Reals) -> Reals:
-    """cd/m2 from 0..1 (SMPTE ST 2084)."""
+    """Luminance in cd/m2 of coded values 0..1 (SMPTE ST 2084)."""
     power = coded ** (32 / 2523)
     share = np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)
     return np.asarray(10_000 * share ** (8192 / 1305))
@@ -97,7 +97,7 @@ def _pq_coded(luminance: Reals) -> Reals:
 
 
 def _hlg_decoded(coded: Reals) -> Reals:
-    """Light of the scene, 0..1, from 0..1 (ITU-R BT.2100, table 5)."""
+    """Scene light, 0..1, of coded values 0..1 (ITU-R BT.2100, table 5)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     bright = (np.exp((np.maximum(coded, 0.5) - c) / a) + b) / 12
     return np.where(coded <= 0.5, coded**2 / 3, bright)

@@ -1,5 +1,6 @@
 """Reading and writing pictures, with every failure turned into a reason."""
 
+import hashlib
 import os
 import stat
 from collections.abc import Sequence
@@ -37,10 +38,41 @@ def is_image_name(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
+WRITABLE = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+"""The formats that pictures are drawn into."""
+
+LONGEST_NAME = 255
+"""Bytes of a file's name, on nearly all file systems."""
+
+
 def overlay_name(name: str) -> str:
-    """The name for a drawn copy of a picture: its own, where its format can be written."""
-    writable = name.lower().endswith((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
-    return name if writable else f"{name}.png"
+    """The name for a drawn copy of a picture: its own, where its format can be written.
+
+    Otherwise `.png` is added, and also to a name that would then be another's: `a.gif.png` is the
+    copy of `a.gif`, and `a.gif.png.png` that of `a.gif.png`. A file whose name does not end as a
+    picture's gets `.overlay.png`. Long names are shortened.
+    """
+    bare = name
+    while bare.lower().endswith(".png"):
+        bare = bare[:-4]
+    if name.lower().endswith(WRITABLE):
+        taken = bare != name and is_image_name(bare) and not bare.lower().endswith(WRITABLE)
+        added = ".overlay.png" if name.endswith(".overlay.png") else ".png" if taken else ""
+    else:
+        added = ".png" if is_image_name(name) else ".overlay.png"
+    return fitting_name(name + added)
+
+
+def fitting_name(name: str) -> str:
+    """A path whose last part is cut to what file systems take, told apart by ten digits."""
+    folder, last = os.path.split(name)
+    data = os.fsencode(last)
+    if len(data) <= LONGEST_NAME:
+        return name
+    suffix = os.path.splitext(last)[1]
+    end = f"~{hashlib.sha256(data).hexdigest()[:10]}{suffix}"
+    kept = data[: LONGEST_NAME - len(os.fsencode(end))].decode("utf-8", "ignore")
+    return os.path.join(folder, kept + end)
 
 
 REDUCED = {
@@ -217,7 +249,10 @@ def encoded_jpeg(image: Image, quality: int) -> bytes:
 def _read_bytes(path: str | Path) -> bytes:
     try:
         # Opening a pipe would wait for a writer for ever.
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            os.scandir(path).close()  # raises where it cannot be listed
+        if not stat.S_ISREG(mode):
             raise ImageError("not a regular file")
         data = Path(path).read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Interlaced frames made whole: both fields of a moment, by FFmpeg's bwdif."""
+"""Deinterlacing by FFmpeg's bwdif."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -9,20 +9,19 @@ import av
 from av.filter import Graph
 
 DEINTERLACE = ("auto", "on", "off")
-"""auto: frames that say that they are interlaced; on: all frames; off: none."""
+"""auto: frames that are marked as interlaced; on: all frames; off: none."""
 
 _TICK = Fraction(1, 25)
-"""Between frames in the filter, which only wants to see time pass."""
+"""Time base in the filter, which only needs increasing times."""
 
 Raw = tuple[int | None, Any, str]
-"""A frame as it is decoded: its time in ticks (None: unknown), the av.VideoFrame (None: there is
-none), and why there is none."""
+"""A decoded frame: time in ticks (None: unknown), av.VideoFrame (None: broken), and the problem."""
 
 
 class Deinterlacer:
-    """Takes frames and gives as many in the same order, one frame later once there is work to do.
+    """Deinterlaces frames; as many come out, in the same order, at most one frame later.
 
-    mode: one of DEINTERLACE. done: frames that were deinterlaced.
+    mode: one of DEINTERLACE. done: number of deinterlaced frames.
     """
 
     def __init__(self, mode: str) -> None:
@@ -33,9 +32,9 @@ class Deinterlacer:
         self._waiting: deque[Raw] = deque()
 
     def passed(self, frames: Iterator[Raw]) -> Iterator[Raw]:
-        """All frames, deinterlaced where that is wanted."""
+        """All frames, deinterlaced where needed."""
         for time, frame, problem in frames:
-            if frame is None and self._waiting:  # keeps its place behind those that wait
+            if frame is None and self._waiting:  # keeps its place in the queue
                 self._waiting.append((time, None, problem))
             elif frame is None or not self._wanted(frame):
                 yield from self._flushed()
@@ -54,7 +53,7 @@ class Deinterlacer:
         yield from self._flushed()
 
     def _wanted(self, frame: Any) -> bool:
-        # Once there was an interlaced frame, the filter gets them all: it needs the neighbours.
+        # From the first interlaced frame on, the filter gets all: it needs the neighbours.
         begun = self.mode == "on" or self._graph is not None
         return begun or (self.mode == "auto" and bool(frame.interlaced_frame))
 
@@ -71,7 +70,7 @@ class Deinterlacer:
         self._graph, self._form = graph, form
 
     def _pulled(self) -> Iterator[Raw]:
-        """What is ready; frames without a picture come out in their places."""
+        """The frames that are ready, with broken ones in their places."""
         while True:
             try:
                 frame = self._graph.pull()

@@ -1,4 +1,4 @@
-"""Recordings joined to one MP4, with the sound of the clip where that can be had."""
+"""Joining recordings to one MP4, with the sound of the clip."""
 
 import heapq
 from collections.abc import Iterator, Sequence
@@ -15,16 +15,16 @@ from fkp.vision.container import open_media
 from fkp.vision.recording import Disk
 
 COPIED = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
-"""Sound that an MP4 can hold as it is; other sound becomes AAC."""
+"""Sound codecs that are copied into the MP4; others are encoded as AAC."""
 
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-"""Samples a second that AAC is written with."""
+"""Sample rates for AAC, in hertz."""
 
 BEFORE = 0.25
-"""Seconds of sound before the first picture that are kept, but not played: decoders need them."""
+"""Seconds of sound before the first picture that are kept for the decoder, but not played."""
 
 LATE = 0.05
-"""Seconds without sound that count as a gap."""
+"""Seconds without sound that are a gap."""
 
 Packets = Iterator[tuple[float, int, Any]]
 """(seconds, number of the stream, packet)"""
@@ -32,8 +32,8 @@ Packets = Iterator[tuple[float, int, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The sound of a clip. start: its time at the first picture, end: at the last one, seconds by
-    the clip's own clock.
+    """The sound of a clip. start, end: of the part that is wanted, seconds by the clip's own
+    clock.
     """
 
     source: str
@@ -42,11 +42,10 @@ class Sound:
 
 
 def join(parts: Sequence[Path], path: Path, sound: Sound | None) -> list[str]:
-    """Write an MP4 that plays from its first byte on: the pictures of some recordings, one after
-    the other, and sound; what there is to say of the sound.
+    """Write recordings, one after the other, and sound into an MP4 with its index in front.
 
-    Sound that can be neither copied nor made AAC is left out. Raises ImageError where a recording
-    is damaged, and OSError where the file cannot be written.
+    Returns notes on the sound, which is left out where it can be neither copied nor encoded. Raises
+    ImageError where a recording is damaged, and OSError where the file cannot be written.
     """
     reason = ""
     for track in (_Copied, _Encoded) if sound is not None else ():
@@ -57,7 +56,7 @@ def join(parts: Sequence[Path], path: Path, sound: Sound | None) -> list[str]:
             break
         except _OtherWayError:
             continue
-        except Exception as error:  # whatever it is, the pictures do not depend on it
+        except Exception as error:  # the pictures do not depend on it
             if isinstance(error, OSError) and not isinstance(error, av.error.FFmpegError):
                 raise  # of the disk
             reason = str(getattr(error, "strerror", None) or error).lower()
@@ -70,7 +69,7 @@ def join(parts: Sequence[Path], path: Path, sound: Sound | None) -> list[str]:
 
 
 def has_sound(path: str) -> bool:
-    """Whether there is sound in a file that can be opened."""
+    """Whether a file has sound."""
     try:
         with open_media(path) as clip:
             return bool(clip.streams.audio)
@@ -79,28 +78,28 @@ def has_sound(path: str) -> bool:
 
 
 class _NoSoundError(Exception):
-    """There is none."""
+    """The clip has no sound."""
 
 
 class _OtherWayError(Exception):
-    """It cannot be had this way."""
+    """The sound needs another way."""
 
 
 class _Written:
-    """The file that is written; whole when it is left without an error."""
+    """The file to write; complete when the context ends without an error."""
 
     def __init__(self, parts: Sequence[Path], path: Path) -> None:
         self._parts = parts
         self._stack = ExitStack()
         self._disk = Disk(path)
-        # To put the index in front, the file is opened once more for reading.
+        # FFmpeg opens the file again for reading to put the index in front.
         self._out = av.open(
             self._disk, "w", format="mp4", options={"movflags": "faststart"},
             io_open=lambda url, flags, options: path.open("rb"),
         )  # fmt: skip
 
     def all(self, track: type["_Track"] | None = None, sound: Sound | None = None) -> list[str]:
-        """Write pictures and sound; what there is to say."""
+        """Write pictures and sound; returns notes."""
         films = [self._stack.enter_context(av.open(str(part))) for part in self._parts]
         template = films[0].streams.video[0]
         target: Any = self._out.add_stream_from_template(template)
@@ -115,7 +114,7 @@ class _Written:
             self._disk.check()
         self._out.close()
         self._disk.finish()
-        return [f"sound cannot be decoded in {own.damaged} places"] if own and own.damaged else []
+        return [f"{own.damaged} packets of sound cannot be decoded"] if own and own.damaged else []
 
     def __enter__(self) -> Self:
         return self
@@ -130,7 +129,7 @@ class _Written:
 
 
 def _pictures(films: Sequence[Any], target: Any) -> Packets:
-    """The packets of all recordings; raises ImageError where some are missing."""
+    """The packets of all recordings; raises ImageError where one is incomplete."""
     for film in films:
         stream = film.streams.video[0]
         count = 0
@@ -140,11 +139,11 @@ def _pictures(films: Sequence[Any], target: Any) -> Packets:
                 packet.stream = target
                 yield float(packet.dts * stream.time_base), target.index, packet
         if count != stream.frames:
-            raise ImageError(f"{film.name}: has {count} pictures of {stream.frames}")
+            raise ImageError(f"{film.name}: {count} of {stream.frames} pictures can be read")
 
 
 class _Track:
-    """Sound on its way into another file. damaged: packets that cannot be decoded."""
+    """A track of sound. damaged: number of packets that cannot be decoded."""
 
     def __init__(self, clip: Any, out: Any, sound: Sound) -> None:
         if not clip.streams.audio:
@@ -157,11 +156,11 @@ class _Track:
         raise NotImplementedError
 
     def packets(self) -> Packets:
-        """Its packets in order."""
+        """The packets in order."""
         raise NotImplementedError
 
     def _demuxed(self) -> Iterator[Any]:
-        """The packets up to where the file is cut off; the pictures' reader has said so."""
+        """The packets of the source, up to where it is cut off."""
         packets = self._clip.demux(self._stream)
         while True:
             try:
@@ -174,7 +173,7 @@ class _Track:
 
 
 class _Copied(_Track):
-    """As it is in the clip."""
+    """Sound copied from the clip."""
 
     def _added(self, out: Any) -> Any:
         if self._stream.codec_context.name not in COPIED:
@@ -182,7 +181,7 @@ class _Copied(_Track):
         return out.add_stream_from_template(self._stream)
 
     def packets(self) -> Packets:
-        """With the time at the first picture taken away."""
+        """The packets, with times from the first picture."""
         base = self._stream.time_base
         shift = round(self.sound.start / base)
         for packet in self._demuxed():
@@ -195,7 +194,7 @@ class _Copied(_Track):
 
 
 class _Encoded(_Track):
-    """As AAC, with one or two channels."""
+    """Sound encoded as AAC, mono or stereo."""
 
     def _added(self, out: Any) -> Any:
         context = self._stream.codec_context
@@ -204,16 +203,16 @@ class _Encoded(_Track):
         return out.add_stream("aac", rate=self._rate, layout=self._layout)
 
     def packets(self) -> Packets:
-        """Decoded, resampled, and encoded anew."""
+        """The packets, with times from the first picture."""
         resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
         done: int | None = None
         for frame in self._decoded():
             if frame is not None:
                 time = round((frame.time - self.sound.start) * self._rate)
-                if done is None or time - done > LATE * self._rate:  # the first one, or a gap
+                if done is None or time - done > LATE * self._rate:  # the first frame, or a gap
                     done = time
             for ready in resampler.resample(frame):
-                assert done is not None  # there is nothing to flush without a frame
+                assert done is not None  # without a frame there is nothing to flush
                 ready.pts, ready.time_base = done, Fraction(1, self._rate)
                 done += ready.samples
                 yield from self._packed(ready)
@@ -224,7 +223,7 @@ class _Encoded(_Track):
             yield float(packet.dts * packet.time_base), self._target.index, packet
 
     def _decoded(self) -> Iterator[Any]:
-        """Frames of the time that is wanted, then None."""
+        """The frames in the wanted part, then None."""
         for packet in self._demuxed():
             try:
                 frames = packet.decode()

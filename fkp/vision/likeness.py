@@ -1,4 +1,4 @@
-"""What a face looks like: enough to tell the people in a clip from each other."""
+"""Appearance of faces, to tell the people in a clip apart."""
 
 import cv2
 import numpy as np
@@ -7,24 +7,23 @@ import numpy.typing as npt
 from fkp.vision.images import Image
 
 Look = npt.NDArray[np.float32]
-"""(LENGTH,): histograms of gradients of an upright face (Dalal and Triggs, CVPR 2005), of length 1:
-hardly changed by light, but by who it is."""
+"""(LENGTH,): histograms of oriented gradients of an upright face (Dalal and Triggs, CVPR 2005), as
+a unit vector; it depends little on lighting."""
 
 SIDE, CELLS, BINS = 48, 6, 12
-"""Pixels of the crop, cells along it, and directions of a gradient."""
+"""Side of the crop in pixels, cells per side, and orientation bins."""
 
 LENGTH = (CELLS - 1) ** 2 * 4 * BINS
 
 CLIPPED, FAINT = 0.2, 64.0
-"""No direction counts more than CLIPPED of a block; gradients of a block that sum up to less than
-FAINT are noise."""
+"""Greatest value in a normalised block; and the norm below which a block is noise."""
 
 STRANGERS = 0.63
-"""The median of the products of looks of two different persons (YouTube Faces, 261 persons)."""
+"""Median product of the looks of two persons (YouTube Faces, 261 persons)."""
 
 
 def look_of(crop: Image) -> Look:
-    """The look of the face in a gray crop (S, S) of the network."""
+    """The look of the face in a gray crop (S, S)."""
     small = cv2.resize(crop, (SIDE + 2, SIDE + 2), interpolation=cv2.INTER_AREA).astype(np.float32)
     across = small[1:-1, 2:] - small[1:-1, :-2]
     down = small[2:, 1:-1] - small[:-2, 1:-1]
@@ -51,10 +50,10 @@ def look_of(crop: Image) -> Look:
 
 
 def unit(look: npt.NDArray[np.floating]) -> Look:
-    """The same of length 1."""
+    """A vector scaled to length 1."""
     return np.asarray(look / max(float(np.linalg.norm(look)), 1e-6), np.float32)
 
 
 def alike(one: Look, other: Look) -> float:
-    """How alike two looks are: 1 the same, about 0 those of two persons (95 % below 0.3)."""
+    """Likeness of two looks: 1 for the same, around 0 for two persons (97 % below 0.3)."""
     return (float(one @ other) - STRANGERS) / (1 - STRANGERS)

@@ -1,4 +1,4 @@
-"""Videos out: H.264 in MP4, with the times of the clip that they are made of."""
+"""Writing videos: H.264 in MP4, with the times of the clip."""
 
 import io
 import os
@@ -15,34 +15,34 @@ from fkp.errors import ImageError
 from fkp.vision.images import Image
 
 THREADS = 1
-"""Of the encoder: with more, and a highest rate, x264 writes something else each time."""
+"""Encoder threads; with more, and a maximum rate, the output of x264 is not reproducible."""
 
 QUALITY = 21
-"""x264's constant rate factor, as long as the size allows it."""
+"""Constant rate factor of x264, below the maximum rate."""
 
 LARGER = 1.25
-"""By how much the pictures may take more bits a second than the clip's."""
+"""Maximum bit rate, relative to the clip's."""
 
 SLOWEST = 64_000
-"""Bits a second that a recording may always have."""
+"""Least maximum bit rate, bits per second."""
 
 FINEST = 1_000_000
-"""Ticks a second that an MP4 is given at most."""
+"""Most ticks per second in an MP4."""
 
 TICKS = Fraction(1, 90_000)
-"""The time base where that of the clip does not do."""
+"""The time base where that of the clip cannot be used."""
 
 _BT709, _BT601 = 1, 5
 """FFmpeg's colour spaces (SWS_CS_ITU709, SWS_CS_ITU601)."""
 
 _TAGS = {_BT709: (1, 1, 1), _BT601: (6, 6, 6)}
-"""Matrix, primaries and transfer (AVCOL_*) by which players know the colours."""
+"""Matrix, primaries and transfer tags (AVCOL_*)."""
 
 
 class Disk(io.RawIOBase):
-    """A file for FFmpeg to write into, which it never sees fail: that can end in a crash.
+    """A file for FFmpeg to write to. FFmpeg may crash after a failed write, so it never sees one.
 
-    problem: the first error; all that is written after it is lost.
+    problem: the first error; later writes are discarded.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class Disk(io.RawIOBase):
         self.problem: OSError | None = None
 
     def write(self, data: Any, /) -> int:
-        """All of the data."""
+        """Write all of the data."""
         left = memoryview(data).cast("B")
         size = len(left)
         try:
@@ -63,7 +63,7 @@ class Disk(io.RawIOBase):
         return size
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """As files do; from the beginning or from here."""
+        """Move to a position, from the beginning or from here."""
         self._place = offset + (self._place if whence == 1 else 0)
         try:
             if self.problem is None:
@@ -73,28 +73,28 @@ class Disk(io.RawIOBase):
         return self._place
 
     def tell(self) -> int:
-        """Where it is."""
+        """The position."""
         return self._place
 
     def readable(self) -> bool:
-        """Not for reading."""
+        """Always False."""
         return False
 
     def writable(self) -> bool:
-        """For writing."""
+        """Always True."""
         return True
 
     def seekable(self) -> bool:
-        """At any place."""
+        """Always True."""
         return True
 
     def check(self) -> None:
-        """Raise the OSError that there was."""
+        """Raise the OSError of a failed write."""
         if self.problem is not None:
             raise self.problem
 
     def finish(self) -> None:
-        """Bring all to the disk; raises OSError."""
+        """Flush to disk; raises OSError."""
         self.check()
         os.fsync(self._file.fileno())
 
@@ -105,12 +105,12 @@ class Disk(io.RawIOBase):
 
 
 class Recording:
-    """A file of pictures alone, whole when it is left without an error.
+    """A video without sound, complete when the context ends without an error.
 
-    size_wh: of the pictures, square pixels; stored_wh: how they are stored, an odd side with one
-    more row or column, and how wide pixels are is told to players. There are no B frames, so that
-    recordings of one clip can be joined where they end. time_base: seconds a tick of `pts`; most:
-    bits a second, 0 for what the quality takes. Raises ImageError, and OSError of the disk.
+    size_wh: of the pictures, with square pixels; stored_wh: as they are stored, with the pixel
+    aspect ratio that follows; odd sides are padded. There are no B frames, so that recordings of
+    one clip can be joined. time_base: seconds per tick; most: maximum bit rate, bits per second, 0
+    for none. Raises ImageError, and OSError where the disk cannot be written.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Recording:
             raise ImageError(f"cannot be encoded: {_reason(error)}") from error
 
     def _added(self, size_wh: tuple[int, int], options: dict[str, str]) -> Any:
-        """The stream of H.264."""
+        """Add the H.264 stream."""
         stream: Any = self._out.add_stream("libx264", options=options)
         stream.width, stream.height = self._stored
         stream.pix_fmt = "yuv420p"
@@ -154,14 +154,14 @@ class Recording:
         return stream
 
     def write(self, image: Image, pts: int) -> None:
-        """The next picture (H, W, 3) BGR and its time."""
+        """Write a picture (H, W, 3) BGR. pts: its time in ticks."""
         if self._even is not None:
             height, width = image.shape[:2]
             more = ((0, self._even[1] - height), (0, self._even[0] - width), (0, 0))
             if any(after for _, after in more):
                 image = np.pad(image, more, mode="edge")
         whole = av.VideoFrame.from_ndarray(image, format="bgr24")
-        # PyAV before 17 ignores one colour space where it is the same as the other.
+        # PyAV before 17 ignores a source space equal to the target.
         other = _BT601 if self._space == _BT709 else _BT709
         try:
             width, height = self._stored
@@ -181,7 +181,7 @@ class Recording:
         self._disk.check()
 
     def close(self) -> None:
-        """Bring it to the disk, whole."""
+        """Complete the file, on disk."""
         try:
             self._encode(None)
             self._out.close()
@@ -190,9 +190,9 @@ class Recording:
             self._disk.close()
 
     def abandon(self) -> None:
-        """Leave it as it is, which is not whole."""
+        """Close the file, incomplete."""
         self._disk.problem = self._disk.problem or OSError("abandoned")
-        with suppress(Exception):  # of an encoder or a file that has failed before
+        with suppress(Exception):  # after a failed encoder or file
             self._out.close()
         self._disk.close()
 
@@ -212,7 +212,7 @@ class Recording:
 
 
 class Times:
-    """Times for an MP4: in ticks that it can have, each after the one before."""
+    """Increasing times in ticks that an MP4 can have."""
 
     def __init__(self, time_base: Fraction) -> None:
         fine = time_base.denominator <= FINEST and time_base.numerator < time_base.denominator
@@ -221,7 +221,7 @@ class Times:
         self._last: int | None = None
 
     def of(self, pts: int) -> int:
-        """The time of the next picture."""
+        """The time of the next picture. pts: in the ticks of the clip."""
         time = round(pts * self._factor)
         self._last = time if self._last is None else max(time, self._last + 1)
         return self._last

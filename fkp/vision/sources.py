@@ -1,4 +1,4 @@
-"""What a clip can be: a file, a stream, or pictures that are its frames; told by its name."""
+"""Kinds of clips by name: files, streams, and sequences of pictures."""
 
 import glob
 import os
@@ -14,10 +14,10 @@ VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"}
     | {".wmv", ".flv", ".ogv", ".3gp", ".vob", ".mxf", ".mjpeg", ".mj2", ".y4m", ".dv", ".nut"}
 )
-"""Endings by which a file counts as a clip when a folder is listed."""
+"""Extensions of clips in folders."""
 
 HIDDEN = "***"
-"""Stands for a password wherever an address is shown or stored."""
+"""Replaces a password wherever an address is shown or stored."""
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://)(\S+)", re.IGNORECASE)
 _SECRET = re.compile(
@@ -31,8 +31,8 @@ _NUMBER = re.compile(r"%0?\d*d")
 class Opening:
     """How to read a clip.
 
-    stream: the number of its video stream in the file, None for the largest. deinterlace: one of
-    DEINTERLACE. fps: pictures a second of a sequence of pictures, None where not known.
+    stream: index of the video stream in the file, None for the largest. deinterlace: one of
+    DEINTERLACE. fps: frame rate of a sequence of pictures, None if unknown.
     """
 
     stream: int | None = None
@@ -41,34 +41,34 @@ class Opening:
 
 
 def is_video_name(name: str) -> bool:
-    """Whether a file of this name counts as a clip."""
+    """Whether a file name has the extension of a clip."""
     return os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
 
 
 def is_stream(name: str) -> bool:
-    """Whether this is not a file: the number of a camera, an address, or `-` for stdin."""
+    """Whether this is a stream: the number of a camera, an address, or `-` for stdin."""
     return name == "-" or ((name.isdigit() or "://" in name) and not os.path.exists(name))
 
 
 def is_live(name: str) -> bool:
-    """Whether its pictures come in real time: the number of a camera, or RTSP."""
+    """Whether this is a stream in real time: the number of a camera, or RTSP."""
     return is_stream(name) and (name.isdigit() or name.startswith(("rtsp://", "rtsps://")))
 
 
 def is_pattern(name: str) -> bool:
-    """Whether this is a pattern of picture files, such as `frame_%04d.png` or `frames/*.png`."""
+    """Whether this is a pattern of pictures, such as `frame_%04d.png` or `frames/*.png`."""
     if os.path.lexists(name) or is_stream(name) or not is_image_name(name):
         return False
     return bool(_NUMBER.search(name)) or glob.has_magic(name)
 
 
 def is_sequence(name: str) -> bool:
-    """Whether this is a folder or a pattern of pictures that are the frames of one clip."""
+    """Whether this is a folder, or a pattern of pictures."""
     return os.path.isdir(name) or is_pattern(name)
 
 
 def masked(text: str) -> str:
-    """The text with the passwords of all addresses in it hidden."""
+    """The text, with the passwords in all addresses replaced."""
     return _ADDRESS.sub(_without_secrets, text)
 
 
@@ -87,7 +87,7 @@ def _without_secrets(match: re.Match[str]) -> str:
 
 
 def pictures_of(name: str) -> list[str]:
-    """The pictures of a sequence in order, frame 2 before frame 10; raises NoPicturesError."""
+    """The pictures of a sequence in natural order; raises NoPicturesError."""
     try:
         if os.path.isdir(name):
             paths = [
@@ -102,12 +102,12 @@ def pictures_of(name: str) -> list[str]:
     except OSError as error:
         raise NoPicturesError((error.strerror or str(error)).lower()) from error
     if not paths:
-        raise NoPicturesError("no picture in this sequence")
+        raise NoPicturesError("no pictures found")
     return sorted(paths, key=_in_order)
 
 
 def missing_numbers(paths: list[str]) -> int:
-    """How many numbers are missing between the first and the last of numbered pictures."""
+    """How many numbers are missing in a sequence of numbered pictures."""
     ends = [re.findall(r"\d+", Path(path).stem)[-1:] for path in paths]
     numbers = sorted({int(end[0]) for end in ends if end})
     if len(numbers) != len(paths) or len(numbers) < 2:
@@ -120,7 +120,7 @@ def missing_numbers(paths: list[str]) -> int:
 def _numbered(pattern: Path) -> list[str]:
     form = _NUMBER.search(pattern.name)
     if form is None:
-        raise NoPicturesError("a number stands for the pictures, not for their folder: a/%04d.png")
+        raise NoPicturesError("the number must be in the file name, as in frames/%04d.png")
     before, after = pattern.name[: form.start()], pattern.name[form.end() :]
     wanted = re.compile(re.escape(before) + r"\d+" + re.escape(after))
     names = (name for name in os.listdir(pattern.parent) if wanted.fullmatch(name))
@@ -128,6 +128,6 @@ def _numbered(pattern: Path) -> list[str]:
 
 
 def _in_order(path: str) -> list[tuple[int, int, str]]:
-    """Numbers in names by their value, all else by its letters."""
+    """Natural order: numbers in names by value."""
     parts = re.split(r"(\d+)", os.path.basename(path))
     return [(0, int(p), p) if p.isdigit() else (1, 0, p) for p in parts]

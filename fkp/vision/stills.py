@@ -1,4 +1,4 @@
-"""Clips that are no video files: pictures in a folder, and animated WebP."""
+"""Clips that are not video files: sequences of pictures, and animated WebP."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,16 +14,16 @@ from fkp.vision.images import Encoded
 from fkp.vision.sources import missing_numbers, pictures_of
 
 RATE = Fraction(25)
-"""Pictures a second where nobody says it."""
+"""Frame rate of a sequence where none is given."""
 
 Shown = tuple[int | None, Still | None, str]
-"""Time in ticks, the picture, and why there is none."""
+"""Time in ticks, picture, and problem where there is no picture."""
 
 
 class Sequence:
-    """Picture files as the frames of one clip. rate: pictures a second, None where not known.
+    """Picture files as the frames of a clip. rate: frames per second, None if unknown.
 
-    Raises NoPicturesError where there are none.
+    Raises NoPicturesError where there are no pictures.
     """
 
     sound, bit_rate, leap, first = False, 0, None, 0
@@ -33,12 +33,14 @@ class Sequence:
         self._paths = pictures_of(source)
         self.notes: list[str] = []
         if rate is None:
-            self.notes.append(f"taken for {float(RATE):g} pictures a second; --fps says otherwise")
+            self.notes.append(
+                f"no frame rate is given, {float(RATE):g} per second is assumed (--fps)"
+            )
         fps = RATE if rate is None else Fraction(rate).limit_denominator(100_000)
         self.time_base, self.step = 1 / fps, 1
         self.expected = len(self._paths)
         if missing := missing_numbers(self._paths):
-            self.notes.append(f"{missing} numbers are missing among those of the pictures")
+            self.notes.append(f"{missing} numbers are missing in the sequence of pictures")
 
     def read(self) -> Iterator[Shown]:
         """The pictures, in order."""
@@ -51,11 +53,11 @@ class Sequence:
                 yield index, Still.file(path), ""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
 
 class AnimatedWebp:
-    """An animated WebP file, with its own times."""
+    """An animated WebP file."""
 
     sound, bit_rate, leap, first = False, 0, None, 0
     time_base, step = Fraction(1, 1000), 40
@@ -66,7 +68,7 @@ class AnimatedWebp:
         try:
             self._file = Pillow.open(path)
         except (OSError, UnidentifiedImageError, ValueError) as error:
-            raise NoPicturesError("a WebP file that cannot be decoded") from error
+            raise NoPicturesError("the WebP file cannot be decoded") from error
         self.expected = int(getattr(self._file, "n_frames", 1))
 
     def read(self) -> Iterator[Shown]:
@@ -88,13 +90,13 @@ class AnimatedWebp:
 
 
 def _duration(file: Any) -> int:
-    """Milliseconds of the picture; such as are too short to be meant last as in browsers."""
+    """Duration of the picture in milliseconds; very short ones are 100, as in browsers."""
     duration = int(file.info.get("duration") or 0)
     return duration if duration > 10 else 100
 
 
 def is_webp(path: str) -> bool:
-    """Whether a file is WebP by what it begins with."""
+    """Whether a file is WebP, by its first bytes."""
     with open(path, "rb") as file:
         head = file.read(12)
     return head[:4] == b"RIFF" and head[8:] == b"WEBP"

@@ -1,4 +1,4 @@
-"""Which face of one frame is which of the next: places, motion, looks, and the best assignment."""
+"""Tracks of faces: motion and looks, and the best assignment of detections to tracks."""
 
 from bisect import insort
 from collections.abc import Sequence
@@ -12,51 +12,50 @@ from fkp.vision.crop import CropTransform
 from fkp.vision.likeness import Look, alike, unit
 
 Place = npt.NDArray[np.complex128]
-"""(2,): where the crop of a face is in the picture: its centre, and its side as a vector to the
-right; x + iy in pixels."""
+"""(2,): the crop of a face in the picture: its centre, and its side as a vector to the right; x +
+iy in pixels."""
 
 HIDDEN = 1.5
-"""Seconds that a face can be out of sight and still be known again: a second behind something, and
-what is lost while it goes there and comes back."""
+"""Seconds for which a face can be out of sight and still keep its number: a second behind
+something, and the time in which it disappears and reappears."""
 
 MEMORY = 0.6
-"""Seconds of its path by which a face's speed is known."""
+"""Seconds of a face's path from which its speed is estimated."""
 
 CLEAR = 0.8
-"""A face whose points are less sure than this share of what they were at best is half hidden: where
-it is then says little of how it moves or looks."""
+"""A face whose points have less than this share of their best confidence is partly hidden: its
+place and look are unreliable then."""
 
 FADE = 0.99
-"""What is left, a frame later, of how sure a face's points were at best."""
+"""Decay of the best confidence per frame."""
 
 RETARD = 2.0
-"""Seconds in which a face that is not seen loses its speed, all but 1/e of it."""
+"""Time constant, in seconds, with which the expected speed of an unseen face decays."""
 
 REACH, NEW, SPREAD = 0.35, 0.8, 1.0
-"""How far, in crop sides, a face may be from where it is expected: at once, if its speed is known
-or not, and more each second that it was not seen."""
+"""How far, in crop sides, a face may be from the expected place: with a known speed, without one,
+and per second since it was seen."""
 
 GROWTH = 0.35
-"""How much the logarithm of a face's size may differ from what is expected."""
+"""How much the logarithm of a face's size may differ from the expected one."""
 
 STRANGER = 0.3
-"""Faces that are less alike are of two persons: 97 % of such pairs are, and 11 % of pairs from one
-clip that may be seconds apart (YouTube Faces)."""
+"""Likeness below which two faces count as two persons. On YouTube Faces, 97 % of pairs of two
+persons are below it, and 11 % of pairs from one clip, which may be seconds apart."""
 
 KNOWN, JUMP = 0.45, 0.3
-"""A face that is more alike than KNOWN is of that person wherever it is: one pair of two persons in
-1000 is. Where there is a face in the right place that is as alike, that is it, as if the other one
-were less alike by JUMP."""
+"""Likeness above which a face is recognised wherever it is; one pair of two persons in 1000 is
+above it. JUMP is what such a match costs more than one in the expected place."""
 
 UNKNOWN = 0.5
-"""How alike faces count as of which one has not been whole in the picture."""
+"""Likeness assumed for a face that is cut off by the edge of the picture."""
 
 DOUBT = 0.2
-"""Seconds after which a face that does not look like the one that was there is somebody else."""
+"""Seconds after which a face that looks unlike the one that was there is another person."""
 
 
 def place_of(transform: CropTransform) -> Place:
-    """Where a crop lies."""
+    """The place of a crop."""
     middle = (transform.size - 1) / 2
     ends = transform.invert(np.array([[middle, middle], [middle + transform.size, middle]]))
     centre, right = ends @ np.array([1, 1j])
@@ -64,7 +63,7 @@ def place_of(transform: CropTransform) -> Place:
 
 
 def transform_at(place: Place, size: int) -> CropTransform:
-    """The crop of `size` pixels that lies there."""
+    """The crop of `size` pixels at a place."""
     turn = size / complex(place[1])
     shift = (size - 1) / 2 * (1 + 1j) - turn * complex(place[0])
     return CropTransform(turn.real, turn.imag, shift.real, shift.imag, size)
@@ -72,24 +71,23 @@ def transform_at(place: Place, size: int) -> CropTransform:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spot:
-    """Where a face was. sure: how sure its points were, NaN where that is not known."""
+    """The place of a face at a time. confidence: the mean of its points, NaN where unknown."""
 
     time: float  # seconds
     place: Place
-    sure: float = float("nan")
+    confidence: float = float("nan")
 
 
 @dataclass(slots=True, eq=False)
 class Track:
     """A face through time.
 
-    number: None until it is sure that it is a face. spots: the last places in which it was seen.
-    box: (4,) x, y of the centre, width, height, from the crop's centre in crop sides. score: the
-    detector's last one. look: what it looks like, recent: what it looked like last; None until it
-    was whole in the picture. best: how sure its points were at best, learnt: when it looked like
-    this. jumped: the time at which it was
-    suddenly elsewhere. stranded: whether its scene has ended since it was seen. doubt: the look of
-    a face in its place that may be somebody else's, since the time doubted.
+    number: None until it is confirmed to be a face. spots: its recent places. box: (4,) x, y of the
+    centre, width, height, relative to the crop's centre, in crop sides. score: the detector's last
+    one. look: a running mean, recent: the last one; None until it was whole in the picture. best:
+    the best confidence of its points; learnt: their confidence when it had this look. jumped: the
+    time at which it appeared elsewhere. stranded: whether its scene has ended. doubt: the look of a
+    face in its place that may be another person's, since the time `doubted`.
     """
 
     box: npt.NDArray[np.float64]
@@ -107,33 +105,33 @@ class Track:
 
     @property
     def last(self) -> Spot:
-        """Where it was seen last."""
+        """The place where it was last seen."""
         return self.spots[-1]
 
     def see(self, spot: Spot) -> None:
-        """It was there; what was thought of that moment before is no longer true."""
+        """Add a place; it replaces an earlier guess for that time."""
         self.lose(spot.time)
         insort(self.spots, spot, key=lambda one: one.time)
-        if np.isfinite(spot.sure):
-            self.best = max(FADE * self.best, spot.sure)
+        if np.isfinite(spot.confidence):
+            self.best = max(FADE * self.best, spot.confidence)
 
     def lose(self, time: float) -> None:
-        """It was not there at that time."""
+        """Remove the place at a time."""
         self.spots = [spot for spot in self.spots if spot.time != time]
 
     def jump(self, time: float) -> None:
-        """At that time it is elsewhere all of a sudden."""
+        """Start again in another place at a time."""
         self.jumped, self.stranded, self.spots = time, False, []
 
     def likeness(self, look: Look | None) -> float:
-        """How alike a face is to what this one looks like, or looked like last."""
+        """Likeness to the mean look or to the last one, whichever is greater."""
         if look is None or self.look is None:
             return UNKNOWN
         recent = self.look if self.recent is None else self.recent
         return max(alike(self.look, look), alike(recent, look))
 
     def forget(self) -> None:
-        """Keep only what says how it moves now."""
+        """Drop the places that are too old to estimate its speed."""
         if self.jumped is not None:
             there = [spot for spot in self.spots if spot.time >= self.jumped]
             self.spots, self.jumped = there or self.spots, None
@@ -142,25 +140,25 @@ class Track:
         self.spots = [spot for spot in self.spots if spot.time >= since]
 
     def is_clear(self, spot: Spot) -> bool:
-        """Whether it was not half hidden."""
-        return not spot.sure < CLEAR * self.best
+        """Whether it was not partly hidden."""
+        return not spot.confidence < CLEAR * self.best
 
     @property
     def moving(self) -> bool:
-        """Whether it was in plain sight often enough to have a speed."""
+        """Whether there are enough clear places to estimate a speed."""
         return sum(map(self.is_clear, self.spots)) >= 3
 
-    def learn(self, look: Look | None, sure: float) -> None:
-        """It looks like this, too; only so, if it was half hidden before."""
-        sure = float(np.nan_to_num(sure))
-        if look is None or sure < CLEAR * self.best:
+    def learn(self, look: Look | None, confidence: float) -> None:
+        """Update the look; replace one that was learnt while the face was partly hidden."""
+        confidence = float(np.nan_to_num(confidence))
+        if look is None or confidence < CLEAR * self.best:
             return
-        fresh = self.look is None or self.learnt < CLEAR * sure
+        fresh = self.look is None or self.learnt < CLEAR * confidence
         self.look = look if fresh or self.look is None else unit(0.8 * self.look + 0.2 * look)
-        self.recent, self.learnt = look, sure
+        self.recent, self.learnt = look, confidence
 
     def expected(self, time: float) -> Place:
-        """Where it is to be expected: on the line through where it was in sight, ever slower."""
+        """The expected place: extrapolated from the clear ones, with decaying speed."""
         if not self.moving or time == self.last.time:
             return self.last.place
         spots = [spot for spot in self.spots if self.is_clear(spot)]
@@ -170,7 +168,7 @@ class Track:
         gap = time - spots[-1].time
         last = spots[-1].place
         expected = last + speed * RETARD * float(np.sign(gap) * -np.expm1(-abs(gap) / RETARD))
-        # A size may not be thought away.
+        # Extrapolation must not shrink a face to nothing.
         if abs(expected[1]) < abs(last[1]) / 2:
             return last
         return np.asarray(expected, np.complex128)
@@ -178,10 +176,10 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """Which tracks are which of the faces found at a time, as {index of face: index of track}.
+    """Tracks assigned to detections, as {index of detection: index of track}.
 
-    near: where it was to be expected; jumped: elsewhere, by their looks; doubtful: faces where the
-    track was to be expected that do not look like it, both of them left over.
+    near: in the expected place; jumped: elsewhere, recognised by their looks; doubtful: detections
+    in the expected place of a track that look unlike it, where both are otherwise unassigned.
     """
 
     near: dict[int, int] = field(default_factory=dict)
@@ -192,11 +190,10 @@ class Assigned:
 def assign(
     tracks: Sequence[Track], places: Sequence[Place], looks: Sequence[Look | None], time: float
 ) -> Assigned:
-    """Which tracks are which of the faces found at a time.
+    """Assign tracks to the faces detected at a time, in seconds.
 
-    By the Hungarian method (Kuhn, 1955) on distance, size and look. A face too far from all
-    tracks, too different in size, or of a stranger's looks, is nobody's, unless its looks are
-    known.
+    By the Hungarian method (Kuhn, 1955) on distance, size and look. A face that is too far from a
+    track, of another size, or that looks unlike it, is not assigned to it, unless it is recognised.
     """
     if not tracks or not places:
         return Assigned()
@@ -233,8 +230,8 @@ def assign(
 
 
 def _cheapest(cost: npt.NDArray[np.float64]) -> dict[int, int]:
-    """The pairs {column: row} of least cost; infinite ones are none."""
-    # A forbidden pair costs more than all others together, and is left out afterwards.
+    """The pairs {column: row} of least total cost; infinite cost means no pair."""
+    # A forbidden pair costs more than all others together, and is dropped afterwards.
     never = 4.0 * (min(cost.shape) + 1)
     pairs = zip(*linear_sum_assignment(np.minimum(cost, never)), strict=True)
     return {int(j): int(i) for i, j in pairs if np.isfinite(cost[i, j])}

@@ -1,4 +1,4 @@
-"""Videos in: every frame with its true time, by PyAV (FFmpeg's libraries)."""
+"""Reading videos: every frame with its true time."""
 
 import os
 import stat
@@ -20,11 +20,11 @@ from fkp.vision.stills import AnimatedWebp, Sequence, is_webp
 
 
 class Reader(Protocol):
-    """What gives the frames of one kind of source.
+    """Reads one kind of source.
 
-    time_base: seconds a tick; step: ticks from one frame to the next, where these do not say;
-    first: ticks of the first one, likewise; leap: as in `Clock`. expected: frames by what the
-    source says of itself, 0 if nothing; bit_rate: of the pictures, bits a second, or 0.
+    time_base: seconds per tick; step: ticks between frames without a timestamp; first: time of a
+    first frame without one; leap: as in `Clock`. expected: number of frames by the header, 0 if
+    unknown; bit_rate: of the pictures, bits per second, 0 if unknown.
     """
 
     notes: list[str]
@@ -54,61 +54,53 @@ class Reader(Protocol):
     def sound(self) -> bool: ...
 
     def read(self) -> Iterator[tuple[int | None, Any, str]]:
-        """Time in ticks, picture, and why there is none, of each frame as it is shown."""
+        """Time in ticks, picture, and problem, of each frame in display order."""
         ...
 
     def close(self) -> None:
-        """Let go of the source."""
+        """Close the source."""
         ...
 
 
 class Clip:
-    """A video that is open for reading: a file, a stream, or a sequence of pictures.
+    """A clip that is open for reading: a file, a stream, or a sequence of pictures.
 
     Raises NoPicturesError (the reason alone; the caller knows the path) where it cannot be opened
-    or has no pictures. time_base: seconds a tick of `Frame.pts`. began: when the first frame is,
-    by the clip's own clock, in seconds; None before it was read. mended: whether times had to be
-    made to rise. kept_open: set it while a thread still reads, so that it is not closed.
+    or has no pictures. time_base: seconds per tick of `Frame.pts`. kept_open: set it while a thread
+    still reads, so that it is not closed.
     """
 
     def __init__(self, source: str | Path, opening: Opening | None = None) -> None:
         self.kept_open = False
-        self.began: float | None = None
         self.reader = _reader(str(source), opening or Opening())
         self.time_base = self.reader.time_base
         self._clock = Clock(self.reader.step, self.reader.first - self.reader.step)
         self._clock.leap = self.reader.leap
 
     @property
-    def mended(self) -> bool:
-        """Whether there are frames whose times did not rise."""
-        return self._clock.mended > 0
-
-    @property
     def notes(self) -> list[str]:
-        """What is wrong or remarkable with it, as far as it was read."""
+        """Notes on the clip, as far as it was read."""
         notes = list(self.reader.notes)
         if self._clock.mended:
             notes.append(
-                f"times go back, repeat or leap: those of {self._clock.mended} frames were changed"
-                " so that the column time rises; timestamp has the clip's own"
+                f"timestamps jump or repeat; {self._clock.mended} frames have another time in the "
+                "column time, which increases"
             )
         return notes
 
     @property
     def expected(self) -> int:
-        """How many frames the source has by what it says of itself; 0: it does not say."""
+        """Number of frames by the header, 0 if unknown."""
         return self.reader.expected
 
     def frames(self) -> Iterator[Frame]:
-        """All frames in the order in which they are shown; broken ones have a problem."""
+        """All frames in display order; broken ones have a problem."""
         index, zero = 0, 0
         ticks = self.reader.read()
         with_own = ((time, (time, picture, problem)) for time, picture, problem in ticks)
         for pts, (own, picture, problem) in self._clock.rising(with_own):
             if index == 0:
                 zero = pts
-                self.began = float(pts * self.time_base)
             timestamp = float((pts if own is None else own) * self.time_base)
             time = float((pts - zero) * self.time_base)
             yield Frame(index, pts - zero, time, timestamp, problem, picture)
@@ -131,11 +123,12 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class ClipFacts:
-    """What a clip turned out to be, all of it decoded.
+    """Facts about a clip, from decoding all of it.
 
-    width, height: upright, with square pixels. first, last: seconds by its own clock, times of
-    the first and the last frame. steady: whether all frames are as far apart, to the time base.
-    broken: frames that cannot be decoded. turned: whether they are stored another way round.
+    width, height: upright, with square pixels. broken: number of frames that cannot be decoded.
+    first, last: timestamps of the first and the last frame, seconds by the clip's own clock.
+    steady: whether the frame rate is constant. turned: whether frames are stored turned or
+    mirrored.
     """
 
     width: int
@@ -152,7 +145,7 @@ class ClipFacts:
 
 
 def look_through(path: str | Path) -> ClipFacts:
-    """Decode a whole clip and say what is in it; raises ImageError (the reason alone)."""
+    """Decode a whole clip; raises ImageError (the reason alone)."""
     with Clip(path, Opening(deinterlace="off")) as clip:
         ticks: list[int] = []
         stamps: list[float] = []
@@ -187,9 +180,9 @@ def _reader(source: str, opening: Opening) -> Reader:
     if is_sequence(source):
         return Sequence(source, opening.fps)
     try:
-        # Opening a pipe would wait for ever for somebody to write into it.
+        # Opening a pipe would wait for a writer for ever.
         if not stat.S_ISREG(os.stat(source).st_mode):
-            raise NoPicturesError("not a regular file; a pipe is read as stdin: fkp video - < PIPE")
+            raise NoPicturesError("not a regular file; read a pipe as stdin: fkp video - < PIPE")
         if is_webp(source):
             return AnimatedWebp(source)
     except (OSError, ValueError) as error:

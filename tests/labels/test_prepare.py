@@ -175,6 +175,7 @@ def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
         (b"image,a,b\nq.png,1,2\n", "expected point columns"),
         (b"image,a_x,a_y\nq.png,1\n", "row 2: expected 3 fields, got 2"),
         (b"image,a_x,a_y\nq.png,1,2\n", "file not found"),
+        (b"image,a_x,a_y\nq.png,1,b\n", "no row can be used; the first: .*, got .b."),
         (b"1,2,3\n4,5,6\n", "expected point columns"),
     ],
 )

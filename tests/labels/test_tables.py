@@ -194,6 +194,8 @@ def workbook() -> bytes:
         (b"x" * 34_000, "the table has no rows"),
         (b"x,y\n" * 3, "expected point columns .* got x, y"),
         (gzip.compress(b"image,a_x,a_y\n" * 99)[:40], "a damaged gzip file"),
+        (b'"\n', "the table has no rows"),
+        (b",,,\n,,,\n", "the table has no rows"),
         (b"1,2,2\n3,4,5\n", r"expected column names, got numbers \(1, 2, 2\)"),
     ],
 )

@@ -42,7 +42,7 @@ def test_of_several_streams_the_largest(tmp_path: Path) -> None:
     found, notes = read(path, Opening(stream=2))
     assert {frame.gray().shape for frame in found} == {(24, 32)}
     assert notes == []
-    with pytest.raises(NoPicturesError, match=r"no video stream 3 .* 0 \(64 x 48\)"):
+    with pytest.raises(NoPicturesError, match=r"no video stream 3; the file has 0 \(64 x 48\)"):
         read(path, Opening(stream=3))
 
 
@@ -74,7 +74,7 @@ def test_pictures_are_a_clip(tmp_path: Path) -> None:
             found[2].gray()
         assert "6 numbers are missing" in missing
     _, notes = read(tmp_path / "f%d.png")
-    assert any("25 pictures a second; --fps" in note for note in notes)
+    assert any("25 per second is assumed" in note for note in notes)
 
 
 def test_recordings_that_were_joined(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_recordings_that_were_joined(tmp_path: Path) -> None:
     assert [frame.index for frame in found] == list(range(48))
     assert np.allclose(np.diff([frame.time for frame in found]), 0.04, atol=1e-3)
     assert np.diff([frame.timestamp for frame in found]).min() < -0.5
-    assert any("times go back" in note for note in notes)
+    assert any("timestamps jump" in note for note in notes)
 
 
 def test_what_is_not_a_file_never_hangs(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_what_is_not_a_file_never_hangs(tmp_path: Path) -> None:
     (tmp_path / "folder.mp4").mkdir()
     with pytest.raises(NoPicturesError, match="not a regular file"):
         read(tmp_path / "pipe.mp4")
-    with pytest.raises(NoPicturesError, match="no picture in this sequence"):
+    with pytest.raises(NoPicturesError, match="no pictures found"):
         read(tmp_path / "folder.mp4")
     with pytest.raises(NoPicturesError, match="not a regular file"):
         read("/dev/zero")
@@ -100,7 +100,7 @@ def test_what_is_not_a_file_never_hangs(tmp_path: Path) -> None:
 
 def test_a_camera_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NoPicturesError, match="no camera 97"):
+    with pytest.raises(NoPicturesError, match="camera 97 cannot be opened"):
         read("97")
 
 

@@ -136,7 +136,7 @@ def test_interlaced_frames_are_made_whole(tmp_path: Path) -> None:
             found = list(clip.frames())
             assert [frame.pts for frame in found] == [40 * i for i in range(8)]
             shown[mode] = np.mean([combed(frame.gray()) for frame in found[1:-1]])
-            assert clip.notes == ([] if mode == "off" else ["8 frames were deinterlaced"])
+            assert clip.notes == ([] if mode == "off" else ["8 interlaced frames, deinterlaced"])
     assert shown["auto"] < shown["off"] / 3
     assert shown["on"] == shown["auto"]
     plain = film(tmp_path / "b.mkv", moving(False), "libx264", "yuv420p", options={"qp": "0"})

@@ -12,6 +12,7 @@ from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.output.rows import Record
 from fkp.errors import FkpError
 from fkp.keypoints import Faces, Scheme
+from fkp.vision.images import fitting_name
 
 
 def write_coco(path: Path, scheme: Scheme, records: Iterable[Record]) -> None:
@@ -103,7 +104,8 @@ class YoloFolder:
         """Write all files; the names of the records are relative to the folder of the inputs."""
         for name, result in records:
             if isinstance(result, Annotated):
-                target = (self.folder / "labels" / name).with_suffix(".txt")
+                label = fitting_name(str(PurePath(name).with_suffix(".txt")))
+                target = self.folder / "labels" / label
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text("".join(self._line(result, i) for i in range(len(result.faces))))
         flip = self.scheme.flip_order or range(len(self.scheme))

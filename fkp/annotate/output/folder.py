@@ -8,8 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fkp.annotate.names import (
+    BLINKS,
+    CROPS,
+    JOURNAL,
+    OVERLAY,
+    OVERLAYS,
+    PARTS,
+    RAW,
+    RUN,
+    YOLO,
+)
 from fkp.annotate.output.gallery import PAGE
-from fkp.annotate.output.journal import JOURNAL
 from fkp.annotate.output.schemas import SCHEMAS
 from fkp.errors import FkpError, parse_json
 from fkp.files import is_stray, replace_text
@@ -18,13 +28,7 @@ from fkp.locks import locked
 TABLE_FORMATS = ("csv", "jsonl", "parquet")
 """Of the main table."""
 
-OVERLAYS, CROPS = "overlays", "crops"
-RUN = "run.json"
-OVERLAY, RAW, BLINKS = "overlay.mp4", "raw.csv", "blinks.csv"
-"""Of a clip: the video with the points drawn, the points before smoothing, when eyes were shut."""
-PARTS = ".parts"
-"""Of a clip: what an unfinished run needs to be resumed."""
-FOLDERS = (OVERLAYS, CROPS, SCHEMAS["yolo"].file, PARTS)
+FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS)
 FILES = (
     *(f"keypoints.{name}" for name in TABLE_FORMATS),
     *(schema.file for schema in SCHEMAS.values() if schema.file not in FOLDERS),

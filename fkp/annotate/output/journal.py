@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fkp.annotate.names import JOURNAL
 from fkp.annotate.pipeline import Counts, Past
 from fkp.errors import FkpError, parse_json
-
-JOURNAL = "journal.jsonl"
 
 
 def fingerprint(*parts: bytes) -> str:

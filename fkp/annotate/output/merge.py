@@ -9,15 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fkp.annotate.inputs import common_folder
-from fkp.annotate.output.folder import (
-    CROPS,
-    OVERLAYS,
-    RUN,
-    claimed,
-    is_finished,
-    read_run,
-    write_run,
-)
+from fkp.annotate.names import CROPS, OVERLAYS, RUN
+from fkp.annotate.output.folder import claimed, is_finished, read_run, write_run
 from fkp.annotate.output.journal import differences
 from fkp.annotate.output.results import Output
 from fkp.annotate.output.text import Rows

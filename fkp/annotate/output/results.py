@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fkp.annotate.output.folder import OVERLAYS, TABLE_FORMATS
+from fkp.annotate.names import OVERLAYS
+from fkp.annotate.output.folder import TABLE_FORMATS
 from fkp.annotate.output.gallery import PAGE, write_gallery
 from fkp.annotate.output.parquet import check_parquet, write_parquet
 from fkp.annotate.output.rows import Record

@@ -1,5 +1,6 @@
 """The last stage, in workers: pictures of what was found."""
 
+import errno
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,23 +16,33 @@ from fkp.vision.images import (
     MAX_PIXELS,
     Encoded,
     Image,
+    fitting_name,
     overlay_name,
     resized,
     write_image,
 )
 from fkp.vision.process import settle
 
+UNNAMEABLE = frozenset(
+    {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
+)
+"""Errors of a file that cannot have this name in this folder, whereas others can be written."""
+
 
 @dataclass(frozen=True, slots=True)
 class DrawOutcome:
-    """A picture drawn, or the problem: why it can no longer be read."""
+    """A picture drawn, or the problem: why it can no longer be read. note: what is not drawn."""
 
     problem: str | None
     seconds: dict[str, float]
+    note: str = ""
 
     def of(self, result: Annotated) -> Result:
         """What becomes of the input, now that it is drawn or cannot be."""
-        return result if self.problem is None else Failure(self.problem)
+        if self.problem is not None:
+            return Failure(self.problem)
+        note = "; ".join(filter(None, (result.note, self.note)))
+        return result if note == result.note else replace(result, note=note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,11 @@ class DrawConfig:
         return replace(self, overlays=overlays, crops=crops)
 
     def draw(self, path: str, name: str, faces: Faces) -> DrawOutcome:
-        """Draw the faces of a picture; `name` is its place below the folders."""
+        """Draw the faces of a picture; `name` is its place below the folders.
+
+        A picture that cannot be written where it belongs is left out, with a note. Raises OSError
+        where none can be written, as on a full disk.
+        """
         settle()
         watch = Watch()
         try:
@@ -69,14 +84,15 @@ class DrawConfig:
             return DrawOutcome(str(error), watch.seconds)
         if self.blur is not None:
             image = hide(image, faces.scaled(1 / factor), self.blur)
+        notes: list[str] = []
         if self.crops is not None:
-            self._cut(image, factor, self.crops / name, faces)
+            self._cut(image, factor, name, faces, notes)
         if self.overlays is not None:
             scale = min(1.0, self.size / max(image.shape[:2])) if self.size else 1.0
             drawn = self.annotator.draw(resized(image, scale), faces.scaled(scale / factor))
-            write_image(self.overlays / overlay_name(name), drawn)
+            _write(self.overlays / overlay_name(name), drawn, "overlay", notes)
         watch.lap("draw")
-        return DrawOutcome(None, watch.seconds)
+        return DrawOutcome(None, watch.seconds, "; ".join(dict.fromkeys(notes)))
 
     def _needed(self, encoded: Encoded, faces: Faces) -> int:
         """The long side that is enough for all that is drawn, pixels."""
@@ -89,10 +105,28 @@ class DrawConfig:
             needed = max(needed, round(longest * min(1.0, scale)))
         return needed
 
-    def _cut(self, image: Image, factor: int, target: Path, faces: Faces) -> None:
+    def _cut(self, image: Image, factor: int, name: str, faces: Faces, notes: list[str]) -> None:
+        assert self.crops is not None
         for i in range(len(faces)):
             transform = _upright(faces, i, self.crop_size).reduced(factor)
-            write_image(target.with_name(f"{target.name}.{i}.png"), transform.cut(image))
+            target = self.crops / fitting_name(f"{name}.{i}.png")
+            _write(target, transform.cut(image), "crop", notes)
+
+
+def _write(path: Path, image: Image, what: str, notes: list[str]) -> None:
+    """Write a picture, or add the note why it cannot be there."""
+    try:
+        write_image(path, image)
+    except ImageError:
+        notes.append(f"no {what}: its format cannot hold a picture of {_size(image)}")
+    except OSError as error:
+        if error.errno not in UNNAMEABLE:
+            raise
+        notes.append(f"no {what}: {(error.strerror or 'its name is not possible').lower()}")
+
+
+def _size(image: Image) -> str:
+    return f"{image.shape[1]} x {image.shape[0]} pixels"
 
 
 def _upright(faces: Faces, i: int, size: int) -> CropTransform:

@@ -81,4 +81,5 @@ class PhotoWork:
     def facts(self) -> dict[str, object]:
         """The inputs as they were given."""
         named = {"given": list(self.given), "root": self.inputs.root} if self.output.paths else {}
-        return {**named, "skipped": self.inputs.passed_over}
+        search = {"search": list(self.inputs.notes)} if self.output.paths else {}
+        return {**named, "skipped": self.inputs.passed_over, **search}

@@ -1,4 +1,4 @@
-"""The overlay of a clip: frames drawn and encoded in a thread of their own."""
+"""The overlay of a clip: frames are drawn and encoded in a separate thread."""
 
 import queue
 import threading
@@ -15,16 +15,16 @@ from fkp.vision.images import Image, resized
 from fkp.vision.recording import Recording
 
 WAITING = 8
-"""Frames that wait to be drawn at most."""
+"""Most frames that wait to be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Film:
     """The overlay to make.
 
-    folder: for its parts, pictures without sound; None to keep none. size: the long side at most,
-    pixels, 0 for the clip's. hidden: `eyes` or `face` to make them unrecognisable, or nothing.
-    show: is called with every picture drawn, (H, W, 3) BGR.
+    folder: for its parts, which have no sound; None to keep none. size: longest side in pixels, 0
+    for the clip's own. hidden: `eyes` or `face` to make them unrecognisable, or "". show: called
+    with every drawn picture, (H, W, 3) BGR.
     """
 
     folder: Path | None
@@ -34,7 +34,7 @@ class Film:
     show: Callable[[Image], None] | None = None
 
     def parts(self) -> list[Path]:
-        """The files that are there, in order."""
+        """The existing parts, in order."""
         return [] if self.folder is None else sorted(self.folder.glob("*.mp4"))
 
 
@@ -42,15 +42,15 @@ class Drawing(Protocol):
     """Takes frames to be drawn."""
 
     def put(self, slide: Slide, result: Result) -> None:
-        """Draw a frame, soon."""
+        """Queue a frame for drawing."""
         ...
 
     def part(self, number: int) -> None:
-        """Finish the file so far, and begin the next with frame `number`."""
+        """Finish the current file, and start the next one with frame `number`."""
         ...
 
     def finish(self) -> Sequence[str]:
-        """Wait for the last one; what there is to say of the overlay."""
+        """Wait for the last frame; notes on the overlay."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -62,13 +62,13 @@ class Undrawn:
     """Draws nothing."""
 
     def put(self, slide: Slide, result: Result) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def part(self, number: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def finish(self) -> Sequence[str]:
-        """Nothing."""
+        """Do nothing."""
         return ()
 
     def __enter__(self) -> Self:
@@ -87,9 +87,9 @@ class _NextPart:
 class Drawn:
     """Draws and encodes.
 
-    What cannot be drawn or encoded is left out of the overlay, and said in the end; only where the
-    disk cannot be written, `put`, `part` and `finish` raise that OSError. most: bits a second of
-    the clip's pictures, 0 if that is not known. number: of the first frame.
+    Frames that cannot be drawn or encoded are left out of the overlay, which `finish` reports; only
+    the OSError of a disk that cannot be written is raised, by `put`, `part` and `finish`. most: bit
+    rate of the clip, bits per second, 0 if unknown. number: of the first frame.
     """
 
     def __init__(self, film: Film, time_base: Fraction, most: int, number: int) -> None:
@@ -106,19 +106,19 @@ class Drawn:
         self._thread.start()
 
     def put(self, slide: Slide, result: Result) -> None:
-        """Draw a frame, soon."""
+        """Queue a frame for drawing."""
         self._queue.put((slide, result))
         self._check()
 
     def part(self, number: int) -> None:
-        """Finish the file so far, and begin the next with frame `number`."""
+        """Finish the current file, and start the next one with frame `number`."""
         following = _NextPart(number, threading.Event())
         self._queue.put(following)
         following.closed.wait()
         self._check()
 
     def finish(self) -> Sequence[str]:
-        """Wait for the last one; what there is to say of the overlay."""
+        """Wait for the last frame; notes on the overlay."""
         self._queue.put(None)
         self._thread.join()
         self._check()

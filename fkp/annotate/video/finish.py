@@ -1,4 +1,4 @@
-"""What is made of a clip once its table is whole: the overlay with its sound, and the page."""
+"""The files made from the finished table of a clip: the overlay with its sound, and the page."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fkp.annotate.output.folder import OVERLAY
+from fkp.annotate.names import OVERLAY
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.rows import Record
 from fkp.annotate.video.film import Film
@@ -17,17 +17,17 @@ from fkp.vision.sources import is_sequence, is_stream
 Records = Callable[[], Iterator[Record]]
 
 SAME = 0.002
-"""Seconds that two clocks may differ and still go alike."""
+"""Greatest difference, in seconds, between two clocks that run alike."""
 
 
 def finish_clip(
     clip: str, film: Film | None, to_end: bool, folder: Path, records: Records
 ) -> list[str]:
-    """Write `overlay.mp4`, if there is something to see, and `index.html`; notes on both.
+    """Write `overlay.mp4`, where frames were drawn, and `index.html`; returns notes on both.
 
-    to_end: whether all frames up to the clip's end were wanted. records: reads the finished table.
-    What cannot be made is a note and does not end the run; OSError is raised where the folder
-    cannot be written.
+    to_end: whether the frames reach the end of the clip. records: reads the finished table. A file
+    that cannot be made is a note and does not end the run; only the OSError of a folder that cannot
+    be written is raised.
     """
     notes: list[str] = []
     overlay = None
@@ -51,7 +51,7 @@ def finish_clip(
 def _overlay(
     clip: str, film: Film, to_end: bool, folder: Path, records: Records
 ) -> list[str]:  # fmt: skip
-    """Join the parts; what there is to say of the sound."""
+    """Join the parts; returns notes on the sound."""
     sound, notes = None, []
     if not is_stream(clip) and not is_sequence(clip) and has_sound(clip):
         sound, reason = _sound(clip, records(), to_end)
@@ -63,12 +63,12 @@ def _overlay(
 
 
 def _sound(clip: str, records: Iterator[Record], to_end: bool) -> tuple[Sound | None, str]:
-    """Which sound goes with the frames of a table, or why there is none."""
+    """The sound for the frames of a table, or the reason why there is none."""
     moments = [result.moment for _, result in records if result.moment is not None]
     stamps, times = (
         np.array([getattr(m, name) for m in moments]) for name in ("timestamp", "time")
     )
     if np.ptp(stamps - times) > SAME:
-        return None, "the times of the clip go back, repeat or leap"
+        return None, "the timestamps of the clip jump or repeat"
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     return Sound(clip, float(stamps[0]), np.inf if to_end else float(stamps[-1]) + step), ""

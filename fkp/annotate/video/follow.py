@@ -1,5 +1,5 @@
-"""Following faces through the frames of a clip: the detector's finds become tracks, the network
-sees to the frames between them, in batches over many frames."""
+"""Following faces through the frames of a clip: detections become tracks, and the network confirms
+the faces in the frames between them, in batches over many frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,23 +26,22 @@ from fkp.vision.tracking import (
     transform_at,
 )
 
-AWRY, ASTRAY = 0.07, 0.2
-"""By how much of a crop's side a face may lie beside where it should be, or by how much its size
-may differ: beyond the first the crop is cut again, around the points; beyond the second still, it
-is not the face that was looked for."""
+RECROP, LOST = 0.07, 0.2
+"""Offset of a face in its crop, in crop sides, beyond which the crop is cut again around the
+points; and beyond which, after that, it is not the face that was looked for."""
 
 MARGIN = 0.15
-"""By how much a face must be more alike to somebody else to be that one's."""
+"""By how much a guessed face must look more like another track to be rejected."""
 
 SAME = 0.3
-"""Two faces whose points are, in the mean, nearer than this share of the box are one."""
+"""Two faces whose crops are closer than this share of their side are one."""
 
 
 @dataclass(slots=True, eq=False)
 class Follower:
     """Follows the faces of a clip from chunk to chunk.
 
-    scheme: the points wanted. tracks: all faces that may come again; count: numbers given so far.
+    tracks: all faces that may reappear; count: numbers given so far.
     """
 
     network: KeypointNetwork
@@ -53,11 +52,11 @@ class Follower:
 
     @property
     def scheme(self) -> Scheme:
-        """The points wanted."""
+        """The points of the results."""
         return self.config.scheme or self.network.scheme
 
     def follow(self, stretch: Stretch) -> list[Result]:
-        """What is in the frames of a stretch."""
+        """The faces in the frames of a stretch."""
         shots = stretch.shots
         results: list[Result] = []
         start = 0
@@ -82,8 +81,8 @@ class Follower:
         sightings = matching.sightings()
         self.tracks, self._start = matching.tracks, matching.start
         between = [s for s in sightings if s.said is None]
-        self._ask(shots, between)
-        self._again(shots, between)
+        self._predict(shots, between)
+        self._recrop(shots, between)
         kept = {(s.at, id(s.track)): s for s in sightings if self._holds(s)}
         self._extend(shots, kept)
         frames: list[list[Sighting]] = [[] for _ in shots]
@@ -94,7 +93,7 @@ class Follower:
         return [self._result(shot, frame) for shot, frame in zip(shots, frames, strict=True)]
 
     def _finds(self, at: int, shots: Sequence[Shot]) -> list[Sighting]:
-        """The detector's finds in a frame, each as somebody new."""
+        """The detections in a frame, each with a new track."""
         found, size = shots[at].found, self.network.size
         if found is None or shots[at].gray is None:
             return []
@@ -107,11 +106,11 @@ class Follower:
         return sightings
 
     def _recognise(self, shots: Sequence[Shot], finds: Sequence[Sighting]) -> None:
-        """Look at the detector's finds: the network's word, framed by it, and what they look like
-        where they are whole.
+        """Let the network predict and frame detections, and take their looks where they are
+        whole.
         """
-        self._ask(shots, finds)
-        self._again(shots, finds)
+        self._predict(shots, finds)
+        self._recrop(shots, finds)
         for find in finds:
             find.look = find.track.look = self._look(find, shots) if find.whole else None
 
@@ -121,7 +120,7 @@ class Follower:
         sightings: Sequence[Sighting],
         frames: Sequence[Sequence[Sighting]],
     ) -> None:
-        """What the tracks are to remember of a scene."""
+        """Update the tracks after a scene."""
         for sighting in sightings:
             sighting.track.lose(shots[sighting.at].frame.time)
         for shot, frame in zip(shots, frames, strict=True):
@@ -130,15 +129,15 @@ class Follower:
                 if track.number is None:
                     track.number = self.count
                     self.count += 1
-                track.see(Spot(shot.frame.time, sighting.place, sighting.sure))
+                track.see(Spot(shot.frame.time, sighting.place, sighting.confidence))
                 if sighting.look is not None:
-                    track.learn(sighting.look, sighting.sure)
+                    track.learn(sighting.look, sighting.confidence)
         self.tracks = [track for track in self.tracks if track.spots]
         for track in self.tracks:
             track.forget()
 
-    def _ask(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
-        """The network's word on all of these."""
+    def _predict(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
+        """Let the network predict the points and scores of faces."""
         if not sightings:
             return
         size = self.network.size
@@ -152,22 +151,22 @@ class Follower:
             one = slice(i, i + 1)
             sighting.said = said.take(one)
             sighting.total = float(totals[i])
-            sighting.sure = float(sighting.said.confidence(TOLERANCE * size).mean())
-            sighting.awry = self._awry(sighting)
+            sighting.confidence = float(sighting.said.confidence(TOLERANCE * size).mean())
+            sighting.offset = self._offset(sighting)
 
-    def _again(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
-        """Cut those crops again that do not frame their faces as they should."""
-        awry = [s for s in sightings if s.awry > AWRY and self._sure(s)]
-        for sighting in awry:
+    def _recrop(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
+        """Cut the crops again that do not frame their faces well."""
+        offset = [s for s in sightings if s.offset > RECROP and self._is_face(s)]
+        for sighting in offset:
             framed = self._framed(sighting)
-            assert framed is not None  # else it would not be awry
+            assert framed is not None  # it has an offset
             sighting.place = framed
-        self._ask(shots, awry)
+        self._predict(shots, offset)
 
     def _extend(self, shots: Sequence[Shot], kept: dict[tuple[int, int], Sighting]) -> None:
-        """Look for the faces in the frames before and behind those in which they were found."""
+        """Look for the faces in the frames before and after those in which they were found."""
         if not all(np.isfinite(s.said.face).all() for s in kept.values() if s.said is not None):
-            return  # a network that cannot say whether there is a face
+            return  # the network does not estimate whether there is a face
         failed: set[tuple[int, int, int]] = set()
         while True:
             guesses = [
@@ -177,8 +176,8 @@ class Follower:
             ]
             if not guesses:
                 return
-            self._ask(shots, guesses)
-            self._again(shots, guesses)
+            self._predict(shots, guesses)
+            self._recrop(shots, guesses)
             for guess in guesses:
                 doubled = any(
                     self._same(guess, other) for other in kept.values() if other.at == guess.at
@@ -195,7 +194,7 @@ class Follower:
         kept: dict[tuple[int, int], Sighting],
         failed: set[tuple[int, int, int]],
     ) -> list[Sighting]:
-        """The track in the frames beside those in which it is, where nothing is known of it yet."""
+        """Guesses for a track in the frames next to those in which it was found."""
         who = id(track)
         own = sorted(at for at, other in kept if other == who)
         guesses: dict[int, Sighting] = {}
@@ -212,7 +211,7 @@ class Follower:
 
     @staticmethod
     def _beside(near: Sighting, at: int, kept: dict[tuple[int, int], Sighting]) -> Sighting:
-        """A guess where a face is one frame before or after one in which it is."""
+        """A guess one frame before or after a known place."""
         further = kept.get((2 * near.at - at, id(near.track)))
         step = near.place - further.place if further is not None else np.zeros(2)
         track = near.track
@@ -220,12 +219,12 @@ class Follower:
         return Sighting(at, track, place, near.box, track.score, False, origin=near.at)
 
     def _at_first(self, track: Track, time: float, again: bool) -> Sighting | None:
-        """A guess where a face is in the first frame that was seen just before it: where it was,
-        as fast as it was. again: whether it is in later frames.
+        """A guess for the first frame, extrapolated from before it. again: whether the face was
+        found in later frames.
         """
         if track.number is None or track.stranded:
             return None
-        if again:  # only where it jumped from its old place in one of these frames
+        if again:  # only where it left its old place during these frames
             start = self._start.get(id(track))
             jumped = track.jumped is not None and track.jumped > time
             if start is None or not jumped or time - start.time > BRIDGE / 2:
@@ -238,7 +237,7 @@ class Follower:
     def _looks_right(
         self, guess: Sighting, shots: Sequence[Shot], kept: dict[tuple[int, int], Sighting]
     ) -> bool:
-        """Whether a face does not look like somebody else of those who are there."""
+        """Whether a guessed face does not look more like another track."""
         if len(self.tracks) < 2:
             return True
         look = self._look(guess, shots)
@@ -248,7 +247,7 @@ class Follower:
         near = kept.get((guess.origin, id(guess.track)))
         if near is not None and alike(self._look(near, shots), look) >= GRADUAL:
             return True
-        clear = guess.sure >= CLEAR * guess.track.best
+        clear = guess.confidence >= CLEAR * guess.track.best
         if near is not None and own < STRANGER and clear:
             return False
         others = max(t.likeness(look) for t in self.tracks if t is not guess.track)
@@ -256,18 +255,18 @@ class Follower:
         return others < max(STRANGER, own + margin)
 
     def _look(self, sighting: Sighting, shots: Sequence[Shot]) -> Look:
-        """What the face in a place looks like."""
+        """The look of a face."""
         return look_of(shots[sighting.at].crop(transform_at(sighting.place, self.network.size)))
 
-    def _sure(self, sighting: Sighting) -> bool:
+    def _is_face(self, sighting: Sighting) -> bool:
         return not sighting.total < self.config.min_score
 
     def _holds(self, sighting: Sighting) -> bool:
-        """Whether it is a face, and the one that was looked for."""
-        return self._sure(sighting) and (sighting.seen or sighting.awry < ASTRAY)
+        """Whether it is a face and, for a guess, the one that was looked for."""
+        return self._is_face(sighting) and (sighting.seen or sighting.offset < LOST)
 
     def _framed(self, sighting: Sighting) -> Place | None:
-        """Where the crop should lie by the points found in it; None where they do not say."""
+        """Where the crop should be by the points found in it; None where that is undefined."""
         assert sighting.said is not None
         transform = transform_at(sighting.place, self.network.size)
         points = transform.invert(sighting.said.points[0])
@@ -277,8 +276,8 @@ class Follower:
         except DataError:
             return None
 
-    def _awry(self, sighting: Sighting) -> float:
-        framed = self._framed(sighting) if self._sure(sighting) else None
+    def _offset(self, sighting: Sighting) -> float:
+        framed = self._framed(sighting) if self._is_face(sighting) else None
         if framed is None:
             return 0.0
         away = (framed - sighting.place) / sighting.place[1]
@@ -291,7 +290,7 @@ class Follower:
         return bool(near < SAME * min(abs(one.place[1]), abs(other.place[1])))
 
     def _without_doubles(self, frame: list[Sighting]) -> list[Sighting]:
-        """Of two tracks on one face the one that the detector bears out, then the older one."""
+        """Of two tracks on one face, the detected one, then the older one."""
         order = sorted(
             frame,
             key=lambda s: (not s.seen, s.track.number is None, s.track.number or 0, -s.total),

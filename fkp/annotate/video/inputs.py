@@ -1,23 +1,24 @@
-"""Which clips a run is about: files, folders of them, streams, and pictures that are frames."""
+"""The clips of a run: files, folders, streams, and sequences of pictures."""
 
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from fkp.annotate.inputs import CLIPS, Inputs, common_folder, find_inputs
+from fkp.annotate.searching import Search
 from fkp.errors import DataError, UsageError
 from fkp.vision.images import is_image_name
 from fkp.vision.sources import is_pattern, is_stream, is_video_name
 
 
 def find_clips(given: Sequence[str], exclude: Path | None, fps: float | None) -> Inputs:
-    """The clips that are meant; what lies in the folder `exclude` is left out.
+    """The clips among the given names; the folder `exclude` is left out.
 
-    fps: the rate of pictures that are frames of clips, None where there are none: then a pattern,
-    each folder with pictures in it, and picture files of one folder are a clip. Raises DataError
-    where there are no clips, and UsageError for a rate without pictures.
+    fps: the frame rate of sequences of pictures, None where there are none. With it, a pattern,
+    each folder with pictures, and the given pictures of one folder are clips. Raises DataError
+    where there are no clips, and UsageError for a frame rate without pictures.
     """
     paths: list[str] = []
     plain: list[str] = []
@@ -26,42 +27,45 @@ def find_clips(given: Sequence[str], exclude: Path | None, fps: float | None) ->
             paths.append(item)
         else:
             if fps is not None and os.path.isdir(item):
-                paths += [folder for folder, _ in _walk(item, exclude) if _has_pictures(folder)]
+                folders = Search(exclude).folders(item)
+                paths += [folder for folder, _ in folders if _has_pictures(folder)]
             plain.append(item)
     if fps is not None:
         paths += _together([item for item in plain if is_image_name(item)])
         if not paths:
-            raise UsageError("fps is the rate of pictures that are frames: give their folder")
+            raise UsageError("fps needs a folder or a pattern of pictures")
         plain = [item for item in plain if not is_image_name(item)]
+    notes: tuple[str, ...] = ()
     if plain:
         try:
-            paths += find_inputs(plain, exclude, CLIPS).paths
+            found = find_inputs(plain, exclude, CLIPS)
+            paths, notes = paths + list(found.paths), found.notes
         except DataError as error:
             if not paths and any(_has_pictures(item) for item in plain):
                 raise DataError(
-                    f"{error}; for pictures that are the frames of a clip give their rate, fps"
+                    f"{error}; a sequence of pictures needs its frame rate, fps"
                 ) from error
             if not paths:
                 raise
     others = skipped_endings(given, exclude, fps)
-    return Inputs(tuple(paths), others.total(), common_folder(paths))
+    return Inputs(tuple(paths), others.total(), common_folder(paths), notes)
 
 
 def skipped_endings(given: Sequence[str], exclude: Path | None, fps: float | None) -> Counter[str]:
-    """How many files in the folders given are not clips by their names, by ending."""
+    """How many files in the given folders are not clips, by extension."""
     endings: Counter[str] = Counter()
     for item in filter(os.path.isdir, given):
-        for _, files in _walk(item, exclude):
+        for _, files in Search(exclude).folders(item):
             for name in files:
                 taken = is_video_name(name) or (fps is not None and is_image_name(name))
                 if not taken and not name.startswith("."):
-                    endings[os.path.splitext(name)[1].lower() or "no ending"] += 1
+                    endings[os.path.splitext(name)[1].lower() or "no extension"] += 1
     return endings
 
 
 def absent(path: str) -> str | None:
-    """Why there is nothing to open under a name; None where there is something, or a stream that
-    cannot be asked.
+    """Why there is no clip of this name; None where there is one, or where only opening it
+    tells.
     """
     if is_stream(path):
         camera = Path(f"/dev/video{path}")
@@ -73,17 +77,6 @@ def absent(path: str) -> str | None:
     return "no such file or directory"
 
 
-def _walk(folder: str, exclude: Path | None) -> Iterator[tuple[str, list[str]]]:
-    """This folder and those below it, each with its files."""
-    barred = None if exclude is None else os.path.abspath(exclude)
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders
-            if not name.startswith(".") and os.path.abspath(os.path.join(parent, name)) != barred
-        )  # fmt: skip
-        yield parent, files
-
-
 def _has_pictures(folder: str) -> bool:
     return os.path.isdir(folder) and any(
         is_image_name(name) and not name.startswith(".") for name in os.listdir(folder)
@@ -91,7 +84,7 @@ def _has_pictures(folder: str) -> bool:
 
 
 def _together(pictures: list[str]) -> list[str]:
-    """Picture files that a shell has listed, as the pattern that lists them."""
+    """Pictures that a shell has listed, as their pattern."""
     if not pictures:
         return []
     folders = {os.path.dirname(item) for item in pictures}
@@ -101,4 +94,4 @@ def _together(pictures: list[str]) -> list[str]:
         names = os.listdir(folder or ".")
         if sum(name.endswith(ending) and name[0] != "." for name in names) == len(pictures):
             return [os.path.join(folder, f"*{ending}")]
-    raise UsageError("pictures that are frames: give their folder, or a pattern in quotes")
+    raise UsageError("give a sequence of pictures as a folder, or as a pattern in quotes")

@@ -1,4 +1,4 @@
-"""Pictures as they come: frames are dropped rather than that the results fall behind."""
+"""Live input: frames are dropped to keep up."""
 
 import threading
 import time
@@ -12,17 +12,17 @@ import numpy as np
 from fkp.vision.frames import Frame
 
 KEPT = 10_000
-"""Latencies that are remembered: of the last frames."""
+"""Number of recent latencies that are kept."""
 
 
 @dataclass(slots=True, eq=False)
 class Live:
-    """How a live run goes.
+    """The state of a live run.
 
-    pace: whether frames have to wait for their time, as those of a file. stop: set it to end the
-    run. done: frames with results; dropped: frames that were not looked at; latencies: seconds
-    from when a frame was there to when its results were. stuck: whether the stream is still being
-    waited for, when the run has ended.
+    pace: whether frames wait for their time, as those of a file must. stop: set it to end the run.
+    done: frames with results; dropped: frames that were skipped; latencies: seconds from the
+    arrival of a frame to its results. stuck: whether a thread still waits for the stream after the
+    run has ended.
     """
 
     pace: bool = False
@@ -34,18 +34,18 @@ class Live:
     _came: dict[int, float] = field(default_factory=dict)
 
     def newest(self, frames: Iterator[Frame]) -> "Newest":
-        """The frames that there is time for."""
+        """The frames for which there is time."""
         return Newest(frames, self)
 
     def taken(self, frame: Frame, came: float) -> None:
-        """Work on a frame begins, which came then."""
+        """Note that work on a frame begins. came: when it arrived."""
         self._came[frame.index] = came
 
     def told(self, frame: Frame) -> None:
-        """The results of a frame are there."""
+        """Note that the results of a frame are ready."""
         self.done += 1
         self.latencies.append(time.monotonic() - self._came.pop(frame.index))
-        # Frames between those that were wanted have no results.
+        # Frames that were not wanted have no results.
         self._came = {index: came for index, came in self._came.items() if index > frame.index}
 
     def latency(self) -> tuple[float, float]:
@@ -57,7 +57,7 @@ class Live:
 
 
 class Newest:
-    """Reads frames in a thread; whoever iterates gets the newest one, the others are dropped."""
+    """Reads frames in a thread; iterating gives the newest one and drops the others."""
 
     def __init__(self, frames: Iterator[Frame], live: Live) -> None:
         self._frames, self._live = frames, live
@@ -73,14 +73,14 @@ class Newest:
 
     def __exit__(self, *_: object) -> None:
         self._left = True
-        # A camera gives a frame soon, but a pipe may be silent for ever.
+        # A camera delivers a frame soon, but a pipe may stay silent for ever.
         self._thread.join(timeout=2)
         self._live.stuck = self._thread.is_alive()
 
     def __iter__(self) -> Iterator[Frame]:
         while not self._live.stop.is_set():
             with self._changed:
-                # Woken now and then to see whether it is time to stop.
+                # Wakes now and then to check whether to stop.
                 self._changed.wait_for(lambda: self._slot is not None or self._ended, timeout=0.1)
                 item, self._slot = self._slot, None
                 if item is None and self._ended:
@@ -106,7 +106,7 @@ class Newest:
                     self._live.dropped += self._slot is not None
                     self._slot = (frame, now)
                     self._changed.notify()
-        except BaseException as error:  # who iterates raises it
+        except BaseException as error:  # raised by the iterator
             self._problem = error
         finally:
             with self._changed:

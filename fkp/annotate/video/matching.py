@@ -1,4 +1,4 @@
-"""The detector's finds in the frames of a scene become sightings of tracks."""
+"""Detections in the frames of a scene are matched to tracks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,22 +12,23 @@ from fkp.vision.likeness import Look, alike, look_of
 from fkp.vision.tracking import CLEAR, DOUBT, HIDDEN, NEW, Place, Spot, Track, assign, transform_at
 
 BRIDGE = 0.5
-"""Seconds between two frames in which the detector saw a face, for which it is looked for in all
-frames between them."""
+"""Greatest gap, in seconds, between two detections of a face that is filled by interpolation and
+confirmed by the network."""
 
 GRADUAL = 0.5
-"""The same face is at least so alike from one frame to the next; 99.97 % of the faces of two
-persons are less (YouTube Faces)."""
+"""Least likeness of one face in consecutive frames; 99.97 % of pairs of two persons are below it
+(YouTube Faces)."""
 
 
 @dataclass(slots=True, eq=False)
 class Sighting:
-    """One face in one frame. at: number of the frame in the chunk.
+    """One face in one frame. at: index of the frame in the scene.
 
-    seen: whether the detector's finds say where it is; otherwise it is a guess to be confirmed.
-    whole: whether its anchor points are in the picture; look: of a find that is whole, and as it
-    should be. box: as `Track.box`. said: the network's word on its crop. origin: the frame of a
-    guess's neighbour, -1 for none.
+    seen: whether it is detected, or interpolated between detections; otherwise it is a guess to be
+    confirmed. whole: whether the anchor points of a detection are in the picture; look: of one that
+    is whole. box: as `Track.box`. said: the network's prediction for its crop. total: the score as
+    rows have it. confidence: mean of its points. offset: how far the crop is from where the points
+    say it should be, in crop sides. origin: the frame next to a guess, -1 for none.
     """
 
     at: int
@@ -39,17 +40,15 @@ class Sighting:
     whole: bool = False
     look: Look | None = None
     said: Prediction | None = None
-    total: float = 0.0  # the score as rows have it
-    sure: float = float("nan")  # the mean confidence of its points
-    awry: float = 0.0
+    total: float = 0.0
+    confidence: float = float("nan")
+    offset: float = 0.0
     origin: int = -1
 
 
 @dataclass(slots=True, eq=False)
 class Knot:
-    """A track's place in a frame in which it is known, and what it looks like there, if that is
-    known, too.
-    """
+    """A detection of a track. look: None where it is unknown."""
 
     at: int
     time: float
@@ -61,11 +60,11 @@ class Knot:
 
 @dataclass(slots=True, eq=False)
 class Matching:
-    """Gives the finds of a scene's part to tracks.
+    """Matches the detections in a part of a scene to tracks.
 
-    size: of the crops. tracks: all faces that may come again, before and after. finds: by frame,
-    each with a track of its own; coming: those in the next frame in which faces were looked for,
-    None where that is not known. start: where tracks were before the first frame.
+    size: of the crops in pixels. tracks: those that may be matched, updated as it goes. finds:
+    detections by frame, each with a new track; coming: those in the next frame with detection, None
+    where there is none. start: where tracks were before the first frame.
     """
 
     size: int
@@ -77,7 +76,7 @@ class Matching:
     _knots: dict[int, Knot] = field(default_factory=dict)
 
     def sightings(self) -> list[Sighting]:
-        """The finds with their tracks, and these in the frames between two finds."""
+        """The detections with their tracks, and the interpolated faces between them."""
         for track in self.tracks:
             if not track.stranded:
                 last = track.last
@@ -125,7 +124,10 @@ class Matching:
     def _is(
         self, track: Track, sighting: Sighting, likely: bool, coming: list[Sighting] | None
     ) -> bool:
-        """Whether a face where the track should be is the track's. likely: not a stranger's."""
+        """Whether a face in the expected place of a track is that track's.
+
+        likely: whether it looks like it.
+        """
         look = sighting.look
         if look is None or track.likeness(look) >= GRADUAL:
             track.doubt = None
@@ -134,17 +136,17 @@ class Matching:
         if gradual or (likely and gradual is None):
             track.doubt = None
             return True
-        if sighting.sure < CLEAR * track.best or track.learnt < CLEAR * sighting.sure:
-            return True  # half hidden now, or when its look was learnt
+        if sighting.confidence < CLEAR * track.best or track.learnt < CLEAR * sighting.confidence:
+            return True  # partly hidden now, or when its look was learnt
         somebody_else = self._is_other(track, sighting, look, coming)
-        if not somebody_else:  # light or something in front changed it for a moment
+        if not somebody_else:  # changed for a moment, by light or something in front
             sighting.look = None
         return not somebody_else
 
     def _is_other(
         self, track: Track, sighting: Sighting, look: Look, coming: list[Sighting] | None
     ) -> bool:
-        """Whether a face that looks unlike the track's goes on to look like that."""
+        """Whether a face that looks unlike the track keeps looking so."""
         if coming is not None:
             near = [
                 other
@@ -161,8 +163,8 @@ class Matching:
         return time - track.doubted >= DOUBT
 
     def _gradually(self, track: Track, sighting: Sighting) -> bool | None:
-        """Whether the track's face became this one little by little; None where frames between
-        the two are missing.
+        """Whether the face changed gradually since it was last detected; None where frames in
+        between are missing.
         """
         before = self._knots.get(id(track))
         if before is None:
@@ -184,7 +186,7 @@ class Matching:
         return True
 
     def _between(self, track: Track, find: Sighting) -> list[Sighting]:
-        """The face in the frames of the chunk between two in which it was found."""
+        """The face in the frames between two detections."""
         before = self._knots.get(id(track))
         time = self.shots[find.at].frame.time
         if before is None or time - before.time > BRIDGE:

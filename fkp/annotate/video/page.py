@@ -1,4 +1,4 @@
-"""`index.html` of a clip: the overlay to play, and when which face was there, how surely."""
+"""`index.html` of a clip: the overlay, and each face with its confidence over time."""
 
 import json
 from collections.abc import Iterable
@@ -13,19 +13,19 @@ from fkp.annotate.output.rows import Record
 from fkp.files import replacing
 
 MOST = 2000
-"""Moments of a face that are drawn: further apart in a longer clip."""
+"""Most moments of a face that are drawn; a longer clip is thinned out."""
 
 
 @dataclass(slots=True)
 class _Life:
-    """A face: the times at which it was there, and how sure its points were (-1: filled in)."""
+    """A face: its times, and the mean confidence of its points at each (-1: filled in)."""
 
     times: list[float] = field(default_factory=list)
-    sure: list[float] = field(default_factory=list)
+    confidence: list[float] = field(default_factory=list)
 
 
 def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> None:
-    """Write the page. overlay: the video beside it, None for none."""
+    """Write the page. overlay: the name of the video next to it, None without one."""
     lives: dict[int, _Life] = {}
     times: list[float] = []
     problems: list[tuple[float, str]] = []
@@ -42,7 +42,7 @@ def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> No
             life = lives.setdefault(result.number(i), _Life())
             mean = float(result.faces.confidence[i].mean())
             life.times.append(round(result.moment.time, 3))
-            life.sure.append(round(mean, 3) if np.isfinite(mean) else -1)
+            life.confidence.append(round(mean, 3) if np.isfinite(mean) else -1)
     data = {
         "name": clip,
         "overlay": overlay,
@@ -60,7 +60,7 @@ def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> No
 
 
 def _row(number: int, life: _Life) -> dict[str, object]:
-    known = [v for v in life.sure if v >= 0]
+    known = [v for v in life.confidence if v >= 0]
     every = -(-len(life.times) // MOST)
     return {
         "number": number,
@@ -70,5 +70,5 @@ def _row(number: int, life: _Life) -> dict[str, object]:
         "mean": round(sum(known) / len(known), 3) if known else None,
         "every": every,
         "times": life.times[::every],
-        "sure": life.sure[::every],
+        "confidence": life.confidence[::every],
     }

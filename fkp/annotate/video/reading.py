@@ -1,4 +1,4 @@
-"""Frames ahead of time: decoded, looked at for cuts, with faces found in every few of them."""
+"""Reading ahead: frames are decoded, scene cuts found, and faces detected in some frames."""
 
 import queue
 import threading
@@ -19,22 +19,22 @@ from fkp.vision.frames import Frame
 from fkp.vision.images import Image
 
 DETECT_EVERY = 4
-"""Frames from one in which the detector looks for faces to the next, at most."""
+"""Greatest distance, in frames, between two frames with face detection."""
 
 DETECT_AFTER = 0.15
-"""Seconds from one to the next, at most, where frames are further apart than a clip's."""
+"""Greatest distance in seconds, for clips of a low frame rate."""
 
 CHUNK = 16
-"""Frames that are worked on together, at most; a chunk ends with a frame that was looked at."""
+"""Most frames in a stretch; it ends with a frame with face detection."""
 
 AHEAD = 2
-"""Chunks that wait for the network at most."""
+"""Most stretches that wait for the network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slide:
-    """A frame for the overlay. pts: ticks since the first wanted frame; fit: how its picture lies
-    in the clip's canvas, None without a picture.
+    """A frame for the overlay. pts: ticks since the first wanted frame; fit: of its picture in the
+    canvas, None without a picture.
     """
 
     frame: Frame
@@ -44,10 +44,10 @@ class Slide:
 
 @dataclass(slots=True, eq=False)
 class Shot:
-    """A frame on its way.
+    """A frame in progress.
 
-    gray: (H, W), None without a picture; cut: a scene begins with it. found: the detector's faces
-    in the canvas, None where it has not looked.
+    gray: (H, W), None without a picture; cut: whether a scene begins with it. found: the detected
+    faces, in pixels of the canvas, None without detection.
     """
 
     frame: Frame
@@ -65,11 +65,11 @@ class Shot:
 
     @property
     def slide(self) -> Slide:
-        """What is left of it for the overlay."""
+        """The part of it that the overlay needs."""
         return Slide(self.frame, self.pts, self.fit)
 
     def crop(self, transform: CropTransform) -> Image:
-        """The crop (size, size) that a transform takes from the canvas."""
+        """A crop (size, size). transform: from the canvas."""
         assert self.fit is not None
         assert self.gray is not None
         return self.fit.cut(transform, self.gray)
@@ -77,7 +77,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Which frames of a clip are wanted. start, end: seconds since its first frame."""
+    """The frames of a clip that are wanted. start, end: seconds since its first frame."""
 
     every: int = 1
     start: float = -np.inf
@@ -86,11 +86,11 @@ class Excerpt:
 
     @property
     def to_end(self) -> bool:
-        """Whether it goes on to the end of the clip."""
+        """Whether it reaches the end of the clip."""
         return not np.isfinite(self.end) and self.most == 0
 
     def missed(self) -> str:
-        """Why there is nothing, where no frame of a clip was wanted."""
+        """The reason where it contains no frame of a clip."""
         bounds = [f"from {self.start:g} s on"] if self.start > 0 else []
         bounds += [f"up to {self.end:g} s"] if np.isfinite(self.end) else []
         return f"has no frame {' '.join(bounds) or 'that is wanted'}"
@@ -98,8 +98,8 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
-    """Frames that are worked on together. ahead: the next one in which faces were looked for, if
-    it is of the same scene as the last of these.
+    """Frames that are processed together. ahead: the next frame with face detection, if it belongs
+    to the same scene.
     """
 
     shots: list[Shot]
@@ -110,9 +110,9 @@ class Stretch:
 class Reading:
     """How the frames of a clip are read.
 
-    detect_every: frames from one in which faces are looked for to the next. done: wanted frames
-    that are left out; faces are looked for in those after the first `followed`. early: whether
-    cuts are only known some frames late, as nothing may wait. notes: on the pictures.
+    detect_every: greatest distance, in frames, between two frames with face detection. done: the
+    number of wanted frames to leave out; detection begins after the first `followed`. early: give
+    each frame at once, so that cuts are only marked some frames late. notes: on the pictures.
     """
 
     detector: FaceDetector
@@ -155,8 +155,8 @@ class Reading:
                 return
 
     def _upright(self, frames: Iterable[Frame]) -> Iterator[Shot]:
-        """The frames with their luma, each where it lies in the canvas of the first one; without,
-        and with a problem, where it cannot be had.
+        """The frames with their luma and their fit in the canvas of the first one; those that
+        cannot be converted have a problem instead.
         """
         canvas: Canvas | None = None
         for frame in frames:
@@ -174,7 +174,7 @@ class Reading:
             yield shot
 
     def _scenes(self, shots: Iterator[Shot]) -> Iterator[Shot]:
-        """The same; those with which a scene begins say so."""
+        """The same frames, with scene cuts marked."""
         cuts = Cuts()
         waiting: deque[Shot] = deque()
         for shot in shots:
@@ -189,7 +189,7 @@ class Reading:
         yield from waiting
 
     def _look(self, shot: Shot) -> None:
-        """Let the detector find faces in a frame; one whose colours cannot be had is broken."""
+        """Detect the faces in a frame; one that cannot be converted gets a problem."""
         assert shot.fit is not None
         try:
             shot.found = shot.fit.detections(self.detector.detect(shot.frame.bgr()))
@@ -199,19 +199,19 @@ class Reading:
         self.watch.lap("detect")
 
     def _note_size(self, shot: Shot) -> None:
-        """Say, once, that pictures change their size."""
+        """Note once that the picture size changes."""
         assert shot.fit is not None
         if shot.fit.is_whole or self.notes:
             return
         old, new = (f"{w} x {h}" for w, h in (shot.fit.canvas.size_wh, shot.fit.own_wh))
         self.notes.append(
-            f"the picture changes its size from {old} to {new} pixels in frame {shot.frame.index}: "
-            f"all coordinates, and overlay.mp4, are in pixels of {old}"
+            f"the picture size changes from {old} to {new} at frame {shot.frame.index}; "
+            f"all coordinates, and overlay.mp4, are scaled to {old}"
         )
 
 
 def stretches(frames: Iterable[Shot], size: int = CHUNK) -> Iterator[Stretch]:
-    """Frames in stretches, each of which ends with one in which faces were looked for."""
+    """Frames in stretches, each of which ends with a frame with face detection."""
     source = iter(frames)
     waiting: deque[Shot] = deque()
     while True:
@@ -229,8 +229,8 @@ def stretches(frames: Iterable[Shot], size: int = CHUNK) -> Iterator[Stretch]:
 
 
 def _ahead(source: Iterator[Shot], waiting: deque[Shot]) -> Shot | None:
-    """The next frame in which faces were looked for, with those before it now waiting; None where
-    the scene ends before.
+    """The next frame with face detection, None where the scene ends before; frames read on the way
+    are put in the queue.
     """
     while len(waiting) < 2 * DETECT_EVERY:
         if waiting and waiting[-1].cut:
@@ -245,7 +245,7 @@ def _ahead(source: Iterator[Shot], waiting: deque[Shot]) -> Shot | None:
 
 
 class Ahead:
-    """Goes through an iterable in a thread of its own, a few items ahead."""
+    """Iterates in a separate thread, a few items ahead."""
 
     def __init__(self, items: Iterable[Stretch], ahead: int = AHEAD) -> None:
         self._items = items
@@ -276,7 +276,7 @@ class Ahead:
             for item in self._items:
                 if not self._put(item):
                     return
-        except BaseException as error:  # the caller raises it
+        except BaseException as error:  # raised by the iterator
             last = error
         self._put(last)
 

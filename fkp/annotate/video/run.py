@@ -1,4 +1,4 @@
-"""The engine of clips: frames in, results out, and the overlay as a video on the side."""
+"""The engine for clips: frames in, results out, and the overlay."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -38,7 +38,7 @@ from fkp.vision.sources import Opening
 from fkp.vision.video import Clip
 
 PART = 240
-"""Frames after which a run can go on, if it is stopped, at least."""
+"""Least number of frames between two points from which a stopped run can be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class ClipEngine:
     """Annotates one clip.
 
     opening: how the clip is read. smooth, fill: as in `Steady`. film: None draws nothing. states:
-    the folder for what is needed to resume, None for none. live: None takes every frame. source:
-    what is opened, where rows call the clip something else.
+    the folder for the state to resume from, None for none. live: None takes every frame. source:
+    what is opened, where rows have another name for the clip.
     """
 
     network: KeypointNetwork
@@ -65,9 +65,9 @@ class ClipEngine:
     def run(
         self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
     ) -> Generator[Chunk]:
-        """The frames of the one input, chunk by chunk; if there are none, the failure of the whole.
+        """The frames of the one input, chunk by chunk; a failure of the clip where there are none.
 
-        A chunk is resumable where `State` was saved behind it.
+        A chunk is resumable where the `State` after it was saved.
         """
         (path,) = inputs.paths
         try:
@@ -156,7 +156,7 @@ class ClipEngine:
         clip.kept_open = self.live is not None and self.live.stuck
 
     def _stretches(self, wanted: Iterator[Shot], begun: int | None) -> Iterator[Stretch]:
-        """First, where the run is resumed, the frames whose results wait; then those to work on."""
+        """Where the run is resumed, first the frames that wait for results; then those to do."""
         if begun is not None:
             yield Stretch(list(islice(wanted, begun)))
         yield from stretches(wanted)
@@ -181,7 +181,7 @@ def _slides(stretch: Stretch | None) -> list[Slide]:
 
 
 class _Whole:
-    """Takes each frame for the crop of one face."""
+    """Treats each frame as the crop of one face."""
 
     name = "none"
     det_size = 0

@@ -1,4 +1,4 @@
-"""What a run over a clip knows between two frames, on disk, so that it can go on from there."""
+"""The state of a run over a clip between two frames, saved so that it can be resumed there."""
 
 import base64
 import dataclasses
@@ -23,9 +23,9 @@ _NUMBERS = ("float32", "float64", "complex128")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """After some frames. followed: frames seen, of which some wait for their results.
+    """The state after some frames. followed: frames seen, some of which wait for their results.
 
-    tracks, count: of the `Follower`. How many frames have results, the journal knows.
+    tracks, count: of the `Follower`. The journal says how many frames have results.
     """
 
     followed: int
@@ -34,7 +34,7 @@ class State:
     steady: Steady
 
     def save(self, folder: Path, done: int) -> None:
-        """Write it as that after `done` frames with results; keep the one before, too."""
+        """Write it as the state after `done` frames with results; the previous one is kept."""
         own = {f.name: _frozen(getattr(self, f.name)) for f in dataclasses.fields(self)}
         part = folder / ".state.part"
         with part.open("w", encoding="utf-8") as file:
@@ -47,7 +47,7 @@ class State:
 
     @classmethod
     def load(cls, folder: Path, done: int, scheme: Scheme) -> "State":
-        """That after `done` frames; raises FkpError."""
+        """Read the state after `done` frames; raises FkpError."""
         path = _path(folder, done)
         try:
             own = parse_json(path.read_text(encoding="utf-8"))
@@ -66,7 +66,7 @@ def _path(folder: Path, done: int) -> Path:
 
 
 def _frozen(value: Any) -> Any:
-    """As JSON has it."""
+    """A value as JSON."""
     if isinstance(value, np.ndarray):
         data = base64.b64encode(value.tobytes()).decode()
         return {"array": data, "of": value.dtype.name, "shape": list(value.shape)}
@@ -83,7 +83,7 @@ def _frozen(value: Any) -> Any:
 
 
 def _thawed(value: Any, scheme: Scheme) -> Any:
-    """The inverse of `_frozen`; only of what stands there."""
+    """The inverse of `_frozen`; only these classes are made."""
     if not isinstance(value, dict):
         return value
     match value:

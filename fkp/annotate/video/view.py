@@ -1,4 +1,4 @@
-"""A page on this machine that shows the pictures of a run as they are drawn."""
+"""A page on this machine that shows the pictures of a run while they are drawn."""
 
 import hmac
 import json
@@ -12,17 +12,17 @@ from typing import Self
 from fkp.vision.images import Image, encoded_jpeg
 
 QUALITY = 80
-"""Of the JPEGs."""
+"""JPEG quality."""
 
 _BORDER = b"--frame\r\n"
 _PART = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" + _BORDER
-"""The border is sent with the picture before it: browsers show that only then."""
+"""The border is sent with the preceding picture, as browsers only show it then."""
 
 
 class View:
-    """Serves the newest picture to browsers on this machine, which have to know the address.
+    """Serves the newest picture to browsers on this machine that know the address.
 
-    facts: what the page says of the run, now.
+    facts: returns what the page shows about the run.
     """
 
     def __init__(self, facts: Callable[[], dict[str, object]]) -> None:
@@ -39,20 +39,18 @@ class View:
 
     @property
     def address(self) -> str:
-        """Of the page."""
+        """The address of the page."""
         return f"http://127.0.0.1:{self._server.server_port}/{self.token}/"
 
     def show(self, picture: Image) -> None:
-        """The newest picture (H, W, 3) BGR; nothing may write into it any more."""
+        """Show a picture (H, W, 3) BGR, which must not be changed afterwards."""
         with self._changed:
             self._picture = picture
             self._number += 1
             self._changed.notify_all()
 
     def after(self, number: int) -> tuple[int, bytes]:
-        """Number and JPEG of the newest picture, when there is one newer than `number`; b"" at the
-        end.
-        """
+        """Wait for a picture newer than `number`; its number and JPEG, or b"" at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._number > number or self.ended)
             if self._number <= number or self._picture is None:
@@ -114,9 +112,9 @@ def _handler(view: View) -> type[BaseHTTPRequestHandler]:
                     number = following[0]
                     self.wfile.write(_PART % (len(jpeg), jpeg))
             except (BrokenPipeError, ConnectionResetError):
-                return  # the page was closed or loaded again
+                return  # the page was closed or reloaded
 
         def log_message(self, *args: object) -> None:
-            return  # the terminal is the run's
+            return  # the terminal belongs to the run
 
     return Handler

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.output.folder import BLINKS, PARTS, remove_parts
+from fkp.annotate.names import BLINKS, PARTS
+from fkp.annotate.output.folder import remove_parts
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.journal import fingerprint
 from fkp.annotate.output.results import Output

@@ -1,1 +1,1 @@
-"""Evaluation: predictions against labels, in figures, tables and plots."""
+"""Evaluation: predictions compared with labels, in figures, tables and plots."""

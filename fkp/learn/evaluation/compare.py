@@ -1,4 +1,4 @@
-"""Several models on the same rows."""
+"""Several models compared on the same rows."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,20 @@ from fkp.learn.evaluation.statistics import Difference, difference
 
 
 def at_common_points(results: Sequence[Evaluation]) -> list[Evaluation]:
-    """Evaluations of the same rows, all at the points that every one of them can give."""
+    """Evaluations of the same rows, all at the points that every model gives.
+
+    Raises DataError where the models have no points in common.
+    """
     schemes = sorted((result.scheme for result in results), key=len)
     for scheme in schemes:
         if all(other.can_convert(scheme) for other in schemes):
             return [result.convert(scheme) for result in results]
     names = ", ".join(dict.fromkeys(scheme.name for scheme in schemes))
-    raise DataError(f"the models have no points in common ({names}): evaluate them one by one")
+    raise DataError(f"the models have no points in common ({names}); evaluate them one by one")
 
 
 def differences(results: Sequence[Evaluation]) -> list[Difference]:
-    """How much larger the errors of each model are than those of the first."""
+    """How much larger the NME of each further model is than that of the first."""
     first = results[0]
     return [
         difference(first.scores.nme_of_face, other.scores.nme_of_face, first.samples.person)

@@ -1,4 +1,4 @@
-"""A model's errors on a data set, also where the two differ in points, size or framing."""
+"""A model's errors on a data set, which may differ from it in points, crop size or framing."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,22 +15,22 @@ from fkp.learn.networks.framing import measure_framing
 from fkp.vision.crop import CropTransform
 
 SAME = 0.03
-"""Framings whose corners differ by less than this share of the side are taken for the same."""
+"""Framings whose corners differ by less than this share of the side count as the same."""
 
 Finder = Callable[[Sequence[str]], Iterable[Faces | str]]
-"""The faces in each picture file, in a network's scheme, or why it could not be read."""
+"""Gives the faces in each picture file, in a network's scheme, or why it cannot be read."""
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """What a model says of the labelled rows of a split, and how far off it is.
+    """A model's points on the labelled rows of a split, and their errors.
 
-    predicted, labels: (N, K, 2) crop pixels of the rows in `samples`, in `scheme`.
-    scales: (N, K) of the distances, as the network says, crop pixels; NaN where it does not.
+    predicted, labels: (N, K, 2) crop pixels of the rows in `samples`, points of `scheme`.
+    scales: (N, K) of the distances, as the network estimates them, crop pixels; NaN without.
     missed: (N,) faces that were not found in their pictures; False for crops.
-    lengths: by each norm that the labels allow, the normalisers (N,).
+    lengths: the normalisers (N,), for each norm that the labels allow.
     """
 
     samples: Samples
@@ -68,12 +68,15 @@ class Evaluation:
         )  # fmt: skip
 
     def by(self, column: str) -> dict[str, metrics.Scores]:
-        """The scores by the values of a column, see `column`."""
+        """The scores for each value of a column, see `column`."""
         values = self.column(column)
         return {str(v): self.of(values == v) for v in sorted(set(values.tolist()), key=_order)}
 
     def column(self, name: str) -> npt.NDArray[np.str_]:
-        """The values (N,) of a column of the data set; `labels`: how many points are labelled."""
+        """The values (N,) of a column of the data set; `labels` is the number of labelled points.
+
+        Raises DataError for a column that is not there.
+        """
         if name == "labels":
             count = np.isfinite(self.labels).all(2).sum(1)
             return np.array([f"{n} points" for n in count], str)
@@ -82,11 +85,11 @@ class Evaluation:
         if name in self.samples.other:
             return self.samples.other[name]
         known = ", ".join(["labels", "source", "split", "flags", *self.samples.other])
-        raise DataError(f"by {name}: no such column; there are {known}")
+        raise DataError(f"by {name}: no such column; available: {known}")
 
 
 def _order(text: str) -> tuple[int, float, str]:
-    """Numbers by their size, before words."""
+    """Sort key: numbers by size, then words."""
     first = text.split(" ", maxsplit=1)[0]
     try:
         return 0, float(first), text
@@ -95,19 +98,26 @@ def _order(text: str) -> tuple[int, float, str]:
 
 
 def choose_split(samples: Samples, split: str | None) -> tuple[str, Samples]:
-    """The labelled rows of a split: `test` where there is one, else `val`, else all rows."""
+    """The labelled rows of a split, and its name.
+
+    Without a name: `test` if there are such rows, otherwise `val`, otherwise all. Raises DataError
+    where the split has no labelled rows.
+    """
     if split is None:
         split = next((s for s in ("test", "val") if (samples.split == s).any()), "all")
     part = samples.labelled(split)
     if len(part) == 0:
-        raise DataError(f"there are no labelled rows in the split {split}")
+        raise DataError(f"the split {split} has no labelled rows")
     return split, part
 
 
 def evaluate(
     model: Model, samples: Samples, split: str | None = None, norm: str | None = None
 ) -> Evaluation:
-    """Score a model on the crops of one split."""
+    """Score a model on the crops of a split; see `choose_split` and `metrics.lengths`.
+
+    Raises DataError where the model's points and the labelled ones cannot be compared.
+    """
     split, part = choose_split(samples, split)
     predicted, scales, notes = predict_crops(model, part, samples)
     found = np.zeros(len(part), bool)
@@ -117,9 +127,9 @@ def evaluate(
 def predict_crops(
     model: Model, part: Samples, framed: Samples | None = None
 ) -> tuple[Array, Array, list[str]]:
-    """Points (N, K, 2) and scales (N, K) in pixels of the crops, and notes on how they were got.
+    """Points (N, K, 2) and scales (N, K) in pixels of the crops, and notes on how they were found.
 
-    The crops are brought to the model's framing where theirs, as measured on `framed`, is another.
+    Crops of another framing than the model's are resampled to it; theirs is measured on `framed`.
     """
     transform = _reframing(model, framed or part)
     notes = []
@@ -128,8 +138,8 @@ def predict_crops(
         predicted, scales = said.points.astype(np.float64), said.scale.astype(np.float64)
     else:
         notes.append(
-            f"the model's crops are framed otherwise ({model.size} px): all crops were resampled "
-            "by one mean similarity, and the points mapped back"
+            f"the model's crops are framed differently ({model.size} px): all crops were resampled "
+            "by the mean similarity, and the points mapped back"
         )
         crops = np.stack([transform.cut(np.asarray(image)) for image in part.crops])
         said = model.predict(crops)
@@ -145,11 +155,11 @@ def evaluate_pictures(
     split: str | None = None,
     norm: str | None = None,
 ) -> Evaluation:
-    """Score a model from the pictures on, as it will be used: its misses are failures.
+    """Score a model on whole pictures, as it is used: a missed face is a failure.
 
-    find: what finds faces with the model. Of several faces the one whose points are nearest to the
-    labels is taken; where their middles are further apart than the normaliser, the face counts as
-    missed.
+    find: finds faces with the model. Of several faces the one whose points are nearest to the
+    labels counts; if their middles are further apart than the normaliser, the face was missed.
+    Raises DataError where a picture cannot be read.
     """
     split, part = choose_split(samples, split)
     predicted = np.full((len(part), len(model.scheme), 2), np.nan)
@@ -167,8 +177,8 @@ def evaluate_pictures(
         if len(away) and away.min() <= lengths[i]:
             predicted[i], missed[i] = points[int(away.argmin())], False
     if unreadable:
-        raise DataError(f"{len(unreadable)} pictures cannot be read, the first: {unreadable[0]}")
-    notes = ["from the pictures on: faces that were not found are failures"]
+        raise DataError(f"{len(unreadable)} pictures cannot be read; the first: {unreadable[0]}")
+    notes = ["on whole pictures: faces that were not found are failures"]
     unknown = np.full(predicted.shape[:2], np.nan)
     return _compare(model, part, split, norm, (predicted, unknown, missed), notes)
 
@@ -181,13 +191,13 @@ def _compare(
     found: tuple[Array, Array, npt.NDArray[np.bool_]],
     notes: list[str],
 ) -> Evaluation:
-    """Bring what was found (points, scales, missed) and the labels to common points; score them."""
+    """Convert what was found (points, scales, missed) and the labels to common points; score it."""
     predicted, scales, missed = found
     labels, scheme = part.points.astype(np.float64), part.scheme
     if model.scheme.can_convert(scheme):
         indices = model.scheme.point_indices(scheme)
         predicted = np.asarray(mean_points(predicted, indices))
-        # An average of several points is nearer to its place than they are.
+        # The error of a mean of several points is smaller than theirs: their scales do not apply.
         single = np.array([len(own) == 1 for own in indices])
         scales = np.where(single, mean_points(scales[..., None], indices)[..., 0], np.nan)
         if model.scheme.names != scheme.names:
@@ -197,7 +207,7 @@ def _compare(
         notes.append(f"labels converted from {part.scheme.name} to {scheme.name}")
     else:
         raise DataError(
-            f"the model finds {', '.join(model.scheme.names[:3])}, ...; the data has "
+            f"the model finds {', '.join(model.scheme.names[:3])}, ...; the data labels "
             f"{', '.join(scheme.names[:3])}, ...: they cannot be compared"
         )
     wanted = norm or metrics.default_norm(part.scheme)
@@ -221,11 +231,11 @@ def _middles(samples: Samples) -> Array:
 
 
 def _reframing(model: Model, samples: Samples) -> CropTransform | None:
-    """The similarity from the data's crops to the model's, None where they are the same."""
+    """The similarity from the data's crops to the model's; None where they are framed alike."""
     try:
         here = measure_framing(samples, None)
     except DataError:
-        # Without eyes in the labels nothing tells the framings apart but the size.
+        # Without eyes in the labels only the crop size can be compared.
         if samples.size == model.size:
             return None
         return CropTransform.whole(samples.size, samples.size, model.size)

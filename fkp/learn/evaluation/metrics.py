@@ -26,11 +26,11 @@ Array = npt.NDArray[np.float64]
 class Scores:
     """Errors over N faces.
 
-    rmse, mae: pixels of the crops; rmse as in the Kaggle contest, over single coordinates;
-    mae the mean distance from a point to its label.
-    nme: mean over faces of their mean distance over the normaliser. `nme_of_face` (N,) is NaN
-    where a face cannot be normalised, and infinite where it was missed: it is a failure then, and
-    takes no part in means. normalised: how many are neither.
+    rmse, mae: crop pixels; rmse is over single coordinates, as in the Kaggle contest; mae is the
+    mean distance of a point from its label.
+    nme: the mean over faces of their mean distance over the normaliser. `nme_of_face` (N,) is NaN
+    where a face has no normaliser, and infinite where it was missed: a missed face is a failure and
+    takes no part in means. normalised: the number of faces that are neither.
     failure, auc: by threshold of the NME; AUC is the area under the cumulative error
     distribution up to the threshold, divided by it.
     """
@@ -52,14 +52,19 @@ class Scores:
 
 
 def default_norm(scheme: Scheme) -> str:
-    """Outer eye corners for 68 and 98 points, as in the literature; else eye centres; else box."""
+    """The outer eye corners for 68 and 98 points, as in the literature; otherwise the eye centres,
+    or without eyes the box.
+    """
     if scheme.name in ("ibug68", "wflw98"):
         return "outer"
     return "pupil" if all(scheme.eyes) else "box"
 
 
 def normalisers(points: FloatArray, scheme: Scheme, norm: str) -> Array:
-    """The length (N,) by which the errors of labels (N, K, 2) are divided, NaN where unknown."""
+    """The lengths (N,) by which errors against labels (N, K, 2) are divided; NaN where unknown.
+
+    norm: one of NORMS. Raises DataError where the scheme lacks the points for it.
+    """
     labels = np.asarray(points, np.float64)
     if norm == "box":
         low = np.where(np.isnan(labels), np.inf, labels).min(1)
@@ -82,7 +87,7 @@ def normalisers(points: FloatArray, scheme: Scheme, norm: str) -> Array:
 
 
 def lengths(samples: Samples, norm: str | None = None) -> Array:
-    """The normalisers (N,) of a data set's own labels, each row's by the scheme that it has."""
+    """The normalisers (N,) of a data set's own labels; each row's by the scheme of its source."""
     norm = norm or default_norm(samples.scheme)
     if len(samples.schemes) > 1 and norm == "pupil":
         return normalisers(samples.anchor_points()[:, :2], _EYES, norm)
@@ -100,9 +105,9 @@ def score(
 ) -> Scores:
     """Compare predictions and labels, both (N, K, 2) in crop pixels.
 
-    lengths: (N,) normalisers, where they are not to be taken from the labels. missed: (N,) faces
-    for which there is no prediction because they were not found. thresholds: of the NME, for
-    failure rates and AUC.
+    lengths: (N,) normalisers, if not those of the labels. missed: (N,) faces without a prediction,
+    as they were not found. thresholds: of the NME, for failure rates and AUC. Raises DataError
+    where no labelled point has a prediction.
     """
     norm = norm or default_norm(scheme)
     error = np.asarray(predicted, np.float64) - labels
@@ -136,7 +141,7 @@ def score(
 
 
 def _mean(values: FloatArray, axis: int) -> Array:
-    """Mean of the finite values, NaN where there is none."""
+    """The mean of the finite values; NaN without any."""
     finite = np.isfinite(values)
     total = np.where(finite, values, 0).sum(axis)
     count = finite.sum(axis)
@@ -144,5 +149,5 @@ def _mean(values: FloatArray, axis: int) -> Array:
 
 
 def _share(values: npt.NDArray[np.generic]) -> float:
-    """The mean, NaN of nothing."""
+    """The mean; NaN of no values."""
     return float(np.asarray(values, np.float64).mean()) if len(values) else float("nan")

@@ -1,4 +1,4 @@
-"""Pictures of training and of errors."""
+"""Plots of training and errors, and sheets of faces."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +47,7 @@ def write_curves(path: Path, epochs: Sequence[dict[str, Any]]) -> None:
 
 
 def write_range(path: Path, rates: FloatArray, losses: FloatArray, chosen: float) -> None:
-    """The loss over the rates of a range test, and the rate that was chosen."""
+    """The loss at each rate of a range test, and the chosen rate."""
     figure, axes = plt.subplots(figsize=(6, 4))
     axes.plot(rates, losses)
     axes.axvline(chosen, color="tab:red", linestyle="--")
@@ -59,7 +59,7 @@ def write_range(path: Path, rates: FloatArray, losses: FloatArray, chosen: float
 
 
 def write_ced(path: Path, curves: Sequence[tuple[str, Scores]]) -> None:
-    """Cumulative error distributions: the share of faces whose NME is at most x."""
+    """Cumulative error distributions: the share of faces with an NME of at most x."""
     figure, axes = plt.subplots(figsize=(6, 4.5))
     for name, scores in curves:
         errors = np.sort(scores.nme_of_face[~np.isnan(scores.nme_of_face)])
@@ -77,7 +77,7 @@ def write_ced(path: Path, curves: Sequence[tuple[str, Scores]]) -> None:
 
 
 def write_calibration(path: Path, curves: Sequence[tuple[str, Calibration]]) -> None:
-    """Which share of the points lies within the radius that should hold a given share."""
+    """The share of points within the radius that should hold a given share."""
     figure, axes = plt.subplots(figsize=(4.5, 4.5))
     axes.plot([0, 100], [0, 100], color="tab:gray", linestyle=":")
     for name, found in curves:
@@ -99,7 +99,7 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def write_predictions(path: Path, result: Evaluation, rows: Sequence[int]) -> None:
-    """A sheet of these rows: labels orange, predictions green, the error under each."""
+    """A sheet of some rows: labels orange, predictions green, the error below."""
     tiles = []
     for i in rows:
         error = result.scores.nme_of_face[i]
@@ -118,7 +118,7 @@ def write_versions(
     points: Sequence[npt.NDArray[np.float32]],
     scheme: Scheme,
 ) -> None:
-    """A sheet with a column a crop: versions of N crops (N, S, S) and points (N, K, 2) below it."""
+    """A sheet with a column per crop: versions of N crops (N, S, S) with their points (N, K, 2)."""
     tiles = [
         tile(np.asarray(image), [(face, ORANGE if row == 0 else GREEN)], scheme, SIDE, "")
         for row, (version, faces) in enumerate(zip(images, points, strict=True))
@@ -128,7 +128,7 @@ def write_versions(
 
 
 def worst_rows(scores: Scores, count: int) -> list[int]:
-    """Row numbers of the largest errors, worst first; rows without a label are left out."""
+    """Numbers of the rows with the largest errors, worst first; unlabelled rows are left out."""
     errors = np.where(np.isnan(scores.nme_of_face), -1, scores.nme_of_face)
     order = np.argsort(-errors, kind="stable")[:count]
     return [int(i) for i in order if errors[i] >= 0]

@@ -1,4 +1,4 @@
-"""A model's points for the rows of a data set, and Kaggle's submission file."""
+"""A model's points for the rows of a data set, and submissions to Kaggle."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from fkp.learn.networks.checkpoint import Model
 
 
 def predict(model: Model, samples: Samples) -> npt.NDArray[np.float64]:
-    """Points (N, K, 2) in the model's scheme, in pixels of the pictures that the crops are from."""
+    """Points (N, K, 2) in the model's scheme, in pixels of the pictures the crops were cut from."""
     points = predict_crops(model, samples)[0]
     return np.stack([samples.transform(i).invert(p) for i, p in enumerate(points)])
 
 
 def predictions(model: Model, samples: Samples) -> pd.DataFrame:
-    """A row for each sample: image, source, source_row, and the points; `prepare` reads such."""
+    """A table with a row per sample: image, source, source_row and points; `prepare` reads it."""
     flat = predict(model, samples).reshape(len(samples), -1)
     return pd.DataFrame(
         {"image": samples.image, "source": samples.source, "source_row": samples.source_row}
@@ -31,13 +31,17 @@ def predictions(model: Model, samples: Samples) -> pd.DataFrame:
 
 
 def write_submission(path: Path, model: Model, samples: Samples, lookup: Path) -> int:
-    """Kaggle's Facial Keypoints submission: RowId, Location, for the rows of IdLookupTable.csv.
+    """Write a submission to Kaggle's Facial Keypoints: RowId, Location for IdLookupTable.csv.
 
     Locations are clipped to the picture, as the contest's are. Returns how many were clipped.
+    Raises DataError or LabelError where model, data and lookup table do not fit.
     """
     wanted = _lookup(lookup)
     if not model.scheme.can_convert(KAGGLE15):
-        raise DataError(f"from scheme {model.scheme.name} Kaggle's 15 points cannot be had")
+        raise DataError(
+            f"Kaggle's 15 points do not follow from the network's {len(model.scheme)} points "
+            f"({model.scheme.name})"
+        )
     points = model.scheme.convert(predict(model, samples), KAGGLE15)
     ids = samples.other.get("ImageId")
     # Without the column, the rows of the file count the pictures; the header is line 1.
@@ -46,10 +50,10 @@ def write_submission(path: Path, model: Model, samples: Samples, lookup: Path) -
     column_of = {name: i for i, name in enumerate(KAGGLE15.columns)}
     missing = sorted(set(wanted["ImageId"].tolist()) - set(row_of))
     if missing:
-        raise DataError(f"{lookup}: ImageId {missing[0]} is not among the pictures of the data")
+        raise DataError(f"{lookup}: ImageId {missing[0]} is not in the data")
     unknown = sorted(set(wanted["FeatureName"].tolist()) - set(column_of))
     if unknown:
-        raise DataError(f"{lookup}: {unknown[0]} is no coordinate of Kaggle's 15 points")
+        raise DataError(f"{lookup}: {unknown[0]} is not a coordinate of Kaggle's 15 points")
     flat = points.reshape(len(samples), -1)
     rows = wanted["ImageId"].map(row_of).to_numpy(np.int64)
     columns = wanted["FeatureName"].map(column_of).to_numpy(np.int64)
@@ -69,11 +73,13 @@ def _lookup(path: Path) -> pd.DataFrame:
             raise LabelError(f"{path}: expected Kaggle's IdLookupTable.csv with a column {name}")
         if table[name].isna().any():
             row = int(np.flatnonzero(table[name].isna())[0]) + 2
-            raise LabelError(f"{path} row {row}, column {name}: is empty")
+            raise LabelError(
+                f"{path} row {row}, column {name}: expected a value, got an empty cell"
+            )
     try:
         return table.astype({"RowId": np.int64, "ImageId": np.int64})
     except ValueError as error:
-        raise LabelError(f"{path}: expected whole numbers as RowId and ImageId: {error}") from error
+        raise LabelError(f"{path}: expected integers as RowId and ImageId: {error}") from error
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:

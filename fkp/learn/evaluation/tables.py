@@ -16,10 +16,10 @@ from fkp.learn.evaluation.metrics import THRESHOLDS, Scores
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figures:
-    """An evaluation and all that follows from it.
+    """An evaluation and the figures that follow from it.
 
-    nme, failure: with their 95 % intervals over persons; failure is over 10 %.
-    by: for each column asked for, the scores by its values.
+    nme, failure: with 95 % intervals over persons; failure is the share of faces over 10 %.
+    by: for each column asked for, the scores for each of its values.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Figures:
 
 
 def figures(name: str, result: Evaluation, by: Sequence[str] = ()) -> Figures:
-    """All figures of an evaluation; by: columns to group by, `source` where there are several."""
+    """All figures of an evaluation; by: columns to group by, and `source` if there are several."""
     errors, persons = result.scores.nme_of_face, result.samples.person
     columns = dict.fromkeys([*by, *(["source"] if len(set(result.samples.source)) > 1 else [])])
     failed = np.where(np.isnan(errors), np.nan, errors > 0.1)
@@ -50,7 +50,7 @@ def figures(name: str, result: Evaluation, by: Sequence[str] = ()) -> Figures:
 
 
 def as_json(found: Figures) -> dict[str, Any]:
-    """Plain values; what is not known is None."""
+    """Plain values; None for what is unknown."""
     result, s = found.result, found.result.scores
     points = zip(
         result.scheme.names, s.count_of_point, s.mae_of_point, s.nme_of_point, strict=True
@@ -91,7 +91,7 @@ def _scores(s: Scores) -> dict[str, Any]:
 
 
 def write_errors(path: Path, result: Evaluation) -> None:
-    """A CSV with a row a face, in the order of the data: its error and that of each point."""
+    """Write a CSV with a row per face, in the order of the data: its error and each point's."""
     samples, s = result.samples, result.scores
     distance = np.linalg.norm(result.predicted - result.labels, axis=2)
     frame = pd.DataFrame(
@@ -112,7 +112,7 @@ HEAD = ("", "faces", "NME, %", "95 %", "over 8 %", "over 10 %", "AUC 8 %", "RMSE
 
 
 def rows(found: Sequence[Figures]) -> list[list[str]]:
-    """The cells of a table: a row a model, and below it its groups."""
+    """The cells of a table: a row per model, followed by the rows of its groups."""
     table = []
     for one in found:
         known = not np.isnan(one.nme.low)
@@ -124,7 +124,7 @@ def rows(found: Sequence[Figures]) -> list[list[str]]:
 
 
 def _short(value: str) -> str:
-    """The end of a long value, such as the path of a source."""
+    """The end of a long value, such as a source's path."""
     return value if len(value) <= 32 else f"...{value[-29:]}"
 
 

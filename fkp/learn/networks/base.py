@@ -1,4 +1,4 @@
-"""What every architecture is: gray crops in, points and what is known of them out."""
+"""The base class of all architectures: gray crops in, points and estimates about them out."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 Features = tuple[Tensor, ...]
-"""What an encoder makes of B crops, the coarsest last."""
+"""The maps that an encoder makes of B crops, the coarsest last."""
 
 
 class NetworkOutput(NamedTuple):
@@ -15,7 +15,7 @@ class NetworkOutput(NamedTuple):
 
     log_scale: (B, K) logarithm of the scale of each point's error, fractions of the side; face:
     (B,) logit of the crop being a face; visible: (B, K) logit of each point being visible, neither
-    covered nor hidden by the face itself. None from a network that does not estimate it.
+    covered nor hidden by the face itself. None where the network does not estimate it.
     """
 
     points: Tensor
@@ -29,18 +29,18 @@ class Architecture(nn.Module):
 
     A new architecture is a subclass in a module of its own, with an entry in `ARCHITECTURES`. Its
     constructor takes the number of points and the side of the crops, and raises ModelError for a
-    side that it cannot take.
+    side that is too small.
     """
 
     bf16 = False
     """Whether points stay accurate when the network runs in bf16."""
 
     any_size = True
-    """Whether the weights learnt on crops of one size fit crops of another."""
+    """Whether weights learnt on crops of one size fit crops of another."""
 
     @abstractmethod
     def encode(self, crops: Tensor) -> Features:
-        """The features of crops, from which all else follows."""
+        """The features of crops, from which the points and all estimates follow."""
 
     @abstractmethod
     def locate(self, features: Features) -> NetworkOutput:

@@ -1,4 +1,4 @@
-"""A network in one `.safetensors` file that says what it is: safe to open from a stranger."""
+"""A network in one self-describing `.safetensors` file, which is safe to open from strangers."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ BUNDLED = "bundled"
 
 
 def find_model(name: str) -> Path:
-    """The file of a network: the package's own for `bundled`, else the path itself."""
+    """The file of a network: the path itself, or for `bundled` the one that comes with fkp."""
     if name == BUNDLED:
         return Path(fkp.__file__).parent / "weights" / "keypoints68.safetensors"
     return Path(name)
@@ -41,9 +41,9 @@ def find_model(name: str) -> Path:
 class Model:
     """A trained network and all that is needed to use it.
 
-    size: side of its crops; crop_mode: `face` or `none`, as its data was prepared.
-    training: the configuration it was trained with; scores: on its validation persons.
-    calibration: what the scales of its errors are multiplied by, so that the 90 % radius holds.
+    size: side of its crops, pixels; crop_mode: `face` or `none`, how its training crops were cut.
+    training: its training configuration; scores: on the validation rows.
+    calibration: factor on the estimated scales that makes the 90 % radius hold 90 % of the points.
     estimates_faces: whether it has learnt to tell faces from other things; estimates_visibility:
     whether it has learnt which points are covered.
     """
@@ -71,10 +71,10 @@ class Model:
         batch: int = 64,
         least: npt.NDArray[np.float32] | None = None,
     ) -> Prediction:
-        """Points of crops (N, S, S) uint8, with scales and face probabilities where it has them.
+        """Points of crops (N, S, S) uint8, with the scales and probabilities that it estimates.
 
-        least: (N,) a probability for each crop; no points are looked for where the network says
-        that a face is less probable. They are NaN there.
+        least: (N,) for each crop, the face probability below which its points are not computed but
+        NaN. Raises ModelError for crops of another size.
         """
         if crops.shape[1:] != (self.size, self.size):
             raise ModelError(f"expected crops of {self.size} pixels, got shape {crops.shape}")
@@ -131,19 +131,19 @@ class Model:
 def _filled(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Rows, the last one repeated up to a multiple of eight.
 
-    For each new size of a batch the kernels are compiled again, and kept.
+    Kernels are compiled, and kept, for each new batch size.
     """
     return np.pad(rows, (0, -len(rows) % 8), mode="edge")
 
 
 def _taken(features: Features, rows: torch.Tensor) -> Features:
-    """The features of some of the crops, laid out in memory as convolutions like them."""
+    """The features of some of the crops, in the memory layout that suits convolutions."""
     form = torch.channels_last
     return tuple(f[rows].to(memory_format=form) if f.ndim == 4 else f[rows] for f in features)
 
 
 def describe(model: Model) -> dict[str, Any]:
-    """What a checkpoint's header says of the network, as plain values."""
+    """The header of the model's checkpoint, as plain values."""
     scheme = model.scheme
     return {
         "format": FORMAT,
@@ -169,7 +169,7 @@ def describe(model: Model) -> dict[str, Any]:
 
 
 def save_model(path: Path, model: Model) -> None:
-    """Write the checkpoint whole or not at all; weights are stored as they are."""
+    """Write the checkpoint whole or not at all; raises FkpError where it cannot be written."""
     tensors = {
         k: v.detach().cpu().contiguous()  # safetensors refuses channels_last
         for k, v in model.network.state_dict().items()
@@ -186,10 +186,10 @@ def save_model(path: Path, model: Model) -> None:
 
 
 def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Model:
-    """Read a checkpoint, checking that its header and weights fit each other; device or `auto`.
+    """Read a checkpoint, and check that its header and weights fit each other.
 
-    The network is made fast for prediction (`inference.optimized`) unless it is to be `trainable`;
-    only a trainable one can be saved again.
+    device: as for `pick_device`. The network is optimised for prediction (`inference.optimized`)
+    unless it is to be `trainable`; only a trainable one can be saved again. Raises ModelError.
     """
     place = pick_device(device)
     if path.is_dir():
@@ -209,7 +209,7 @@ def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Mode
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: not a .safetensors checkpoint: {error}") from error
     except _UNFIT as error:
-        raise ModelError(f"{path}: the header or the weights do not fit: {error}") from error
+        raise ModelError(f"{path}: not a valid checkpoint: {error}") from error
     return replace(model, network=network.to(place) if trainable else optimized(network, place))
 
 
@@ -217,7 +217,7 @@ _UNFIT = (KeyError, TypeError, ValueError, RuntimeError, RecursionError, DataErr
 
 
 def _described(text: str) -> Model:
-    """The model that a header describes, with a network that takes no memory."""
+    """The model that a header describes, with a network without memory for its weights."""
     meta = json.loads(text)
     if meta["format"] != FORMAT:
         raise ValueError(f"format {meta['format']}; this fkp reads format {FORMAT}")
@@ -227,9 +227,9 @@ def _described(text: str) -> Model:
         float(meta["calibration"]),
     )
     if not 16 <= size <= 1024 or len(scheme) > MOST_POINTS:
-        raise ValueError(f"crops of {size} pixels and {len(scheme)} points are not sensible")
+        raise ValueError(f"{len(scheme)} points in crops of {size} pixels are not plausible")
     if not 0 < calibration < 1e3:
-        raise ValueError(f"a calibration of {calibration} is not sensible")
+        raise ValueError(f"a calibration of {calibration} is not plausible")
     framing = Framing(np.array(meta["layout"], np.float64), str(meta["layout_from"]))
     with torch.device("meta"):
         network = build(str(meta["architecture"]), len(scheme), size)
@@ -241,7 +241,7 @@ def _described(text: str) -> Model:
 
 
 def _check_shapes(model: Model, shapes: dict[str, list[int]]) -> None:
-    """Refuse weights that are not the network's, before any is read."""
+    """Refuse weights of other names or shapes before any is read; raises ValueError."""
     wanted = {
         name: list(value.shape)
         for name, value in model.network.state_dict().items()

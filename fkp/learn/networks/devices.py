@@ -1,4 +1,4 @@
-"""Where a network runs, and in which arithmetic."""
+"""Where a network runs, and at which precision."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ def single_thread() -> Iterator[None]:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of this name; `auto` is CUDA, else Apple's GPU, else the CPU."""
+    """The device of this name; `auto` is CUDA or Apple's GPU if available, otherwise the CPU."""
     if name == "auto":
         name = "cpu"
         if torch.cuda.is_available():
@@ -39,7 +39,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def describe_devices() -> list[str]:
-    """Every device here, with what is to be known of it."""
+    """A line for each device of this machine."""
     precision = str(pick_precision("auto", torch.device("cpu"))).removeprefix("torch.")
     found = [f"cpu ({precision}, {torch.get_num_threads()} threads)"]
     found += [
@@ -51,7 +51,9 @@ def describe_devices() -> list[str]:
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The arithmetic for this device: bf16 where it has instructions for it, else float32."""
+    """The precision for this device: bf16 if it has instructions for it, otherwise float32, or
+    float16 on a GPU.
+    """
     if name != "auto":
         return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
     if device.type == "cuda":

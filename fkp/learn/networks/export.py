@@ -16,17 +16,17 @@ from fkp.learn.networks.inference import fold
 from fkp.vision.onnx import run_onnx
 
 EXPORT_FORMATS = {"onnx": ".onnx", "torchscript": ".pt", "openvino": ".xml"}
-"""By name: the suffix of the file."""
+"""File suffixes by the names of the formats."""
 
 KEY = "fkp"
-"""Under which the metadata stands in the file."""
+"""The key of fkp's metadata in the file."""
 
 
 class _Exported(nn.Module):
-    """Crops (N, 1, S, S) uint8 to points (N, K, 2) in crop pixels, and what else is known.
+    """Crops (N, 1, S, S) uint8 to points (N, K, 2) in crop pixels, and the network's estimates.
 
-    scale: (N, K) crop pixels, of the distances from the true places (times 3.8897: the 90 %
-    radius); face: (N,) the probability of a face; visible: (N, K) of a point being seen.
+    scale: (N, K) crop pixels, of the distances from the true positions (times 3.8897: the 90 %
+    radius); face: (N,) the probability of a face; visible: (N, K) that a point is visible.
     """
 
     def __init__(self, model: Model) -> None:
@@ -57,7 +57,11 @@ class _Exported(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written. difference: the largest of a point from the original, crop pixels."""
+    """What was written.
+
+    difference: the largest distance of a point from the original network's, over `crops` crops, in
+    crop pixels.
+    """
 
     path: Path
     outputs: tuple[str, ...]
@@ -82,20 +86,23 @@ def export(model: Model, path: Path, format_: str, crops: npt.NDArray[np.uint8])
     difference = float(np.abs(values - wanted).max())
     if not difference < 0.05:
         path.unlink(missing_ok=True)
-        raise ModelError(f"{path}: the exported network differs by {difference:.3g} px; not kept")
+        raise ModelError(
+            f"{path}: removed, as the exported network differs from the original by "
+            f"{difference:.3g} px"
+        )
     return Exported(path, tuple(network.names), len(crops), difference)
 
 
 def _onnx(
     network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
-    """Write ONNX, and run it."""
+    """Write ONNX; return the points it finds."""
     try:
         import onnx
     except ImportError as error:
-        raise DataError("this format needs a package: pip install 'fkp[onnx]'") from error
+        raise DataError("ONNX needs a package: pip install 'fkp[onnx]'") from error
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter announces its successor
+        warnings.simplefilter("ignore")  # the exporter is deprecated in favour of a slower one
         torch.onnx.export(
             network,
             (torch.from_numpy(crops[:1])[:, None],),
@@ -115,9 +122,9 @@ def _onnx(
 def _torchscript(
     network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
-    """Write TorchScript, and run it."""
+    """Write TorchScript; return the points it finds."""
     with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # of what does not change from crop to crop
+        warnings.simplefilter("ignore")  # about values that are the same for all crops
         traced = torch.jit.trace(network, torch.from_numpy(crops[:1])[:, None])  # type: ignore[no-untyped-call]
         torch.jit.save(traced, str(path), _extra_files={f"{KEY}.json": meta})
         again = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
@@ -127,11 +134,11 @@ def _torchscript(
 def _openvino(
     network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
-    """Write OpenVINO's .xml and .bin, by way of ONNX, and run it."""
+    """Write OpenVINO's .xml and .bin, converted from ONNX; return the points it finds."""
     try:
         import openvino
     except ImportError as error:
-        raise DataError("this format needs a package: pip install openvino") from error
+        raise DataError("OpenVINO needs a package: pip install openvino") from error
     between = path.with_suffix(".onnx.part")
     try:
         _onnx(network, between, meta, crops)

@@ -11,15 +11,15 @@ from fkp.vision.crop import CropTransform
 from fkp.vision.detect import FaceDetector
 
 ENOUGH = 0.05
-"""Share of the training crops in which the detector must find a face to tell how they lie."""
+"""The detector must find a face in this share of the training crops to measure their framing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Framing:
-    """The mean anchor points of the training crops, from which new crops are cut alike.
+    """The mean anchor points of the training crops; new crops are cut to match them.
 
-    layout: (5, 2) fractions of the crop side, NaN where not known; at least two are.
-    measured: by whom: `labels`, or the name of a detector.
+    layout: (5, 2) fractions of the crop side, NaN where unknown; at least two are known.
+    measured: on what: `labels`, or the name of a detector.
     """
 
     layout: npt.NDArray[np.float64]
@@ -27,15 +27,17 @@ class Framing:
 
     def __post_init__(self) -> None:
         if self.layout.shape != (5, 2) or np.isfinite(self.layout).all(1).sum() < 2:
-            raise DataError("a framing needs the mean place of at least two of the five points")
+            raise DataError("a framing needs the mean position of at least two of the five points")
 
     def between(self, other: "Framing", size: int, other_size: int) -> CropTransform:
-        """The mean similarity from crops framed so to crops framed as other, of `other_size`."""
+        """The mean similarity from crops of this framing, of `size`, to crops of another."""
         return CropTransform.framed(self.layout * size - 0.5, other.layout, other_size)
 
 
 def measure_framing(samples: Samples, detector: FaceDetector | None) -> Framing:
-    """The framing of a data set, from its labels, else with a detector on up to 500 crops."""
+    """The framing of a data set: from its labels, or if they have no eyes, by a detector on up to
+    500 crops. Raises DataError where neither works.
+    """
     if not np.isfinite(samples.points).any():
         raise DataError("there are no labelled points")
     layout = _layout(samples.anchor_points(), samples.size)
@@ -43,8 +45,8 @@ def measure_framing(samples: Samples, detector: FaceDetector | None) -> Framing:
         return Framing(layout, "labels")
     if detector is None:
         raise DataError(
-            f"the points {', '.join(samples.scheme.names[:4])}, ... name no eyes, and there is no "
-            "face detector to find out how the crops are framed"
+            f"none of the points {', '.join(samples.scheme.names[:4])}, ... is an eye by its name, "
+            "and there is no face detector to measure how the crops are framed"
         )
     rows = np.linspace(0, len(samples) - 1, min(500, len(samples))).astype(int)
     found = []
@@ -54,9 +56,9 @@ def measure_framing(samples: Samples, detector: FaceDetector | None) -> Framing:
             found.append(faces.anchors[int(np.argmax(faces.boxes[:, 2]))])
     if len(found) < max(1, ENOUGH * len(rows)):
         raise DataError(
-            f"the points {', '.join(samples.scheme.names[:4])}, ... name no eyes, and a face was "
-            f"found in only {len(found)} of {len(rows)} crops: how they are framed is not known; "
-            "name the eye points left_eye and right_eye"
+            f"none of the points {', '.join(samples.scheme.names[:4])}, ... is an eye by its name, "
+            f"and the detector found a face in only {len(found)} of {len(rows)} crops: their "
+            "framing is unknown; name the eye points left_eye and right_eye"
         )
     return Framing(_layout(np.stack(found), samples.size), detector.name)
 
@@ -64,6 +66,6 @@ def measure_framing(samples: Samples, detector: FaceDetector | None) -> Framing:
 def _layout(anchors: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:
     known = np.isfinite(anchors)
     mean = np.where(known, anchors, 0).sum(0) / np.maximum(known.sum(0), 1)
-    # A point labelled in few crops would say little about the others.
+    # The mean of a point labelled in few crops says little about the other crops.
     often = known.sum(0) >= 0.1 * len(anchors)
     return np.where(often & (known.sum(0) > 0), (mean + 0.5) / size, np.nan)

@@ -1,4 +1,4 @@
-"""Making a trained network fast, for prediction alone."""
+"""Making a trained network fast for prediction."""
 
 import copy
 
@@ -11,7 +11,7 @@ from fkp.learn.networks.devices import pick_precision
 
 
 def fold(network: Architecture) -> Architecture:
-    """A copy in which each batch norm is part of the convolution before it."""
+    """A copy whose batch norms are folded into the convolutions before them."""
     network = copy.deepcopy(network).eval()
     for module in network.modules():
         if not isinstance(module, nn.Sequential):

@@ -33,15 +33,15 @@ class Residual(nn.Module):
 
 
 def _stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
-    """Blocks of which the first halves the size."""
+    """Residual blocks; the first halves the size."""
     blocks = [Residual(inputs, outputs, 2), *(Residual(outputs, outputs) for _ in range(depth - 1))]
     return nn.Sequential(*blocks)
 
 
 class _DepthwiseFunction(torch.autograd.Function):
-    """A depthwise 5x5 convolution whose weights' gradient is taken in float32.
+    """A depthwise 5x5 convolution that computes the gradient of its weights in float32.
 
-    On CPUs that takes 18 instead of 46 ms a batch: a seventh of a whole step.
+    On CPUs this takes 18 instead of 46 ms per batch: it saves a seventh of a whole step.
     """
 
     @staticmethod
@@ -65,13 +65,13 @@ class _DepthwiseFunction(torch.autograd.Function):
 
 
 class Depthwise(nn.Conv2d):
-    """A 5x5 convolution of each channel by itself."""
+    """A 5x5 convolution of each channel on its own."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels, 5, padding=2, groups=channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        plain = torch.compiler.is_compiling() or self.bias is not None  # which folding gives it
+        plain = torch.compiler.is_compiling() or self.bias is not None  # a bias comes from folding
         if plain or x.device.type != "cpu" or not torch.is_grad_enabled():
             return super().forward(x)
         output: Tensor = _DepthwiseFunction.apply(x, self.weight)  # type: ignore[no-untyped-call]
@@ -79,13 +79,13 @@ class Depthwise(nn.Conv2d):
 
 
 class Integral(Architecture):
-    """A small residual encoder, a top-down path to a quarter of the size, and a heat map a point.
+    """A small residual encoder, a top-down path to a quarter of the size, a heat map per point.
 
-    The point is the mean of its map's softmax (integral regression, Sun et al., ECCV 2018), so
-    that it is sub-pixel and follows the face. The maps reach a tenth of the side beyond each
-    border, for points outside the crop. The spread of a map, the features where it is high and the
-    encoder's mean features tell how far off its point may be, and whether it can be seen; the last
-    also whether the crop is a face.
+    A point is the mean of its map's softmax (integral regression, Sun et al., ECCV 2018), so it has
+    sub-pixel precision. The maps reach a tenth of the side beyond each border, for points outside
+    the crop. How far off a point may be, and whether it is visible, is estimated from the spread of
+    its map, the features where the map is high and the encoder's mean features; whether the crop is
+    a face, from the mean features alone.
     """
 
     bf16 = True  # means of maps are taken in float32, in which the rounding of weights averages out
@@ -97,7 +97,7 @@ class Integral(Architecture):
     def __init__(self, points: int, size: int) -> None:
         super().__init__()
         if size < 32:
-            raise ModelError(f"the default network needs crops of at least 32 pixels, got {size}")
+            raise ModelError(f"this network needs crops of at least 32 pixels, got {size}")
         w1, w2, w3, w4 = self.WIDTHS
         neck = self.NECK
         self.stem = nn.Sequential(
@@ -110,7 +110,7 @@ class Integral(Architecture):
         self.stage2 = _stage(w2, w3, depths[1])
         self.stage3 = _stage(w3, w4, depths[2])
         self.down = nn.ModuleList(nn.Conv2d(w, neck, 1) for w in (w2, w3, w4))
-        # Depthwise and wide: a dense kernel here would take a quarter of the network's time.
+        # Depthwise: a dense kernel of this width would take a quarter of the network's time.
         self.smooth = nn.Sequential(
             Depthwise(neck), nn.BatchNorm2d(neck),
             nn.Conv2d(neck, neck, 1, bias=False), nn.BatchNorm2d(neck), nn.ReLU(inplace=True),
@@ -145,10 +145,10 @@ class Integral(Architecture):
         grid = (torch.arange(side, device=maps.device) + 0.5) / side
         grid = 0.5 + (grid - 0.5) * self.REACH
         along = torch.stack([weights.sum(2), weights.sum(3)], dim=2)  # (B, K, 2, S/4)
-        # Sums of products, not matrix products: those autocast would round to 8 bits.
+        # Sums of products, as autocast would round matrix products to 8 bits.
         points = (along * grid).sum(-1)
         variance = ((along.detach() * grid.square()).sum(-1) - points.detach().square()).sum(-1)
-        # Detached: learning to doubt must not change the points.
+        # Detached: learning to estimate errors must not change the points.
         mean = c.mean((2, 3))
         near = (flat.detach().to(fine.dtype) @ fine.flatten(2).transpose(1, 2)).float()
         doubt = self.doubt(mean.detach()).float() + _each(near.detach(), self.doubt_near)
@@ -169,12 +169,12 @@ class Integral(Architecture):
 
 
 def _each(near: Tensor, rows: nn.Linear) -> Tensor:
-    """(B, K): the features (B, K, C) at each point by the weights of that point."""
+    """(B, K): the features (B, K, C) at each point times the weights of that point."""
     return (near * rows.weight.float()).sum(-1)
 
 
 class Large(Integral):
-    """The same at about eight times the cost, for GPUs and many labels."""
+    """The same with about eight times the multiply-adds, for GPUs and many labels."""
 
     WIDTHS = (32, 64, 128, 320)
     NECK = 128

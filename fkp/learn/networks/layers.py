@@ -1,4 +1,4 @@
-"""What each layer of a network does to a crop: sizes, parameters, multiply-adds."""
+"""The layers of a network: output sizes, parameters, multiply-adds."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """output: shape without the batch; formula: how its side follows from the input's."""
+    """One layer. output: its shape, without the batch; formula: its side from the input's."""
 
     name: str
     kind: str
@@ -20,7 +20,7 @@ class Layer:
 
 
 def layers(network: nn.Module, size: int) -> list[Layer]:
-    """The layers that compute, in the order in which a crop of `size` pixels passes them."""
+    """The layers with parameters and the pooling, in the order a crop of `size` pixels passes."""
     found: list[Layer] = []
     hooks = []
     for name, module in network.named_modules():
@@ -69,5 +69,5 @@ def _first(value: Any) -> int:
 
 
 def _side(x: Tensor, kernel: int, stride: int, padding: int, y: Tensor) -> str:
-    """(N + 2P - F) / S + 1, with the numbers of this layer, rounded down."""
+    """(N + 2P - F) / S + 1 with this layer's numbers, rounded down."""
     return f"({x.shape[-1]} + 2*{padding} - {kernel}) / {stride} + 1 = {y.shape[-1]}"

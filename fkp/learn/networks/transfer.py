@@ -1,4 +1,4 @@
-"""Starting from a network that was trained before, on points that may be others."""
+"""Starting from a trained network, also one of other points."""
 
 from torch import Tensor, nn
 
@@ -9,11 +9,11 @@ from fkp.learn.networks.checkpoint import Model
 
 
 def initialise(network: Architecture, scheme: Scheme, start: Model) -> int:
-    """Take over the weights of a trained model into a new network for a scheme.
+    """Copy the weights of a trained model into a new network for a scheme.
 
-    Points that the trained one finds, or that are averages of points it finds, begin as such; the
-    others at random. Returns how many points were taken over. Raises DataError where the two
-    networks differ in more than their points.
+    Points that the trained model finds start with its weights, averages of its points with their
+    mean, the others at random. Returns how many points did not start at random. Raises DataError
+    where the two networks differ in more than their points.
     """
     own, theirs = network.state_dict(), start.network.state_dict()
     heads = network.point_heads()
@@ -24,8 +24,8 @@ def initialise(network: Architecture, scheme: Scheme, start: Model) -> int:
     if differing or heads.keys() != start.network.point_heads().keys():
         where = differing[0] if differing else "a head"
         raise DataError(
-            f"init: the network {start.architecture} of {start.size} px does not fit: "
-            f"{where} differs; train the same architecture"
+            f"init: the network {start.architecture} of {start.size} px does not fit: {where} "
+            "differs; train the same architecture"
             + ("" if network.any_size else f" on crops of {start.size} px")
         )
     taken = [(i, _sources(start.scheme, scheme, i)) for i in range(len(scheme))]
@@ -49,21 +49,21 @@ def _by_point(weights: Tensor, rows: int) -> Tensor:
 
 
 def freeze(network: Architecture) -> None:
-    """Let only the layers after the encoder's features learn; the face head stays as it is, too."""
+    """Let only the layers after the encoder learn, without the face head."""
     for module in (*network.encoder(), network.face_head):
         if module is not None:
             module.requires_grad_(False)
 
 
 def keep_frozen_still(network: nn.Module) -> None:
-    """In training, the statistics of frozen batch norms stay as they are."""
+    """Keep the statistics of frozen batch norms while the network is in training mode."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
             module.eval()
 
 
 def _sources(theirs: Scheme, own: Scheme, point: int) -> tuple[int, ...]:
-    """Which points of a scheme make this one of another, () where none do."""
+    """The points of a scheme whose mean is this point of another; () where there are none."""
     alone = Scheme("one", (own.names[point],))
     try:
         return theirs.point_indices(alone)[0]

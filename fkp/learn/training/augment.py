@@ -15,7 +15,7 @@ Eyes = tuple[tuple[int, ...], tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """Ranges of random changes. The geometry covers what a face detector gets wrong."""
+    """Ranges of random changes. The geometric ones cover the errors of a face detector."""
 
     rotation: float = 25.0  # degrees, either way
     scale: float = 0.2  # natural logarithm, either way
@@ -24,8 +24,8 @@ class Augmentation:
     contrast: float = 0.4  # natural logarithm, either way
     blur: float = 0.3  # share of pictures brought to a lower resolution and back
     noise: float = 0.04  # largest standard deviation, of the range
-    cover: float = 0.35  # share of pictures with a hand, glasses, a mask, a patch before the face
-    flip: bool = True  # mirrored half of the time, where the scheme knows how
+    cover: float = 0.35  # share of pictures with a hand, glasses, a mask or a patch over the face
+    flip: bool = True  # mirror half of the pictures, if the scheme has a flip order
 
 
 AUGMENTATIONS: dict[str, Augmentation | None] = {
@@ -35,7 +35,7 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
     ),
     "full": Augmentation(),
 }
-"""By name; `light` keeps to small changes of place and light, and mirroring."""
+"""By name; `light` has only small changes of position and light, and mirroring."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +43,10 @@ class Changes:
     """What happens to each of B crops, sampled at random.
 
     matrices: (B, 2, 3) from old to new crop pixels; flipped: (B,) whether they mirror.
-    covers: what covers them. gain, lift: (B,) of contrast and of brightness.
-    low: the side in pixels to which the `blurred` (B,) are reduced.
-    deviation: (B,) of the noise, which `noise_seed` decides for all `count` crops that were sampled
-        together; these are the rows from `first` on.
+    covers: what covers the crops. gain, lift: (B,) of contrast and brightness.
+    low: the side in pixels to which the `blurred` (B,) crops are reduced.
+    deviation: (B,) of the noise. `noise_seed` gives the noise of all `count` crops that were
+        sampled together, of which these are the rows from `first` on.
     """
 
     matrices: Tensor
@@ -62,20 +62,20 @@ class Changes:
     first: int = 0
 
     def of(self, first: int, count: int) -> "Changes":
-        """Those of `count` of the crops."""
+        """The changes of `count` of the crops, from `first` on."""
         rows = slice(first, first + count)
         covers = Covers(**_rows(self.covers, rows))
         return Changes(**{**_rows(self, rows), "covers": covers, "first": first})
 
 
 def _rows(sampled: "Changes | Covers", rows: slice) -> dict[str, Any]:
-    """The fields, of tensors these rows."""
+    """The fields; of tensors, these rows."""
     parts = {f.name: getattr(sampled, f.name) for f in fields(sampled)}
     return {k: v[rows] if isinstance(v, Tensor) else v for k, v in parts.items()}
 
 
 class Augmented(NamedTuple):
-    """A changed batch: images (B, 1, S, S), points (B, K, 2), which of them are covered (B, K)."""
+    """A changed batch: images (B, 1, S, S), points (B, K, 2), and which are covered, (B, K)."""
 
     images: Tensor
     points: Tensor
@@ -89,7 +89,7 @@ def sample_changes(
     settings: Augmentation,
     generator: torch.Generator,
 ) -> Changes:
-    """Changes for `count` crops; from a generator on the CPU, so that every device has the same."""
+    """Changes for `count` crops. The generator is on the CPU, so all devices get the same."""
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator)
@@ -135,9 +135,9 @@ def augment(
 ) -> Augmented:
     """Change a batch: images (B, 1, S, S) in 0..1, points (B, K, 2) in crop pixels.
 
-    eyes: the points whose means are the centres of the right and the left eye, where there are any.
+    eyes: the points whose means are the centres of the right and left eye, () where unknown.
     """
-    if len(images) == 0:  # a process whose share of a small batch is nothing
+    if len(images) == 0:  # a process without a share of a small batch
         return Augmented(images, points, torch.zeros(points.shape[:2], dtype=torch.bool))
     images, points = warp(images, points, changes.matrices.to(images.device))
     if flip_order is not None:
@@ -148,7 +148,7 @@ def augment(
 
 
 def _eyes(points: Tensor, eyes: Eyes) -> Tensor:
-    """(B, 2, 2): the centres of the eyes, NaN where they are not known."""
+    """(B, 2, 2): the centres of the eyes; NaN where unknown."""
     centres = [
         points[:, list(indices)].mean(1) if indices else torch.full_like(points[:, 0], torch.nan)
         for indices in eyes
@@ -157,7 +157,7 @@ def _eyes(points: Tensor, eyes: Eyes) -> Tensor:
 
 
 def augment_pictures(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """Change a batch (B, 1, S, S) that has no labels, such as crops that are no faces."""
+    """Change a batch (B, 1, S, S) without labels, such as crops of other things than faces."""
     nowhere = torch.zeros(len(images), 1, 2, device=images.device)
     changes = sample_changes(len(images), images.shape[-1], (0,), settings, generator)
     return augment(images, nowhere, (0,), changes).images
@@ -179,7 +179,7 @@ def warp(images: Tensor, points: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor
 
 
 def degrade(images: Tensor, changes: Changes) -> Tensor:
-    """Light, resolution and noise; points stay where they are."""
+    """Change light, resolution and noise, which leave the points in place."""
     size, device = images.shape[-1], images.device
 
     def each(values: Tensor) -> Tensor:

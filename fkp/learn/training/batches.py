@@ -16,7 +16,7 @@ from fkp.learn.training.config import TrainConfig
 from fkp.learn.training.team import Team
 
 ROOM = 0.5
-"""Share of a GPU's free memory that the crops may take; else they stay in pinned memory."""
+"""Crops that need a larger share of a GPU's free memory stay in pinned memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +24,8 @@ class Batch:
     """This process' part of a batch.
 
     crops: (B, 1, S, S) float32 in 0..1; points: (B, K, 2) labels as fractions of the side, NaN =
-    no label; hidden: (B, K) bool, points that cannot be seen; others: (B / 8, 1, S, S) crops that
-    are no faces, or None.
+    not labelled; hidden: (B, K) bool, points that are not visible; others: (B / 8, 1, S, S) crops
+    of other things than faces, or None.
     """
 
     crops: Tensor
@@ -40,8 +40,9 @@ class Batch:
 class Batches:
     """The training rows in random order, changed at random.
 
-    The crops are kept on the device where they fit, and changed there. All processes of a team
-    sample the same order and the same changes, and each takes its share of every batch.
+    The crops are kept on the device if they fit, and changed there. All processes of a team sample
+    the same order and the same changes, and each takes its share of every batch. Raises DataError
+    without labelled training rows.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Batches:
         self.negatives = None if negatives is None else _placed(torch.from_numpy(negatives), device)
 
     def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
-        """All rows once."""
+        """All rows once, in batches."""
         order = torch.randperm(self.rows, generator=generator)
         for rows in torch.split(order, self.batch):
             changes = None
@@ -114,13 +115,13 @@ class Batches:
 
 
 def _share(count: int, team: Team) -> tuple[int, int]:
-    """The first and the number of this process' of `count` rows."""
+    """The first of this process' rows, of `count`, and their number."""
     ends = [count * rank // team.size for rank in (team.rank, team.rank + 1)]
     return ends[0], ends[1] - ends[0]
 
 
 def _placed(images: Tensor, device: torch.device) -> Tensor:
-    """On the device where there is room, else where it is fetched from quickly."""
+    """On the device if there is room, otherwise in memory that is fast to copy from."""
     if device.type != "cuda":
         return images.to(device)
     free, _ = torch.cuda.mem_get_info(device)

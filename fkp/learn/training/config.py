@@ -1,4 +1,4 @@
-"""How to train: one frozen object, with the defaults of each architecture."""
+"""The settings of a training, with the defaults of each architecture."""
 
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -11,7 +11,7 @@ from fkp.learn.training.losses import LOSSES
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("onecycle", "constant")
 SEEN = 640_000
-"""Rows that a training from nothing sees, if the epochs are not said: 10,000 batches."""
+"""Rows seen in a training from random weights, unless epochs are given: 10,000 batches."""
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
@@ -23,22 +23,22 @@ class TrainConfig:
     epochs: int = 0  # 0: by the number of training rows, see `for_rows`
     batch: int = 64
     optimizer: str = "adamw"
-    lr: float = 2e-3  # the peak, under onecycle
+    lr: float = 2e-3  # the peak, with onecycle
     schedule: str = "onecycle"
     momentum: float = 0.0  # of sgd
     weight_decay: float = 0.02
     loss: str = "wing"
-    ema: float = 0.999  # decay of the averaged weights, 0 for none
-    face_weight: float = 0.02  # of telling faces from other things, where there are others
-    visible_weight: float = 0.005  # of telling which points can be seen
-    patience: int = 0  # epochs without a better validation before stopping, 0: never
+    ema: float = 0.999  # decay of the averaged weights, 0: no averaging
+    face_weight: float = 0.02  # of the face loss, if there are crops of other things
+    visible_weight: float = 0.005  # of the visibility loss
+    patience: int = 0  # epochs without improvement before stopping, 0: never
     augmentation: Augmentation | None = field(default_factory=Augmentation)
-    init: str = ""  # what the weights come from: a checkpoint, or nothing
-    freeze: bool = False  # only what is behind the features learns
+    init: str = ""  # the checkpoint to start from; "" for random weights
+    freeze: bool = False  # keep the encoder's weights
     compile: bool = False  # by torch.compile
     device: str = "auto"
     precision: str = "auto"
-    threads: int = 0  # of the CPU, 0: as torch finds
+    threads: int = 0  # on the CPU, 0: torch's default
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -58,10 +58,9 @@ class TrainConfig:
             raise DataError(f"ema: expected a decay in 0..1, got {self.ema}")
 
     def for_rows(self, rows: int) -> "TrainConfig":
-        """The same with a number of epochs, where none was said.
+        """The same settings with a number of epochs, if none was given.
 
-        That many rows are seen in all that the error hardly falls any more; a third of them where
-        the network begins with trained weights.
+        By then the error hardly falls any more. Starting from trained weights takes a third of it.
         """
         if self.epochs:
             return self
@@ -74,20 +73,21 @@ class TrainConfig:
 
 
 def from_dict(values: dict[str, Any]) -> TrainConfig:
-    """The configuration that `as_dict` gave; raises DataError for anything else."""
+    """The configuration from the values of `as_dict`; raises DataError for any others."""
     try:
         augmentation = values.get("augmentation")
         if augmentation is not None:
             augmentation = Augmentation(**augmentation)
         return TrainConfig(**{**values, "augmentation": augmentation})
     except TypeError as error:
-        raise DataError(f"not a training configuration of this fkp: {error}") from error
+        raise DataError(f"not a training configuration of this version of fkp: {error}") from error
 
 
 def recipe(architecture: str | None = None, **changes: object) -> TrainConfig:
-    """The defaults for a network, with what the user said (None: nothing) on top.
+    """The defaults of an architecture, with some settings changed; None leaves a default.
 
     `lecture` is trained as in the course: mini-batch SGD at a constant rate, MSE, no augmentation.
+    Raises DataError for unknown settings and values.
     """
     base = TrainConfig(architecture=architecture or DEFAULT)
     if architecture == "lecture":
@@ -96,7 +96,7 @@ def recipe(architecture: str | None = None, **changes: object) -> TrainConfig:
             weight_decay=0.0, loss="mse", ema=0.0, patience=20, augmentation=None,
         )  # fmt: skip
     elif changes.get("init"):
-        base = replace(base, lr=5e-4)  # more would undo what was learnt, where labels are few
+        base = replace(base, lr=5e-4)  # a higher rate undoes what was learnt
     known = {f.name for f in fields(base)}
     unknown = set(changes) - known
     if unknown:

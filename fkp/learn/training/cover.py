@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 SEGMENTS = 6  # of a cover
-_NONE = -1.0  # the radius of a segment that is not there
+_NONE = -1.0  # the radius of an absent segment
 
 _GLASSES = (
     (-0.62, 0.02, -0.40, 0.02, 0.26), (0.40, 0.02, 0.62, 0.02, 0.26),
@@ -22,17 +22,18 @@ _MASK = (
 )  # fmt: skip
 _HAT = ((-1.1, -0.95, 1.1, -0.95, 0.45), (-1.3, -0.65, 1.3, -0.65, 0.12))
 _WORN = (_GLASSES, _MASK, _HAT)
-"""Segments x0, y0, x1, y1 and radius about the middle of the eyes, in distances of the eyes: x to
-the left eye, y down the face."""
+"""Segments x0, y0, x1, y1 and their radii, relative to the middle of the eyes and in units of their
+distance; x is towards the left eye, y down the face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Covers:
     """What covers each of B crops, sampled at random.
 
-    segments: (B, SEGMENTS, 2, 2) ends x, y; radii: (B, SEGMENTS), below 0 for none. Shares of the
-    side, or where `worn` (B,) about the eyes and in their distance. shade, slope: (B,) and (B, 2)
-    gray in 0..1 and its change over the side; patched: (B,) filled with another crop's picture.
+    segments: (B, SEGMENTS, 2, 2) ends x, y; radii: (B, SEGMENTS), negative for none. Fractions of
+    the crop's side, or if `worn` (B,) relative to the eyes and in units of their distance. shade,
+    slope: (B,) and (B, 2) gray in 0..1 and its change over the side; patched: (B,) filled with
+    another crop instead.
     """
 
     segments: Tensor
@@ -44,7 +45,7 @@ class Covers:
 
 
 def sample_covers(count: int, share: float, generator: torch.Generator) -> Covers:
-    """Covers for a share of `count` crops."""
+    """Covers for a share of `count` crops; the others have none."""
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator)
@@ -68,7 +69,7 @@ def sample_covers(count: int, share: float, generator: torch.Generator) -> Cover
 
 
 def _held(count: int, numbers: Tensor) -> tuple[Tensor, Tensor]:
-    """Hands, poles and blobs anywhere, from (B, 10) numbers in 0..1: their ends and radii."""
+    """Hands, poles and blobs anywhere: ends and radii, from (B, 10) random numbers in 0..1."""
     angle = 6.2832 * numbers[:, 0]
     along = torch.stack([angle.cos(), angle.sin()], 1)  # (B, 2)
     across = torch.stack([-along[:, 1], along[:, 0]], 1)
@@ -95,10 +96,9 @@ def _held(count: int, numbers: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def cover(images: Tensor, points: Tensor, eyes: Tensor, covers: Covers) -> tuple[Tensor, Tensor]:
-    """Images (B, 1, S, S) with their covers, and which points (B, K, 2) lie behind them, (B, K).
+    """Images (B, 1, S, S) with their covers, and which points (B, K, 2) are covered, (B, K).
 
-    points, eyes: in crop pixels; eyes: (B, 2, 2) the right and the left one, NaN where not known:
-    there nothing is worn.
+    points, eyes: crop pixels; eyes: (B, 2, 2) right and left; where they are NaN, nothing is worn.
     """
     hidden = torch.zeros(points.shape[:2], dtype=torch.bool, device=images.device)
     known = torch.isfinite(eyes).all((1, 2))

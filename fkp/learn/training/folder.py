@@ -32,7 +32,7 @@ REPORT = "report.html"
 
 
 class RunFolder(Listener):
-    """Writes `results.csv` and `best.safetensors` as training goes on, the pictures at the end."""
+    """Writes `results.csv` and `best.safetensors` after each epoch, the pictures at the end."""
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self.path = path
@@ -41,12 +41,13 @@ class RunFolder(Listener):
 
     @classmethod
     def create(cls, path: Path, config: TrainConfig, data: Path, samples: Samples) -> "RunFolder":
-        """A new run in a folder that no other process writes into; DataError where one is there.
+        """A new run in a folder into which no other process writes.
 
-        Its config.json, which makes it a run, is left to `write_config`.
+        Its config.json, without which it cannot be resumed, is left to `write_config`. Raises
+        DataError if the folder holds a run.
         """
         if (path / BEST).exists() or (path / CONFIG).exists():
-            raise DataError(f"{path}: holds a run already; choose another folder, or resume it")
+            raise DataError(f"{path}: holds a run; resume it or choose another name")
         path.mkdir(parents=True, exist_ok=True)
         _remove_strays(path)
         about = {
@@ -64,7 +65,7 @@ class RunFolder(Listener):
 
     @classmethod
     def reopen(cls, path: Path) -> "RunFolder":
-        """The folder of a run that was stopped; DataError where there is none."""
+        """The folder of a run that was stopped; raises DataError if there is none."""
         about = read_config(path / CONFIG)
         if is_finished(path):
             raise DataError(f"{path}: this run is already finished")
@@ -73,20 +74,23 @@ class RunFolder(Listener):
 
     @property
     def config(self) -> TrainConfig:
-        """What the run was started with."""
+        """The run's settings."""
         return from_dict(self.about["training"])
 
     def write_config(self) -> None:
-        """Write `config.json` from what is known of the run."""
+        """Write `config.json`."""
         replace_text(self.path / CONFIG, json.dumps(self.about, indent=1) + "\n")
 
     def check(self, samples: Samples) -> None:
-        """DataError where the data is not what the run was started with."""
+        """Raise DataError if the data is not that with which the run was started."""
         if digest(samples) != self.about["digest"]:
-            raise DataError(f"{self.path}: {self.about['data']} has changed since; start a new run")
+            raise DataError(
+                f"{self.path}: {self.about['data']} has changed since the run was started; start a "
+                "new run"
+            )
 
     def show_augmentation(self, config: TrainConfig, samples: Samples) -> None:
-        """Draw `aug.png`: some training rows, as they are and as training changes them."""
+        """Draw `aug.png`: some training rows, unchanged and with random changes."""
         rows = samples.rows("train")
         part = samples.take(rows[np.linspace(0, len(rows) - 1, min(6, len(rows))).astype(int)])
         images, points = [part.crops], [part.points]
@@ -104,7 +108,7 @@ class RunFolder(Listener):
         plots.write_versions(self.path / "aug.png", images, points, samples.scheme)
 
     def resumed(self, epoch: int) -> None:
-        """Bring the table back to that epoch: more may have been written than the state holds."""
+        """Cut the table after that epoch: it may have more rows than the state knows of."""
         with (self.path / TABLE).open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epoch]
         self.epochs = [{k: _value(v) for k, v in row.items()} for row in rows]
@@ -118,7 +122,7 @@ class RunFolder(Listener):
             save_model(self.path / BEST, model)
 
     def _write_table(self) -> None:
-        """Write `results.csv`, a row per epoch, whole: a line that was cut off could be misread."""
+        """Write `results.csv`, a row per epoch, as a whole: a half line could be misread."""
         with (
             replacing(self.path / TABLE) as part,
             part.open("w", newline="", encoding="utf-8") as file,
@@ -128,9 +132,10 @@ class RunFolder(Listener):
             writer.writerows({k: _text(v) for k, v in row.items()} for row in self.epochs)
 
     def finish(self, samples: Samples, final: Model | None) -> Model:
-        """Draw what there is to see, and write the report; return the best model.
+        """Draw curves and faces, and write the report; return the best model.
 
-        final: the model of the whole run, None where it was stopped and may go on.
+        final: the model of a completed run; None if it was stopped and can be resumed. Raises
+        DataError if no epoch was completed.
         """
         if not self.epochs:
             raise DataError(
@@ -162,9 +167,9 @@ class RunFolder(Listener):
 
 
 def is_finished(path: Path) -> bool:
-    """Whether a run has come to its end; then what is left to clear up in its folder is cleared.
+    """Whether a run is finished. If so, its state and temporary files are removed.
 
-    A process can be killed between its report, which is its last file, and the clearing.
+    That repeats the last step of the run, before which its process may have been killed.
     """
     if not (path / REPORT).exists():
         return False
@@ -181,19 +186,19 @@ def _remove_strays(folder: Path) -> None:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A run's `config.json`; DataError where it is none."""
+    """A run's `config.json`; raises DataError if it is not one."""
     try:
         about = parse_json(path.read_text(encoding="utf-8"))
         from_dict(about["training"])
         return dict(about)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; a run of fkp train has one") from error
+        raise DataError(f"{path}: no such file; expected the config.json of a run") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not the config.json of a run: {error}") from error
 
 
 def digest(samples: Samples) -> str:
-    """Tells one data set from another by labels, splits and crops."""
+    """A hash of a data set's labels, split and crops."""
     found = hashlib.sha256(repr(samples.scheme.names).encode())
     for array in (samples.points, samples.split, samples.crops):
         found.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
@@ -201,7 +206,7 @@ def digest(samples: Samples) -> str:
 
 
 def new_name(root: Path, stem: str) -> str:
-    """`stem`, or the first of `stem-2`, `stem-3`, ... that is not in the folder yet."""
+    """`stem`, or the first of `stem-2`, `stem-3`, ... that does not exist in the folder."""
     name, number = stem, 1
     while (root / name).exists():
         number += 1
@@ -217,14 +222,14 @@ def _value(text: str) -> float | bool | int:
 
 
 def _text(value: float | bool) -> str:
-    """The way back. Six digits, also after a resumed run has read and written them again."""
+    """The inverse, with six digits: reading and writing again changes nothing."""
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.6g}"
     return str(value)
 
 
 class Listeners(Listener):
-    """Tells several listeners, in turn."""
+    """Passes everything to several listeners, in turn."""
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self.listeners = listeners

@@ -31,7 +31,7 @@ from fkp.vision.process import settle
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch came to; the validation figures are NaN without validation persons."""
+    """The result of an epoch; validation figures are NaN without validation rows."""
 
     epoch: int  # from 1
     lr: float
@@ -44,36 +44,34 @@ class Epoch:
 
     @property
     def kept(self) -> bool:
-        """Whether its weights are the ones to keep so far: the best, or without validation rows
-        the last.
-        """
+        """Whether its weights are kept: the best so far, or without validation rows the last."""
         return self.best or math.isnan(self.val_rmse)
 
 
 class Listener:
-    """What a caller may want to do as training goes on; the base class does nothing."""
+    """What to do during a training; the base class does nothing."""
 
     def begin(self, rows: int, epochs: int) -> None:
-        """Before the first step, with the number of training rows, and of epochs."""
+        """Before the first step, with the numbers of training rows and epochs."""
 
     def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
-        """After each batch: images seen of an epoch's total, running loss, images a second."""
+        """After each batch: images seen of the epoch's total, mean loss, images per second."""
 
     def epoch(self, result: Epoch, model: Model) -> None:
-        """After each epoch; `model` holds the weights that were validated, until the next."""
+        """After each epoch; `model` has the validated weights, until the next epoch."""
 
     def resumed(self, epoch: int) -> None:
-        """Before the first step, where the run goes on after this epoch."""
+        """Before the first step of a resumed run, with its last completed epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a training comes from, where it is not from nothing.
+    """What a training starts from, besides its data.
 
-    negatives: (M, S, S) uint8 crops that are no faces, from which the network learns to tell.
-    hidden: (N, K) bool, by row of the samples: labelled points that cannot be seen.
-    start: a model whose weights it begins with.
-    state: a file that holds the run after each epoch, and from which it goes on if it exists.
+    negatives: (M, S, S) uint8 crops of other things than faces, for the face head.
+    hidden: (N, K) bool, for each row of the samples: labelled points that are not visible.
+    start: a model whose weights are the first.
+    state: the file that holds the run after each epoch; if it exists, the run is resumed from it.
     """
 
     negatives: npt.NDArray[np.uint8] | None = None
@@ -90,12 +88,12 @@ def train(
     origin: Origin | None = None,
     team: Team | None = None,
 ) -> Model:
-    """Train a network on the `train` rows, choosing the best epoch by the `val` rows.
+    """Train a network on the `train` rows, and choose the best epoch by the `val` rows.
 
-    Without `val` rows the last epoch is taken. Returns the model of that epoch, on the CPU.
-    The same seed on the same machine gives the same weights, also where the run was stopped and
-    resumed. The processes of a team train together; they all return the same. Raises FkpError where
-    the training diverges: its weights are never offered as the best.
+    Returns the model of that epoch, without `val` rows of the last one, on the CPU. The same seed
+    on the same machine gives the same weights, also if the run was stopped and resumed. The
+    processes of a team train together and return the same. Raises FkpError where the training
+    diverges; an epoch with weights that are not finite is never the best.
     """
     origin, team = origin or Origin(), team or Team()
     config = config.for_rows(len(samples.rows("train")))
@@ -145,7 +143,7 @@ def train(
 def prepare_training(
     config: TrainConfig, samples: Samples, origin: Origin, device: torch.device, team: Team
 ) -> tuple[Stepper, Batches]:
-    """A new network with its optimiser, and the batches for it."""
+    """A new network with its optimiser, and its batches."""
     settle()
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -158,7 +156,7 @@ def prepare_training(
     if config.freeze:
         freeze(network)
     if origin.negatives is None and network.face_head is not None:
-        network.face_head.requires_grad_(False)  # there is nothing for it to learn from
+        network.face_head.requires_grad_(False)  # it has nothing to learn from
     team.share(network)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     indices = samples.target.point_indices(samples.scheme)
@@ -168,7 +166,7 @@ def prepare_training(
 def _epoch(
     epoch: int, stepper: Stepper, batches: Batches, listener: Listener
 ) -> tuple[float, float]:
-    """One pass over the training rows: the mean loss, and images a second."""
+    """One pass over the training rows: mean loss and images per second."""
     begun, total, count, rate = time.perf_counter(), 0.0, 0, 0.0
     team = stepper.team
     stepper.network.train()
@@ -196,7 +194,7 @@ def _diverged(epoch: int, config: TrainConfig, best: int) -> FkpError:
 
 
 def _together(step: Callable[..., float], batch: object, team: Team) -> float:
-    """A step that can fail because another process is gone."""
+    """A step; raises FkpError if another process of the team is gone."""
     try:
         return step(batch)
     except torch.OutOfMemoryError:
@@ -211,7 +209,7 @@ def _together(step: Callable[..., float], batch: object, team: Team) -> float:
 
 
 def calibrate(model: Model, part: Samples) -> float:
-    """What to multiply the scales by, so that the 90 % radius holds 90 % of a part's errors."""
+    """The factor on the scales that makes the 90 % radius hold 90 % of a part's points."""
     predicted = model.predict(part.crops)
     if len(part) == 0 or np.isnan(predicted.scale).all():
         return model.calibration
@@ -227,7 +225,7 @@ def calibrate(model: Model, part: Samples) -> float:
 
 @dataclass(slots=True)
 class _Best:
-    """The weights that did best on the validation rows, and how well."""
+    """The best weights so far, and their validation scores."""
 
     value: float = math.inf
     epoch: int = 0
@@ -235,7 +233,7 @@ class _Best:
     scores: dict[str, Any] = field(default_factory=dict)
 
     def offer(self, epoch: int, rmse: float, nme: float, network: nn.Module, always: bool) -> bool:
-        """Keep these weights if they are the best so far (or `always`); whether they were kept."""
+        """Keep these weights if they are the best so far, or `always`; returns whether it did."""
         value = nme if math.isfinite(nme) else rmse
         if not (value < self.value or always):
             return False

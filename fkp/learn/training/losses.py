@@ -1,4 +1,4 @@
-"""Losses over labelled points only: sum over count, points as fractions of the crop side."""
+"""Losses over the labelled points: sum over count, points as fractions of the crop side."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ def l1(error: Tensor) -> Tensor:
 
 
 def smooth_l1(error: Tensor, width: float = 0.01) -> Tensor:
-    """Squared within `width`, absolute beyond (Girshick, ICCV 2015)."""
+    """Squared error within `width`, absolute beyond (Girshick, ICCV 2015)."""
     size = error.abs()
     return torch.where(size < width, 0.5 * error.square() / width, size - 0.5 * width)
 
@@ -29,7 +29,7 @@ def smooth_l1(error: Tensor, width: float = 0.01) -> Tensor:
 def wing(error: Tensor, width: float = 0.1, curvature: float = 0.01) -> Tensor:
     """Wing loss (Feng et al., CVPR 2018): logarithmic within `width`, linear beyond.
 
-    Small errors keep a strong gradient, wrong labels a weak one.
+    Small errors keep a large gradient, and wrong labels have a small one.
     """
     size = error.abs()
     offset = width - width * torch.log1p(torch.tensor(width / curvature)).item()
@@ -42,9 +42,9 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Averages:
-    """From the points that a network finds to those that are labelled, `scheme.convert` in torch.
+    """From the points that a network finds to the labelled ones: `Scheme.convert` in torch.
 
-    indices: for each labelled point the network's points whose mean it is.
+    indices: for each labelled point, the network's points whose mean it is.
     """
 
     def __init__(self, indices: PointIndices, device: torch.device) -> None:
@@ -60,9 +60,7 @@ class Averages:
         return found if self.plain else self.matrix @ found[:, : self.matrix.shape[1]]
 
     def each(self, values: Tensor) -> Tensor:
-        """Values (B, P) of the found points as (B, K); NaN for a label that is an average of some,
-        of which other values hold.
-        """
+        """Values (B, P) of the found points as (B, K); NaN for labels that are means of several."""
         if self.plain:
             return values
         own = values[:, : self.matrix.shape[1]] @ self.matrix.T
@@ -72,9 +70,9 @@ class Averages:
 def masked_mean(
     loss: Callable[[Tensor], Tensor], predicted: Tensor, target: Tensor, team: Team
 ) -> Tensor:
-    """Mean loss over the coordinates (B, K, 2) that have a label; NaN targets take no part.
+    """Mean loss over the labelled coordinates of (B, K, 2); NaN targets take no part.
 
-    The mean of its values over the processes of a team is that of the whole batch.
+    Its mean over the processes of a team is that of the whole batch.
     """
     known = torch.isfinite(target)
     error = torch.where(known, predicted - torch.where(known, target, 0.0), 0.0)
@@ -85,9 +83,9 @@ def masked_mean(
 def doubt(log_scale: Tensor, predicted: Tensor, target: Tensor, team: Team) -> Tensor:
     """Negative log likelihood of the points' distances (B, K) from their labels.
 
-    In two dimensions an error with a Laplace-like tail has a length r with the density
-    r exp(-r / b) / b^2, a Gamma distribution of shape 2; b is the scale. The distances are taken
-    as given: the points themselves do not learn from it.
+    In two dimensions, an error with a Laplace-like tail has a length r with the density
+    r exp(-r / b) / b^2, a Gamma distribution of shape 2 with the scale b. The distances are
+    constants here: the points do not learn from it.
     """
     distance = (predicted.detach() - target).norm(dim=-1)
     known = torch.isfinite(distance) & torch.isfinite(log_scale)
@@ -98,7 +96,7 @@ def doubt(log_scale: Tensor, predicted: Tensor, target: Tensor, team: Team) -> T
 
 
 def visibility(visible: Tensor, labels: Tensor, hidden: Tensor, team: Team) -> Tensor:
-    """Cross entropy of logits (B, K) of points being seen, over points with labels (B, K, 2)."""
+    """Cross entropy of visibility logits (B, K), over labelled points (B, K, 2)."""
     known = torch.isfinite(labels).all(-1) & torch.isfinite(visible)
     logits = torch.where(known, visible, 0.0)
     each = functional.binary_cross_entropy_with_logits(logits, (~hidden).float(), reduction="none")

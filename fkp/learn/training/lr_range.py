@@ -23,7 +23,7 @@ SMOOTHING = 0.9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RangeTest:
-    """rates, losses: (T,) the rate of each step and the smoothed loss; chosen: the rate to take."""
+    """rates, losses: (T,) the rate and the smoothed loss of each step; chosen: the best rate."""
 
     rates: npt.NDArray[np.float64]
     losses: npt.NDArray[np.float64]
@@ -33,10 +33,11 @@ class RangeTest:
 def find_lr(
     config: TrainConfig, samples: Samples, origin: Origin, team: Team, plot: Path | None
 ) -> RangeTest:
-    """Train for a while at rates that rise from step to step, until the loss goes up.
+    """Train at rates that rise from step to step, until the loss rises.
 
-    The rate is two thirds down the longest way on which the smoothed loss falls ("valley"), a
-    point at which it falls fast and safely. Draws the curve where `plot` says.
+    The chosen rate is two thirds along the longest descent of the smoothed loss ("valley"), where
+    it falls fast and safely. plot: where to draw the curve. Raises DataError where the loss is not
+    finite even at the lowest rates.
     """
     trial = replace(config, lr=LOWEST, schedule="constant", ema=0.0)
     device = pick_device(team.device(config.device))
@@ -56,7 +57,9 @@ def find_lr(
         if losses[-1] > 4 * min(losses):
             break
     if len(losses) < 10:
-        raise DataError("lr auto: the loss is not finite at the smallest rates; look at the data")
+        raise DataError(
+            "no learning rate found: the loss is not finite at the lowest rates; look at the data"
+        )
     found = np.array(losses)
     test = RangeTest(rates[: len(found)], found, float(rates[_valley(found)]))
     if plot is not None and team.leads:
@@ -65,7 +68,7 @@ def find_lr(
 
 
 def _valley(losses: npt.NDArray[np.float64]) -> int:
-    """The step two thirds down the longest run of steps (not all of them) at which losses fall."""
+    """The step two thirds along the longest subsequence of falling losses."""
     length = np.ones(len(losses), int)
     before = np.full(len(losses), -1)
     for i in range(1, len(losses)):

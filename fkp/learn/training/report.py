@@ -1,4 +1,4 @@
-"""One page a training run: `report.html`, with its pictures inside."""
+"""The page of a training run: `report.html`, with its pictures embedded."""
 
 import base64
 import html
@@ -15,10 +15,10 @@ from fkp.learn.networks.checkpoint import Model
 
 PICTURES = {
     "curves.png": "Loss, validation error and learning rate",
-    "lr.png": "Range test of the learning rate",
+    "lr.png": "Learning rate range test",
     "val_worst.png": "Validation faces with the largest errors (labels orange, network green)",
     "val_best.png": "Validation faces with the smallest errors",
-    "aug.png": "Training faces (above), and what augmentation makes of them",
+    "aug.png": "Training faces (top row) and augmented versions of them",
 }
 
 
@@ -29,7 +29,7 @@ def write_report(
     model: Model,
     result: Evaluation | None,
 ) -> None:
-    """Write the page of a finished run into its folder, from the pictures there."""
+    """Write the page of a finished run into its folder, with the pictures there."""
     epoch = f"{model.scores['epoch']:.0f} of {len(epochs)}"
     if result is None:
         summary = f"The network of epoch {epoch}, the last; there were no validation rows."

@@ -35,8 +35,8 @@ Say = Callable[[str], None]
 class Training:
     """What to train on, how, and where the run's files go.
 
-    data: a data set of `prepare`, or a table that it could read; path: a folder without a run.
-    find_lr: take the learning rate from a range test. flip_pairs: points that a mirror swaps.
+    data: a data set of `prepare`, or a table that it can read; path: a folder without a run.
+    find_lr: choose the learning rate by a range test. flip_pairs: points that swap when mirrored.
     """
 
     data: Path
@@ -54,7 +54,7 @@ def fit(
     say: Callable[[str], None] = lambda text: None,
     team: Team | None = None,
 ) -> Model:
-    """Train as told and return the best model; its file, table, pictures and report are in `path`.
+    """Train, and return the best model; its file, table, pictures and report are in `path`.
 
     One process at a time, or one team, writes there. Stopped by Ctrl-C, it keeps the best model so
     far and raises KeyboardInterrupt; `resume` continues from there. Raises FkpError for data or
@@ -70,9 +70,9 @@ def _fit(
     config = training.config
     if config.freeze and not config.init:
         raise DataError(
-            "freeze keeps the features that a trained network has learnt; say which (init)"
+            "freeze keeps the features of a trained network; choose one to start from (init)"
         )
-    pick_device(team.device(config.device))  # one that is not there is told before any work
+    pick_device(team.device(config.device))  # fails before any work
     samples = _samples(training.data, training.flip_pairs, progress, say, team)
     config = config.for_rows(len(samples.rows("train")))
     start = load_model(Path(config.init), trainable=True) if config.init else None
@@ -114,14 +114,14 @@ def _joined(team: Team | None, config: TrainConfig) -> Iterator[Team]:
 def _check_start(
     config: TrainConfig, samples: Samples, start: Model, say: Callable[[str], None]
 ) -> None:
-    """Say what is taken over; DataError where the weights do not fit, before there is a folder."""
+    """Say how many points are initialised; DataError, before there is a folder, on a mismatch."""
     points = samples.target
     known = initialise(build(config.architecture, len(points), samples.size), points, start)
-    say(f"init: {known} of {len(points)} points begin as points of the old network")
+    say(f"init: {known} of {len(points)} points start with weights of that network")
     if start.size != samples.size:
         say(
             f"init: that network was trained on crops of {start.size} px, these have "
-            f"{samples.size}: data prepared with size {start.size} would suit it better"
+            f"{samples.size} px; data prepared with size {start.size} suits it better"
         )
 
 
@@ -141,7 +141,7 @@ def resume(
     with _joined(team, config) as ours, ExitStack() as stack:
         if ours.leads:
             stack.enter_context(locked(path))
-        folder = RunFolder.reopen(path)  # as it is now that no one else writes there
+        folder = RunFolder.reopen(path)  # again, now that no other process writes there
         pairs = folder.about.get("flip_pairs")
         pick_device(ours.device(config.device))
         flip_pairs = None if pairs is None else tuple((str(a), str(b)) for a, b in pairs)
@@ -188,7 +188,7 @@ def _samples(
     say: Callable[[str], None],
     team: Team,
 ) -> Samples:
-    """The data set; of several processes the first one prepares it."""
+    """The data set; of several processes, the first one prepares it."""
     if not team.leads:
         team.wait()
     path = prepared(data, progress)
@@ -201,22 +201,25 @@ def _samples(
         schemes = tuple(Scheme.from_names(own.names, flip_pairs) for own in samples.schemes)
         samples = replace(samples, schemes=schemes)
     if not len(samples.rows("train")):
-        raise DataError(f"{data}: there are no labelled training rows")
+        raise DataError(f"{data}: no labelled training rows")
     samples = without_unlabelled(samples, say)
     if samples.scheme.flip_order is None:
-        say("the points' names do not tell left from right: pictures are not mirrored (flip pairs)")
+        say(
+            "pictures are not mirrored: the names of the points do not tell left from right "
+            "(--flip-pairs)"
+        )
     return samples
 
 
 def without_unlabelled(samples: Samples, say: Say) -> Samples:
-    """The data without points that no training row labels: a network cannot learn them."""
+    """The data without the points that no training row labels, as these cannot be learnt."""
     known = np.isfinite(samples.points[samples.rows("train")]).all(2).any(0)
     if known.all():
         return samples
     names = np.array(samples.scheme.names)
     say(
-        f"left out, as no training row labels them: {', '.join(names[~known])}; the network will "
-        "not find these points"
+        f"no training row labels {', '.join(names[~known])}: left out, the network will not find "
+        "them"
     )
     schemes = (
         subset(scheme, names[known].tolist())
@@ -227,7 +230,7 @@ def without_unlabelled(samples: Samples, say: Say) -> Samples:
 
 
 def _compare_with_mean(model: Model, samples: Samples, say: Say) -> None:
-    """Say so where the network is no better than the mean of the training labels."""
+    """Say so if the network is no better than the mean of the training labels."""
     train, val = (samples.points[samples.rows(name)] for name in ("train", "val"))
     if not len(val):
         return
@@ -235,7 +238,7 @@ def _compare_with_mean(model: Model, samples: Samples, say: Say) -> None:
     plain = float(np.sqrt(np.nanmean(np.square(val - mean))))
     if not model.scores["val_rmse"] < plain:
         say(
-            f"this network is no better than the mean of the training labels (validation RMSE "
+            "the network is no better than the mean of the training labels (validation RMSE "
             f"{model.scores['val_rmse']:.3f} px against {plain:.3f} px): train for more epochs, "
-            "try another learning rate, look at the labels"
+            "try another learning rate, or check the labels"
         )

@@ -1,4 +1,4 @@
-"""One step of training after the other: what moves in a run, and its state on the disk."""
+"""Training steps: the moving parts of a run, and their state on disk."""
 
 import io
 from contextlib import AbstractContextManager, nullcontext
@@ -27,7 +27,7 @@ _BROKEN = (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, 
 class Stepper:
     """The moving parts of a run: network, optimiser, schedule, averaged weights, random numbers.
 
-    indices: of the points that the network finds, for each labelled point; steps: in an epoch.
+    indices: for each labelled point, the network's points whose mean it is; steps: per epoch.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Stepper:
             self.average = AveragedModel(network, avg_fn=self._average, use_buffers=True)
 
     def _average(self, average: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
-        # A young average follows quickly, so that short runs are not held back by it.
+        # At first the average follows quickly, so it does not hold short runs back.
         decay = min(self.config.ema, (1 + int(count)) / (10 + int(count)))
         return average + (new - average) * (1 - decay)
 
@@ -70,7 +70,7 @@ class Stepper:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def step(self, batch: Batch) -> float:
-        """One update; returns the loss of the points in this process' part of the batch."""
+        """One update; returns the loss of the points, in this process' part of the batch."""
         crops = batch.crops if batch.others is None else torch.cat([batch.crops, batch.others])
         with self._autocast():
             output = self.forward(crops.contiguous(memory_format=torch.channels_last))
@@ -114,7 +114,7 @@ class Stepper:
         return torch.autocast(self.device.type, dtype=self.dtype)
 
     def _parts(self) -> dict[str, Any]:
-        """Everything that has a state to save."""
+        """The parts that have a state to save."""
         parts = {"network": self.network, "optimizer": self.optimizer, "scaler": self.scaler}
         parts |= {"scheduler": self.scheduler, "average": self.average}
         return {name: part for name, part in parts.items() if part is not None}
@@ -135,7 +135,7 @@ class Stepper:
             part.write_bytes(data.getbuffer())
 
     def restore(self, path: Path) -> dict[str, Any]:
-        """Bring the run to where it was saved; returns the progress. Raises FkpError."""
+        """Restore a saved run; returns the progress that was saved with it. Raises FkpError."""
         try:
             state = torch.load(path, weights_only=True, map_location=self.device)
             for name, thing in self._parts().items():
@@ -148,10 +148,10 @@ class Stepper:
 
 
 def _optimizer(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
-    """Weight decay is for matrices and kernels only, not for biases and norms."""
+    """The optimiser; weight decay applies to matrices and kernels, not to biases and norms."""
     learning = [p for p in network.parameters() if p.requires_grad]
     if not learning:
-        raise DataError("nothing is left to learn")
+        raise DataError("all weights are frozen")
     groups = [
         {"params": [p for p in learning if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},

@@ -1,4 +1,4 @@
-"""Several processes that train one network together, as `torchrun` starts them."""
+"""Several processes that train one network together, started by `torchrun`."""
 
 import os
 from datetime import timedelta
@@ -11,11 +11,11 @@ from torch.nn.parallel import DistributedDataParallel
 from fkp.errors import FkpError
 
 PATIENCE = timedelta(minutes=30)
-"""How long a process waits for the others: preparing a large table takes a while."""
+"""How long a process waits for the others, which may be preparing a large table."""
 
 
 class Team:
-    """The processes of a run: one alone, or those that torchrun has started (one a device)."""
+    """The processes of a run: a single one, or those that torchrun has started, one per device."""
 
     def __init__(self) -> None:
         self.rank = int(os.environ.get("RANK", "0"))
@@ -23,17 +23,17 @@ class Team:
 
     @property
     def leads(self) -> bool:
-        """Whether this process is the one that writes files and talks."""
+        """Whether this process is the one that writes files and prints."""
         return self.rank == 0
 
     def device(self, name: str) -> str:
-        """The device for this process: each has its own GPU where `auto` or `cuda` finds any."""
+        """The device for this process: with `auto` or `cuda`, each has a GPU of its own."""
         if self.size > 1 and name in ("auto", "cuda") and torch.cuda.is_available():
             return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         return name
 
     def join(self, device: str) -> None:
-        """Find the others; NCCL between GPUs, gloo between CPUs. Raises FkpError."""
+        """Connect to the others: NCCL between GPUs, gloo between CPUs. Raises FkpError."""
         if self.size == 1 or distributed.is_initialized():
             return
         backend = "nccl" if device.startswith("cuda") else "gloo"
@@ -42,27 +42,27 @@ class Team:
         try:
             distributed.init_process_group(backend, timeout=PATIENCE)
         except (RuntimeError, ValueError) as error:
-            raise FkpError(f"the {self.size} processes do not find each other: {error}") from error
+            raise FkpError(f"the {self.size} processes cannot connect: {error}") from error
 
     def leave(self) -> None:
-        """End the connection to the others."""
+        """Disconnect from the others."""
         if self.size > 1 and distributed.is_initialized():
             distributed.destroy_process_group()
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait until all processes have come here."""
         if self.size > 1:
             distributed.barrier()
 
     def total(self, value: Tensor) -> Tensor:
-        """The sum over all processes; no gradient goes through it."""
+        """The sum over all processes, without a gradient."""
         if self.size > 1:
             value = value.detach().clone()
             distributed.all_reduce(value)
         return value
 
     def agree(self, values: list[float], device: torch.device) -> list[float]:
-        """The leader's values, for all."""
+        """The leader's values, in all processes."""
         if self.size == 1:
             return values
         said = torch.tensor(values, dtype=torch.float32, device=device)
@@ -70,11 +70,11 @@ class Team:
         return [float(v) for v in said]
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """The network for the forward pass: its gradients are averaged over the processes."""
+        """The network for the forward pass, with gradients averaged over the processes."""
         return network if self.size == 1 else DistributedDataParallel(network)
 
     def share(self, network: nn.Module) -> None:
-        """Make batch norms take their statistics over the whole batch, not over this part."""
+        """Let batch norms take their statistics over the whole batch, not over this part."""
         if self.size > 1:
             for module in list(network.modules()):
                 for name, child in module.named_children():
@@ -83,7 +83,7 @@ class Team:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; so is the gradient, since each one's loss depends on it."""
+    """The sum over all processes; so is its gradient, as the loss of each depends on it."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class _Sum(torch.autograd.Function):
 
 
 class _SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the crops of all processes (torch's own needs GPUs)."""
+    """Batch norm over the crops of all processes; torch's own needs GPUs."""
 
     @classmethod
     def like(cls, norm: nn.BatchNorm2d) -> "_SharedBatchNorm":

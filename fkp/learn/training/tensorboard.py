@@ -9,14 +9,14 @@ from fkp.learn.training.loop import Epoch, Listener
 
 
 class Board(Listener):
-    """Writes each epoch's figures as events; needs the package tensorboard."""
+    """Writes the figures of each epoch as events. Raises DataError without tensorboard."""
 
     def __init__(self, folder: Path) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise DataError(
-                "events for TensorBoard need a package: pip install 'fkp[tensorboard]'"
+                "TensorBoard needs a package: pip install 'fkp[tensorboard]'"
             ) from error
         self._writer = SummaryWriter(str(folder / "tensorboard"))
 

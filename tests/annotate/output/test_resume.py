@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fkp.annotate.output.journal import JOURNAL, Journal, fingerprint
+from fkp.annotate.names import JOURNAL
+from fkp.annotate.output.journal import Journal, fingerprint
 from fkp.annotate.output.merge import merge
 from fkp.errors import FkpError
 from tests.helpers import SAMPLES, contents

@@ -38,9 +38,9 @@ def test_clips_and_pictures_that_are_frames(tree: Path) -> None:
     assert find_clips(["more", "in"], None, 25).paths == (
         "more/one", "more/two", "in/a.mp4", "in/b/c.mkv",
     )  # fmt: skip
-    with pytest.raises(DataError, match="give their rate, fps"):
+    with pytest.raises(DataError, match="needs its frame rate, fps"):
         find_clips(["frames"], None, None)
-    with pytest.raises(UsageError, match="pictures that are frames"):
+    with pytest.raises(UsageError, match="fps needs"):
         find_clips(["in/a.mp4"], None, 25)
     with pytest.raises(UsageError, match="in quotes"):
         find_clips(["frames/f1.png"], None, 25)
@@ -74,7 +74,7 @@ def test_skipped_files_are_told_by_ending(
     capsys.readouterr()
     assert video("in", "--out", "out", "--no-overlays") == 3
     said = capsys.readouterr().out
-    assert "skipped 3 files that are not clips by name: .txt 2, no ending 1" in said
+    assert "skipped 3 files that are not clips: .txt 2, no extension 1" in said
 
 
 def test_passwords_of_addresses_are_nowhere(

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+import fkp
 from fkp.cli.main import cli
-from fkp.errors import DataError, LabelError
+from fkp.errors import DataError, LabelError, UsageError
 from fkp.keypoints import IBUG68, MTFL5, WFLW98, Scheme
 from fkp.learn.evaluation.benchmarks import pose, wider
 from fkp.learn.evaluation.benchmarks.aflw2000 import read_aflw2000
@@ -21,7 +22,7 @@ from fkp.learn.evaluation.benchmarks.faces import FaceSet, Found, find_by_detect
 from fkp.learn.evaluation.benchmarks.landmarks import landmark_table
 from fkp.learn.evaluation.benchmarks.merl_rav import read_merl_rav
 from fkp.learn.evaluation.benchmarks.report import Row
-from fkp.learn.evaluation.benchmarks.run import benchmark
+from fkp.learn.evaluation.benchmarks.run import run_benchmark
 from fkp.learn.evaluation.benchmarks.w300 import read_300w
 from fkp.learn.evaluation.benchmarks.wflw import read_wflw
 from fkp.learn.networks.checkpoint import find_model, load_model
@@ -102,7 +103,7 @@ def test_wflw_and_its_subsets(tmp_path: Path) -> None:
     found = Found(WFLW98.convert(faces.points, IBUG68), np.zeros(2, bool), np.zeros((2, 2)))
     notes = landmark_table(IBUG68, faces, found, None).notes
     assert any("compared at the 68 points" in note for note in notes)
-    assert any("2 faces, the published subset has 2500" in note for note in notes)
+    assert any("2 faces, but the published subset has 2500" in note for note in notes)
 
 
 def test_cofw_with_both_kinds_of_points(tmp_path: Path) -> None:
@@ -248,7 +249,7 @@ def test_wider_is_read_as_published(tmp_path: Path) -> None:
     assert np.array_equal(scenes.boxes[0], TRUTH[0])
     assert [part.tolist() for part in scenes.counted["easy"]] == [[True, False], [True], [False]]
     (tmp_path / "eval_tools" / "ground_truth" / "wider_hard_val.mat").unlink()
-    with pytest.raises(DataError, match=r"wider_hard_val\.mat, which is in .* eval_tools"):
+    with pytest.raises(DataError, match=r"wider_hard_val\.mat; it is in .* of eval_tools"):
         wider.read_wider(tmp_path)
 
 
@@ -292,7 +293,7 @@ def test_the_command_and_its_files(tmp_path: Path, samples: Path) -> None:
         done = CliRunner().invoke(cli, arguments)
         assert done.exit_code == 0, done.output
     assert "AP, detector: area under the precision-recall curve" in done.output
-    assert "1 pictures, the published part has 3226" in done.output
+    assert "1 pictures, but the published part has 3226" in done.output
     table = pd.read_csv(tmp_path / "t.csv")
     assert table["subset"].tolist() == [s for s in wider.SETTINGS for _ in range(2)]
     assert (table["value"] == 100).all()
@@ -300,6 +301,10 @@ def test_the_command_and_its_files(tmp_path: Path, samples: Path) -> None:
     (found,) = json.loads((tmp_path / "t.json").read_text())["tables"]
     assert found["rows"][0]["AP, detector"] == 100
     assert set(found["figures"]) == {"AP, detector", "AP, with network"}
+    (score,) = fkp.benchmark("wider", tmp_path / "wider", detector=YuNetDetector())
+    assert score.rows[0].values["AP, detector"] == 100
+    with pytest.raises(UsageError, match="expected one of 300w, wflw"):
+        fkp.benchmark("lfw", tmp_path)
     arguments = ["benchmark", "wider", str(tmp_path), "--out", "t.txt"]
     assert CliRunner().invoke(cli, arguments).exit_code == 2
 
@@ -335,9 +340,9 @@ def test_sets_that_are_broken_or_have_other_points(tmp_path: Path) -> None:
     published.write_cofw(tmp_path / "c", [image], face, np.zeros((1, 29)))
     model = load_model(find_model("bundled"))
     with pytest.raises(DataError, match=r"finds 68 points .* labels 29 \(COFW\)"):
-        benchmark("cofw", tmp_path / "c", model, None)
+        run_benchmark("cofw", tmp_path / "c", model, None)
     with pytest.raises(DataError, match="no such folder"):
-        benchmark("cofw", tmp_path / "d", model, None)
+        run_benchmark("cofw", tmp_path / "d", model, None)
     (cofw,) = read_cofw(tmp_path / "c")
-    with pytest.raises(DataError, match="do not follow"):
+    with pytest.raises(DataError, match="cannot be compared"):
         landmark_table(MTFL5, cofw, Found(face[:, :5], np.zeros(1, bool), np.zeros((1, 2))), None)

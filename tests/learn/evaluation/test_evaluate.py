@@ -94,7 +94,7 @@ def test_groups_and_norms(trained: tuple[Model, Samples]) -> None:
     total = sum(s.nme * s.faces for s in by_light.values()) / result.scores.faces
     assert total == pytest.approx(result.scores.nme)
     assert list(result.by("labels")) == ["4 points"]
-    with pytest.raises(DataError, match="by nonsense: no such column; there are labels"):
+    with pytest.raises(DataError, match="by nonsense: no such column; available: labels"):
         result.by("nonsense")
     one = tables.figures("m", result, ["light"])
     assert set(one.nme_by_norm) == {"pupil", "box"}
@@ -159,7 +159,7 @@ def test_from_the_pictures_on_misses_are_failures(trained: tuple[Model, Samples]
     )
     kept = crops.scores.nme_of_face[~result.missed]
     assert result.scores.nme == pytest.approx(kept.mean(), rel=1e-3)
-    with pytest.raises(DataError, match=r"1 pictures cannot be read, the first: .*: broken"):
+    with pytest.raises(DataError, match=r"1 pictures cannot be read; the first: .*: broken"):
         evaluate_pictures(model, samples, lambda paths: shown(part, crops, {1: "broken"}), "val")
 
 

@@ -51,11 +51,11 @@ def test_a_submission_to_kaggle(tmp_path: Path) -> None:
     expected = [wanted[2, 10, 0], wanted[0, 14, 1], wanted[2, 0, 1]]
     assert np.allclose(table["Location"], np.clip(expected, 0, 96), atol=0.01)
     for text, reason in (
-        (lookup.replace("12", "99"), "ImageId 99 is not among"),
-        (lookup.replace("nose_tip_x", "ear_x"), "ear_x is no coordinate"),
+        (lookup.replace("12", "99"), "ImageId 99 is not in the data"),
+        (lookup.replace("nose_tip_x", "ear_x"), "ear_x is not a coordinate"),
         ("a,b\n1,2\n", "with a column RowId"),
-        (lookup.replace("3,12", "x,12"), "expected whole numbers"),
-        (lookup.replace("3,12", ",12"), "row 4, column RowId: is empty"),
+        (lookup.replace("3,12", "x,12"), "expected integers"),
+        (lookup.replace("3,12", ",12"), "row 4, column RowId: expected a value"),
     ):
         (tmp_path / "bad.csv").write_text(text)
         with pytest.raises((DataError, LabelError), match=reason):

@@ -65,11 +65,11 @@ def test_a_foreign_or_broken_checkpoint_is_refused(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"format": 99}, "format 99"),
-        ({"size": 10**9}, "not sensible"),
+        ({"size": 10**9}, "not plausible"),
         ({"architecture": "evil"}, "unknown architecture"),
-        ({"scheme": {"name": "x"}}, "do not fit"),
-        ({"layout": [[None, None]] * 5}, "do not fit"),
-        ({"layout": "x"}, "do not fit"),
+        ({"scheme": {"name": "x"}}, "not a valid checkpoint"),
+        ({"layout": [[None, None]] * 5}, "not a valid checkpoint"),
+        ({"layout": "x"}, "not a valid checkpoint"),
         ({"calibration": -1}, "calibration of -1"),
         ({"size": 64, "architecture": "lecture"}, "weights differ"),
     ],
@@ -133,7 +133,7 @@ def test_files_from_strangers_are_refused_before_they_take_memory(tmp_path: Path
     tracemalloc.stop()
     deep = {**header["__metadata__"], "fkp": "[" * 100_000}
     write({**header, "__metadata__": deep}, good[8 + length :])
-    with pytest.raises(ModelError, match="do not fit"):
+    with pytest.raises(ModelError, match="not a valid checkpoint"):
         load_model(path)
     with pytest.raises(ModelError, match="is a folder"):
         load_model(tmp_path)

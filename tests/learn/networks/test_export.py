@@ -41,6 +41,6 @@ def test_an_export_that_differs_is_not_kept(
     model = load_model(find_model("bundled"), trainable=True)
     crops = np.load(find_model("bundled").with_name("crops.npy"))
     monkeypatch.setattr(torch.jit, "load", lambda path: lambda x: (torch.zeros(len(x), 68, 2),))
-    with pytest.raises(ModelError, match="differs by"):
+    with pytest.raises(ModelError, match="differs from the original by"):
         export(model, tmp_path / "m.pt", "torchscript", crops)
     assert not (tmp_path / "m.pt").exists()

@@ -21,12 +21,12 @@ def test_layers_of_the_course(tmp_path: Path) -> None:
     assert found[-1].parameters == 32 * 9 * 9 * 8 + 8
     done = fkp("info", "bundled", cwd=tmp_path)
     assert "68 points (ibug68)" in done.stdout
-    assert "845,017 parameters" in done.stdout
+    assert "863,581 parameters" in done.stdout
     header = json.loads(fkp("info", "bundled", "--json", cwd=tmp_path).stdout)
     assert header["scheme"]["name"] == "ibug68"
     write_pictures(tmp_path, 6)
     done = fkp("info", "labels.csv", cwd=tmp_path)
-    assert "labels.csv: a table of labels, not prepared: 6 rows" in done.stdout
+    assert "labels.csv: labels, not prepared: CSV with picture paths" in done.stdout
     done = fkp("info", "nothing.csv", cwd=tmp_path)
     assert done.returncode == 1
     assert "nothing.csv: no such file" in done.stderr

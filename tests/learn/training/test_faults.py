@@ -111,7 +111,7 @@ def test_a_point_that_no_row_labels_is_left_out(tmp_path: Path) -> None:
     model = fit(Training(data, tmp_path / "run", SMALL), say=said.append)
     assert model.scheme.names == tuple(name for name in FKP4.names if name != "nose_tip")
     assert model.scheme.flip_order == (1, 0, 2)
-    assert any("no training row labels them: nose_tip" in line for line in said)
+    assert any("no training row labels nose_tip: left out" in line for line in said)
     assert load_model(tmp_path / "run" / "best.safetensors").scheme == model.scheme
     # A run that is resumed leaves it out as well.
     (tmp_path / "run" / "report.html").unlink()

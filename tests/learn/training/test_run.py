@@ -82,7 +82,7 @@ def test_a_resumed_run_leaves_the_files_of_one_never_stopped(tmp_path: Path) -> 
     whole, cut = ((tmp_path / name / "best.safetensors").read_bytes() for name in ("whole", "cut"))
     assert whole == cut
     assert not (tmp_path / "cut" / "state.pt").exists()
-    with pytest.raises(DataError, match="this run is finished"):
+    with pytest.raises(DataError, match="this run is already finished"):
         resume(tmp_path / "cut")
 
 
@@ -103,7 +103,7 @@ def test_what_cannot_be_resumed_is_told(tmp_path: Path) -> None:
     state = tmp_path / "run" / "state.pt"
     good = state.read_bytes()
     state.write_bytes(good[: len(good) // 2])
-    with pytest.raises(FkpError, match=r"state\.pt: cannot be gone on from"):
+    with pytest.raises(FkpError, match=r"state\.pt: the run cannot be resumed"):
         resume(tmp_path / "run")
     state.write_bytes(good)
     frame = pd.read_csv(data)
@@ -221,7 +221,7 @@ def test_weights_that_do_not_fit_leave_no_folder(tmp_path: Path) -> None:
         fit(Training(data, tmp_path / "run", replace(config, architecture="large")))
     assert not (tmp_path / "run").exists()
     fit(Training(data, tmp_path / "run", config), say=said.append)
-    assert said[0] == "init: 4 of 4 points begin as points of the old network"
+    assert said[0] == "init: 4 of 4 points start with weights of that network"
     assert "112 px, these have 32" in said[1]
 
 

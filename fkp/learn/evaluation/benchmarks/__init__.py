@@ -1,1 +1,1 @@
-"""Published benchmarks: each set read as it is distributed, and the tables that papers print."""
+"""Published benchmarks: sets read as they are distributed, and the tables that papers print."""

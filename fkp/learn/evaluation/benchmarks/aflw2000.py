@@ -24,8 +24,8 @@ PROTOCOL = Protocol(
 def read_aflw2000(folder: Path) -> list[FaceSet]:
     """Pictures `image*.jpg`, each with a `.mat` file of `pt3d_68` (3, 68) and `Pose_Para` (1, 7).
 
-    Of the points x and y count, from 1 as MATLAB does. Pose_Para begins with pitch, yaw and roll in
-    radians. Points that the face hides are labelled, too: they are the 3D model's.
+    x and y of the points are used; pixels count from 1, as in MATLAB. Pose_Para starts with pitch,
+    yaw and roll in radians. Hidden points are labelled as well, as all points come from a 3D model.
     """
     place = needed(folder, TITLE, "image*.mat").parent
     pictures: list[Picture] = []

@@ -45,10 +45,10 @@ PROTOCOL_68 = Protocol(
 
 
 def read_cofw(folder: Path) -> list[FaceSet]:
-    """`COFW_test_color.mat`, and if it is there, the 68 points of `test_annotations/*_points.mat`.
+    """`COFW_test_color.mat`, and the 68 points of `test_annotations/*_points.mat` if available.
 
-    IsT are the pictures, phisT (507, 87) 29 x, 29 y and 29 flags of being covered. The 68 points
-    have one file for each picture with Points (68, 2) and Occ (1, 68). MATLAB counts from 1.
+    IsT holds the pictures, phisT (507, 87) 29 x, 29 y and 29 occlusion flags. The 68 points have a
+    file per picture, with Points (68, 2) and Occ (1, 68). Pixels count from 1, as in MATLAB.
     """
     path = needed(folder, TITLE, "COFW_test_color.mat", "COFW_test.mat")
     found = read_mat(path, "IsT", "phisT")
@@ -71,7 +71,7 @@ def read_cofw(folder: Path) -> list[FaceSet]:
 
 
 def _picture(path: Path, cell: Any) -> Picture:
-    """A cell of IsT as gray or BGR."""
+    """A cell of IsT, gray or RGB, as gray or BGR."""
     image = np.asarray(cell)
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
         raise DataError(f"{path}: expected uint8 pictures in IsT, got {image.dtype} {image.shape}")
@@ -83,7 +83,7 @@ def _read_68(folder: Path, pictures: list[Picture]) -> FaceSet:
     for number in range(1, len(pictures) + 1):
         path = folder / f"{number}_points.mat"
         if not path.exists():
-            raise DataError(f"{path}: file not found; expected one for each of the pictures")
+            raise DataError(f"{path}: file not found; expected one per picture")
         found = read_mat(path, "Points", "Occ")
         shape, flags = np.asarray(found["Points"], np.float64), np.asarray(found["Occ"]).reshape(-1)
         if shape.shape != (68, 2) or len(flags) != 68:

@@ -1,4 +1,4 @@
-"""The labelled faces of a published set, and the points that a network finds in its pictures."""
+"""The labelled faces of a published set, and the points that a network finds on them."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,17 +32,17 @@ CHUNK = 64
 """Pictures in memory at a time."""
 
 PASSES = 5
-"""Crops by the points found, after the one by the ground-truth box. On 400 AFLW faces in all poses,
-of which the hidden points had no labels, none, 1, 3, 5 and 7 gave 5.90, 4.33, 3.61, 3.44 and 3.44 %
-of the box; on 224 frontal ones it is the same after each."""
+"""Crops cut by the points found, after the one cut by the ground-truth box. On 400 AFLW faces in
+all poses, without labels on hidden points, 0, 1, 3, 5 and 7 of them gave an NME of 5.90, 4.33,
+3.61, 3.44 and 3.44 % of the box; on 224 near-frontal faces the number makes no difference."""
 
 APART = 0.5
-"""A detected face is the labelled one if their middles are nearer than this share of its box."""
+"""A detected face is the labelled one if their middles are within this share of its box."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeanBox:
-    """The box of a set's points on the mean frontal face, in crops of UPRIGHT_LAYOUT.
+    """The tight box of a set's points on the mean frontal face, in crops of UPRIGHT_LAYOUT.
 
     centre: x, y; side: the geometric mean of its sides; all in fractions of the crop's side.
     """
@@ -61,8 +61,8 @@ labels of 2,538 official portraits."""
 class Protocol:
     """How papers score a set.
 
-    source: the papers. norms: of `metrics.NORMS`; the first one ranks methods, and failure rates
-    and AUC are by it. limits: their thresholds. counts: the number of faces in each subset.
+    source: the papers. norms: of `metrics.NORMS`; the first one ranks methods and is used for
+    failure rates and AUC. limits: their thresholds. counts: published numbers of faces by subset.
     """
 
     source: str
@@ -76,9 +76,9 @@ class FaceSet:
     """N labelled faces of a published set.
 
     pictures: one for each face. points: (N, K, 2) pixels, NaN = not labelled.
-    covered: (N, K) labelled although something covers them; None where the set does not say.
-    subsets: (N,) which faces, by name, in the order of the papers' tables.
-    angles: (N, 3) degrees: pitch, yaw, roll as AFLW2000-3D has them; None where there are none.
+    covered: (N, K) labelled although something covers them; None if the set does not say.
+    subsets: masks (N,) by name, in the order of the papers' tables.
+    angles: (N, 3) degrees: pitch, yaw, roll as in AFLW2000-3D; None without.
     """
 
     title: str
@@ -100,14 +100,17 @@ class FaceSet:
             raise DataError(f"{self.title}: a face without a single labelled point")
 
     def boxes(self) -> tuple[Array, Array]:
-        """Middle (N, 2) and size (N,) of each face: the tight box of its labelled points."""
+        """Middle (N, 2) and size (N,) of the tight box of each face's labelled points, pixels.
+
+        The size is the geometric mean of the sides.
+        """
         low, high = np.nanmin(self.points, axis=1), np.nanmax(self.points, axis=1)
         return (low + high) / 2, np.sqrt(np.prod(high - low, axis=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What a network finds in N labelled faces.
+    """The points that a network finds on N labelled faces.
 
     points: (N, P, 2) in its own scheme, pixels of the pictures, NaN where the face was missed;
     missed: (N,) not found by the detector; sizes_wh: (N, 2) of the pictures.
@@ -129,11 +132,11 @@ def load(picture: Picture) -> Image:
 
 
 def find_in_boxes(model: Model, faces: FaceSet, progress: Progress) -> Found:
-    """Points in crops that follow from the ground-truth boxes.
+    """Find points in crops that are cut by the ground-truth boxes.
 
-    The box says where a face is and how large, not how it is turned, and where a profile's hidden
-    half has no labels, it is only the visible half's: a first, upright crop is cut by it, and then
-    PASSES more, each by the five points found in the one before.
+    A box gives the position and size of a face, not its rotation; and if the hidden half of a
+    profile is not labelled, it covers only the visible half. So a first, upright crop is cut by the
+    box, and PASSES more by the five points found in the one before.
     """
     middles, sides = faces.boxes()
     upright = CropTransform.framed(UPRIGHT_LAYOUT - 0.5, model.layout, model.size)
@@ -166,9 +169,9 @@ def _points(model: Model, grays: Sequence[Image], transforms: Sequence[CropTrans
 def find_by_detector(
     model: Model, faces: FaceSet, detector: FaceDetector, progress: Progress
 ) -> Found:
-    """Points of the faces that a detector finds in the whole pictures, as `annotate` finds them.
+    """Find points on the faces that a detector finds in whole pictures, as `annotate` does.
 
-    Of several faces the one whose middle is nearest to the labels' is taken; where it is further
+    Of several faces the one whose middle is nearest to that of the labels counts; if it is further
     away than half of the labels' box, the face was missed.
     """
     middles, sides = faces.boxes()
@@ -192,7 +195,7 @@ def find_by_detector(
 
 
 def _middles(found: Faces, indices: PointIndices | None, known: Bools) -> Array:
-    """(F, 2): the middle of each face's box of points; of those labelled, where they are known."""
+    """(F, 2): the middle of the box of each face's points, if possible of the labelled ones."""
     points: FloatArray = found.points
     if indices is not None:
         points = mean_points(points, indices)[:, known]
@@ -202,7 +205,7 @@ def _middles(found: Faces, indices: PointIndices | None, known: Bools) -> Array:
 def _chunks(
     pictures: Sequence[Picture], progress: Progress
 ) -> Iterator[tuple[npt.NDArray[np.int64], list[Image]]]:
-    """Rows and their pictures, (H, W, 3) BGR, some at a time, decoded in parallel."""
+    """Row numbers and their pictures (H, W, 3) BGR, CHUNK at a time, decoded in parallel."""
     settle()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(pictures), CHUNK):

@@ -25,7 +25,7 @@ _UNREADABLE = (
 
 
 def find(folder: Path, *names: str) -> Path | None:
-    """The first of these files or folders (`a/b`) in a folder or below it; None without."""
+    """The first of some files or folders, such as `a/b`, in a folder or below it; None without."""
     for name in names:
         if (folder / name).exists():
             return folder / name
@@ -37,7 +37,7 @@ def find(folder: Path, *names: str) -> Path | None:
 
 
 def needed(folder: Path, title: str, *names: str) -> Path:
-    """Likewise; raises DataError with what was looked for."""
+    """The same; raises DataError, saying what was expected."""
     found = find(folder, *names)
     if found is None:
         wanted = " or ".join(names)
@@ -46,8 +46,9 @@ def needed(folder: Path, title: str, *names: str) -> Path:
 
 
 def labelled_pictures(folder: Path) -> Iterator[tuple[Path, Array]]:
-    """The pictures of a folder that have a `.pts` file of the same name beside them, and its
-    points (68, 2), in the order of their names; raises LabelError.
+    """Pictures of a folder and the points (68, 2) in the `.pts` files of the same names, in order.
+
+    Raises LabelError for a bad file, DataError for one without a picture.
     """
     pictures = {p.stem: p for p in sorted(folder.iterdir()) if is_image_name(p.name)}
     for path in sorted(folder.glob("*.pts")):
@@ -57,7 +58,7 @@ def labelled_pictures(folder: Path) -> Iterator[tuple[Path, Array]]:
 
 
 def points_of(path: Path, count: int) -> Array:
-    """The points (K, 2) of a `.pts` file as they stand there; raises LabelError."""
+    """The points (K, 2) of a `.pts` file, as written there; raises LabelError."""
     try:
         points = np.array(points_of_file(path), np.float64)
     except LabelError as error:
@@ -68,9 +69,9 @@ def points_of(path: Path, count: int) -> Array:
 
 
 def read_mat(path: Path, *names: str) -> dict[str, Any]:
-    """Variables of a MATLAB file, of any version; raises DataError.
+    """Variables of a MATLAB file of any version, in MATLAB's shapes; cells are object arrays.
 
-    Cells are object arrays, also those of version 7.3, whose arrays come as MATLAB shows them.
+    Raises DataError.
     """
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The tables of sets with labelled points: NME by subset and norm, failure rate, AUC, pose."""
+"""Tables for sets with labelled points: NME by subset and norm, failure rate, AUC, pose."""
 
 from collections.abc import Iterator
 
@@ -32,19 +32,22 @@ DEFINED_BY_DETECTOR = (
 )
 NORM_NAMES = {"outer": "NME (inter-ocular)", "pupil": "NME (inter-pupil)", "box": "NME (box)"}
 WIDEST = 99.0
-"""Degrees: faces beyond it by any angle take no part in pose errors, as in Ruiz et al., CVPR
-Workshops 2018."""
+"""Faces with an angle beyond this, in degrees, take no part in pose errors (Ruiz et al., CVPR
+Workshops 2018)."""
 
 
 def comparable(model_scheme: Scheme, faces: FaceSet) -> bool:
-    """Whether a network's points and a set's labels have a scheme in common."""
+    """Whether a network's points give a set's labelled points, or the other way round."""
     return model_scheme.can_convert(faces.scheme) or faces.scheme.can_convert(model_scheme)
 
 
 def landmark_table(
     model_scheme: Scheme, faces: FaceSet, found: Found, detector: str | None
 ) -> ScoreTable:
-    """Score what was found. detector: its name, None for the ground-truth boxes."""
+    """Score the points found. detector: its name; None for ground-truth boxes.
+
+    Raises DataError where the network's points and the labelled ones cannot be compared.
+    """
     notes = list(faces.notes)
     scheme, labels, predicted = faces.scheme, faces.points, found.points
     if model_scheme.can_convert(scheme):
@@ -52,14 +55,13 @@ def landmark_table(
     elif scheme.can_convert(model_scheme):
         labels, scheme = scheme.convert(labels, model_scheme), model_scheme
         notes.append(
-            f"compared at the {len(scheme)} points that the network finds; papers compare at "
-            f"all {len(faces.scheme)}, so these figures are not theirs"
+            f"compared at the {len(scheme)} points that the network finds; papers compare all "
+            f"{len(faces.scheme)}, so these figures are not comparable with theirs"
         )
     else:
         raise DataError(
-            f"{faces.title} labels {len(faces.scheme)} points ({faces.scheme.name}), from which "
-            f"the network's {len(model_scheme)} ({model_scheme.name}) do not follow, nor the other "
-            "way round"
+            f"{faces.title} labels {len(faces.scheme)} points ({faces.scheme.name}); they cannot "
+            f"be compared with the network's {len(model_scheme)} points ({model_scheme.name})"
         )
     scored = _Scored(faces, scheme, labels, predicted, found.missed)
     angles = None
@@ -84,7 +86,7 @@ def landmark_table(
 
 
 class _Scored:
-    """The parts of a comparison, and the scores of some of its faces."""
+    """Labels and predictions at common points, and their scores over some of the faces."""
 
     def __init__(
         self, faces: FaceSet, scheme: Scheme, labels: Array, predicted: Array, missed: Bools
@@ -93,7 +95,7 @@ class _Scored:
         self.predicted, self.missed = predicted, missed
 
     def by(self, norm: str, rows: Bools, labels: Array | None = None) -> metrics.Scores:
-        """By a norm, which the published labels give even where fewer points are compared."""
+        """Scores of some rows; the norm is of the published labels, also if fewer are compared."""
         lengths = metrics.normalisers(self.faces.points[rows], self.faces.scheme, norm)
         wanted = self.labels if labels is None else labels
         return metrics.score(
@@ -102,7 +104,7 @@ class _Scored:
         )  # fmt: skip
 
     def uncovered(self) -> Array | None:
-        """The labels of points that nothing covers; None where the set does not say."""
+        """The labels of uncovered points; None if the set does not say which are covered."""
         covered = self.faces.covered
         if covered is None or self.scheme.names != self.faces.scheme.names:
             return None
@@ -128,7 +130,7 @@ def _row(name: str, scored: _Scored, angles: Array | None, rows: Bools, with_mis
 
 
 def _pose(said: Array, truth: Array) -> dict[str, float]:
-    """Mean errors of the angles, over faces within WIDEST by each."""
+    """Mean errors of the angles, over faces whose angles are all within WIDEST."""
     usable = (np.abs(truth) <= WIDEST).all(1) & np.isfinite(said).all(1)
     errors = angle_errors(said[usable], truth[usable])
     turned = rotation_errors(said[usable], truth[usable])
@@ -145,7 +147,7 @@ def _pose(said: Array, truth: Array) -> dict[str, float]:
 
 
 def _mean_of_bins(bins: list[Row]) -> Row:
-    """What papers on AFLW2000-3D rank by: the mean of the figures of the bins of yaw."""
+    """What papers on AFLW2000-3D rank by: the mean of the NME of the three yaw bins."""
     name = NORM_NAMES["box"]
     mean = float(np.mean([row.values[name] for row in bins]))
     missed = None if bins[0].missed is None else sum(row.missed or 0 for row in bins)
@@ -189,12 +191,12 @@ def _figures(faces: FaceSet, with_pose: bool) -> Iterator[Figure]:
 
 
 def _missing(faces: FaceSet) -> Iterator[str]:
-    """What is to be said where a subset is not whole."""
+    """A note for each subset that is not complete."""
     for name, count in faces.protocol.counts.items():
         rows = faces.subsets.get(name)
         here = 0 if rows is None else int(rows.sum())
         if here not in (0, count):
             yield (
-                f"{name}: {here} faces, the published subset has {count}: these figures cannot be "
-                "compared with those of papers"
+                f"{name}: {here} faces, but the published subset has {count}: these figures are "
+                "not comparable with papers"
             )

@@ -20,7 +20,7 @@ POSES = {
     "half profile": ("lefthalf", "righthalf"),
     "profile": ("left", "right"),
 }
-"""Subsets, and the folders that each is made of."""
+"""The folders of each subset."""
 
 PROTOCOL = Protocol(
     source="Kumar et al., CVPR 2020: NME by the box and AUC at 7 %",
@@ -33,11 +33,11 @@ PROTOCOL = Protocol(
 def read_merl_rav(folder: Path) -> list[FaceSet]:
     """The `testset` parts of `merl_rav_organized`, or of `merl_rav_labels` with AFLW's pictures.
 
-    A point at (-1, -1) is hidden by the face itself and has no label; one with both coordinates
-    negative is covered by something, and its label is their absolute value. Pictures stand beside
-    the `.pts` files, or anywhere below the folder under AFLW's name (`image00019_2.pts` is the
-    second face in `image00019.jpg`). Coordinates are taken as they are: the authors say nothing of
-    their origin, and their code takes it for 0.
+    A point at (-1, -1) is hidden by the face itself and not labelled; one with two negative
+    coordinates is covered, and its label is their absolute values. Pictures are beside the `.pts`
+    files, or anywhere below the folder under AFLW's name (`image00019_2.pts` is the second face in
+    `image00019.jpg`). The authors do not say whether pixels count from 0 or 1; as in their code,
+    they count from 0.
     """
     labels = needed(folder, TITLE, "merl_rav_organized", "merl_rav_labels", "frontal/testset")
     labels = labels.parents[1] if labels.name == "testset" else labels

@@ -1,4 +1,4 @@
-"""Head rotations: from AFLW2000-3D's angles and fkp's own to each other."""
+"""Head rotations: conversion between the angles of AFLW2000-3D and of fkp."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ Array = npt.NDArray[np.float64]
 ANGLES = ("pitch", "yaw", "roll")
 """In the order of AFLW2000-3D's Pose_Para."""
 
-# Both rotate a head that looks along +z, at the camera: x to the picture's right, y up.
+# Rotations of a head that looks along +z, at the camera; x is to the picture's right, y up.
 
 
 def from_pose_para(degrees: FloatArray) -> Rotation:
@@ -25,7 +25,7 @@ def from_pose_para(degrees: FloatArray) -> Rotation:
 
 
 def to_pose_para(rotations: Rotation) -> Array:
-    """The way back: pitch, yaw, roll (N, 3) in degrees; yaw within 90 of the front."""
+    """The inverse: pitch, yaw, roll (N, 3) in degrees, yaw from -90 to 90."""
     return np.asarray(-rotations.as_euler("XYZ", degrees=True), np.float64)
 
 
@@ -59,7 +59,7 @@ def angle_errors(said: FloatArray, truth: FloatArray) -> Array:
 
 
 def rotation_errors(said: FloatArray, truth: FloatArray) -> Array:
-    """(N,): the angle of the rotation that takes one head to the other, degrees."""
+    """(N,): angles of the rotations between said and true poses (N, 3), degrees."""
     known = np.isfinite(said).all(1) & np.isfinite(truth).all(1)
     errors = np.full(len(said), np.nan)
     if known.any():

@@ -1,4 +1,4 @@
-"""The tables of a benchmark, with what each figure means beside it: on screen, as CSV, as JSON."""
+"""The tables of a benchmark, with the definition of each figure: on screen, as CSV, as JSON."""
 
 import math
 from collections.abc import Sequence
@@ -18,19 +18,21 @@ class Figure:
 
     @property
     def head(self) -> str:
-        """As a column is called."""
+        """The heading of its column."""
         return f"{self.name}, {self.unit}" if self.unit else self.name
 
     def text(self, value: float) -> str:
-        """A value as papers print it; nothing where there is none."""
+        """A value as papers print it; empty for NaN."""
         digits = {"": 3, "faces": 0}.get(self.unit, 2)
         return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A subset's figures. missed: faces that the detector did not find; None where it looked for
-    none. values: by the name of a figure, NaN where there is none.
+    """The figures of a subset.
+
+    missed: faces that the detector did not find; None without a detector. values: by the names of
+    the figures.
     """
 
     subset: str
@@ -41,7 +43,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ScoreTable:
-    """What a paper prints about one set. source: the papers; faces_from: what crops came from."""
+    """A table on one set.
+
+    source: the papers; faces_from: the detector, or the ground-truth boxes.
+    """
 
     title: str
     source: str
@@ -57,7 +62,7 @@ class ScoreTable:
         return ["subset", "faces", *missed, *(figure.head for figure in self.figures)]
 
     def cells(self) -> list[list[str]]:
-        """A line for each subset."""
+        """A row per subset."""
         return [
             [
                 row.subset, str(row.faces), *([str(row.missed)] if row.missed is not None else []),
@@ -68,7 +73,7 @@ class ScoreTable:
 
 
 def as_json(benchmark: str, model: str, tables: Sequence[ScoreTable]) -> dict[str, Any]:
-    """Plain values; None for what is not known."""
+    """Plain values; None for what is unknown."""
     return {
         "benchmark": benchmark,
         "model": model,
@@ -96,7 +101,7 @@ def as_json(benchmark: str, model: str, tables: Sequence[ScoreTable]) -> dict[st
 
 
 def as_frame(benchmark: str, model: str, tables: Sequence[ScoreTable]) -> pd.DataFrame:
-    """A line for each figure, with its unit and its definition."""
+    """A row per figure, with its unit and its definition."""
     return pd.DataFrame(
         [
             {

@@ -24,30 +24,30 @@ LANDMARK_SETS: dict[str, Callable[[Path], list[FaceSet]]] = {
     "merl-rav": read_merl_rav,
     "aflw2000": read_aflw2000,
 }
-"""By name, what reads a set from the folder into which it was unpacked."""
+"""The readers of sets from the folders into which they were unpacked, by name."""
 
 WIDER = "wider"
 BENCHMARKS = (*LANDMARK_SETS, WIDER)
 
 
-def benchmark(
+def run_benchmark(
     name: str,
     folder: Path,
     model: Model,
     detector: FaceDetector | None,
     progress: Progress = lambda done, total: None,
 ) -> list[ScoreTable]:
-    """The tables of a benchmark, read from the folder that holds it as it is published.
+    """The tables of a benchmark, from the folder that holds it as published.
 
-    detector: None takes faces from the ground-truth boxes; `wider` needs one that gives boxes
-    from `wider.LEAST` up. Raises DataError or LabelError where the folder is not the set, or the
-    model finds other points.
+    detector: None takes faces from the ground-truth boxes; `wider` needs a detector, with a minimum
+    score of `wider.LEAST`. Raises DataError or LabelError where the folder does not hold the set,
+    or the model finds other points.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     if name == WIDER:
         if detector is None:
-            raise DataError("WIDER FACE measures a detector: choose one")
+            raise DataError("WIDER FACE measures a detector; choose one")
         return [wider_table(model, detector, read_wider(folder), progress)]
     sets = LANDMARK_SETS[name](folder)
     usable = [faces for faces in sets if comparable(model.scheme, faces)]
@@ -55,7 +55,7 @@ def benchmark(
         wanted = " or ".join(f"{len(faces.scheme)} ({faces.title})" for faces in sets)
         raise DataError(
             f"the model finds {len(model.scheme)} points ({model.scheme.name}); this benchmark "
-            f"labels {wanted}, and neither follows from the other"
+            f"labels {wanted}; they cannot be compared"
         )
     tables = []
     for faces in usable:

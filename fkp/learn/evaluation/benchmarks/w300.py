@@ -17,7 +17,7 @@ PARTS = {
     "full": ("helen/testset", "lfpw/testset", "ibug"),
     "test": ("01_Indoor", "02_Outdoor"),
 }
-"""Subsets, and the folders that each is made of."""
+"""The folders of each subset."""
 
 PROTOCOL = Protocol(
     source="Sagonas et al., ICCV Workshops 2013 and Image and Vision Computing 47, 2016; subsets "
@@ -31,8 +31,8 @@ PROTOCOL = Protocol(
 def read_300w(folder: Path) -> list[FaceSet]:
     """The folders helen, lfpw, ibug, 01_Indoor and 02_Outdoor: pictures with `.pts` files.
 
-    Any of them may be missing; a subset is there where all of its folders are. iBUG counts pixels
-    from 1. The training parts, and mirrored copies (`*_mirror.*`), take no part.
+    Any of them may be missing; a subset is scored if all of its folders are there. iBUG counts
+    pixels from 1. Training parts and mirrored copies (`*_mirror.*`) are not used.
     """
     pictures: list[Picture] = []
     points: list[npt.NDArray[np.float64]] = []

@@ -16,7 +16,7 @@ SUBSETS = {
     "large pose": "pose", "expression": "expression", "illumination": "illumination",
     "make-up": "make_up", "occlusion": "occlusion", "blur": "blur",
 }  # fmt: skip
-"""Subsets in the papers' order, and the attribute that is 1 in each."""
+"""Subsets in the papers' order, with the attribute that is 1 in each."""
 
 PROTOCOL = Protocol(
     source="Wu et al., CVPR 2018; AUC and failure rate at 10 %",
@@ -32,7 +32,7 @@ PROTOCOL = Protocol(
 def read_wflw(folder: Path) -> list[FaceSet]:
     """`WFLW_annotations/.../list_98pt_rect_attr_test.txt` and the pictures in `WFLW_images`.
 
-    The six attributes of each line make the subsets. Coordinates count from 0.
+    The six attributes of each line define the subsets. Pixels count from 0.
     """
     path = needed(folder, TITLE, LIST)
     images = needed(folder, TITLE, "WFLW_images")

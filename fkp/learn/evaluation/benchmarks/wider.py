@@ -1,4 +1,4 @@
-"""WIDER FACE, validation part (Yang et al., CVPR 2016): average precision of easy, medium, hard."""
+"""WIDER FACE, validation part (Yang et al., CVPR 2016): average precision, easy, medium, hard."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -31,10 +31,10 @@ COUNT = 3226
 """Pictures of the validation part."""
 
 MATCH = 0.5
-"""Intersection over union from which a box is a face's."""
+"""Intersection over union from which a box matches a face."""
 
 LEVELS = 1000
-"""Thresholds of the score at which the official curve is taken."""
+"""Number of score thresholds of the official curve."""
 
 LEAST = 0.02
 """Boxes of a lower score do not change the average precision in its second decimal."""
@@ -42,10 +42,10 @@ LEAST = 0.02
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledScenes:
-    """Pictures with all faces in them.
+    """Pictures in which all faces are labelled.
 
-    boxes: (B, 4) float64 xywh for each picture; counted: by setting, for each picture, which (B,)
-    of its faces count; the others are ignored.
+    boxes: (B, 4) float64 xywh for each picture; counted: for each setting and picture, which (B,)
+    faces count; the others are ignored.
     """
 
     pictures: list[Picture]
@@ -56,8 +56,8 @@ class LabelledScenes:
 def read_wider(folder: Path) -> LabelledScenes:
     """`wider_face_val.mat`, `wider_{easy,medium,hard}_val.mat` and the pictures of `WIDER_val`.
 
-    The three are in `eval_tools/ground_truth` of the official evaluation; wider_face_val.mat is
-    also in `wider_face_split`.
+    The three are in `eval_tools/ground_truth` of the official evaluation; `wider_face_val.mat` is
+    also in `wider_face_split`. Raises DataError.
     """
     truth = read_mat(needed(folder, TITLE, "wider_face_val.mat"), "event_list", "file_list")
     images = find(folder, "WIDER_val/images", "WIDER_val", "images")
@@ -68,8 +68,8 @@ def read_wider(folder: Path) -> LabelledScenes:
         path = find(folder, f"wider_{setting}_val.mat")
         if path is None:
             raise DataError(
-                f"{folder}: expected wider_{setting}_val.mat, which is in ground_truth of the "
-                "official eval_tools.zip of WIDER FACE"
+                f"{folder}: expected wider_{setting}_val.mat; it is in the folder ground_truth of "
+                "eval_tools.zip, WIDER FACE's official evaluation"
             )
         parts[setting] = read_mat(path, "gt_list")["gt_list"]
     pictures: list[Picture] = []
@@ -99,9 +99,9 @@ def _text(value: Any) -> str:
 def wider_table(
     model: Model, detector: FaceDetector, scenes: LabelledScenes, progress: Progress
 ) -> ScoreTable:
-    """Average precision of the detector alone, and with the network's probability of a face.
+    """Average precision of the detector alone, and with the network's face probability.
 
-    detector: one that gives boxes from LEAST up.
+    detector: with a minimum score of LEAST.
     """
     alone: list[Detections] = []
     joined: list[Array] = []
@@ -111,14 +111,14 @@ def wider_table(
     figures = [
         Figure(
             "AP, detector", "%",
-            "area under the precision-recall curve at 1,000 thresholds of the scores, a face found "
-            "at an intersection over union of 0.5; faces of other settings are ignored (the "
-            "official evaluation); scores of the detector alone",
+            "area under the precision-recall curve, by the official evaluation: 1,000 score "
+            "thresholds, a match from an intersection over union of 0.5 on, faces of other "
+            "settings ignored; with the detector's scores",
         ),
         Figure(
             "AP, with network", "%",
             "the same with the scores of fkp annotate: the geometric mean of the detector's score "
-            "and the network's probability of a face",
+            "and the network's face probability",
         ),
     ]  # fmt: skip
     if np.isnan(np.concatenate([*joined, np.zeros(1)])).any():
@@ -135,11 +135,11 @@ def wider_table(
             for figure in figures
         }
         rows.append(Row(setting, int(sum(part.sum() for part in counted)), None, values))
-    notes = [f"each picture seen once, with a long side of {detector.det_size} px"]
+    notes = [f"the detector saw each picture once, with a long side of {detector.det_size} px"]
     if len(scenes.pictures) != COUNT:
         notes.append(
-            f"{len(scenes.pictures)} pictures, the published part has {COUNT}: these figures "
-            "cannot be compared with those of papers"
+            f"{len(scenes.pictures)} pictures, but the published part has {COUNT}: these figures "
+            "are not comparable with papers"
         )
     source = "Yang et al., CVPR 2016: validation part, official evaluation"
     return ScoreTable(TITLE, source, detector.name, tuple(figures), tuple(rows), tuple(notes))
@@ -148,7 +148,7 @@ def wider_table(
 def _detected(
     detector: FaceDetector, pictures: Sequence[Picture], progress: Progress
 ) -> Iterator[tuple[Detections, Image]]:
-    """What is found in each picture, in parallel, and the picture, gray."""
+    """The detections in each picture, and the picture in gray; in parallel."""
 
     def look(picture: Picture) -> tuple[Detections, Image]:
         image = load(picture)
@@ -162,7 +162,7 @@ def _detected(
 
 
 def _with_network(model: Model, found: Detections, gray: Image) -> Array:
-    """Scores (F,) with the network's opinion; NaN from a network that has none."""
+    """Scores (F,) of detector and network; NaN from a network that estimates no faces."""
     if len(found.scores) == 0:
         return np.zeros(0)
     cuts = [CropTransform.framed(a, model.layout, model.size).cut(gray) for a in found.anchors]
@@ -177,12 +177,12 @@ def average_precision(
     truth: Sequence[Array],
     counted: Sequence[Bools],
 ) -> float:
-    """The official figure, of boxes (F, 4) xywh with scores (F,), over pictures with faces (B, 4).
+    """The official figure for boxes (F, 4) xywh with scores (F,), over pictures with faces (B, 4).
 
-    Scores are stretched to 0..1 over all pictures. In the order of their scores, a box belongs to
-    the face that it overlaps most, from MATCH on: to one that is ignored, then it does not count;
-    else the first box finds the face, and any further one is a false alarm. A picture without a
-    labelled face, or without a box, adds none.
+    Scores are stretched to 0..1 over all pictures. In order of score, a box belongs to the face
+    that it overlaps most, if by MATCH or more. A box on an ignored face does not count; the first
+    box on another face finds it, further ones are false alarms. Pictures without a labelled face,
+    or without a box, take no part.
     """
     every = np.concatenate([np.zeros(0), *scores])
     faces = int(sum(part.sum() for part in counted))
@@ -205,7 +205,7 @@ def average_precision(
 
 
 def _matched(boxes: Array, truth: Array, counted: Bools) -> tuple[Bools, npt.NDArray[np.int64]]:
-    """Which boxes (F,), best first, count; and how many faces each and those before it find."""
+    """Which boxes (F,), best first, count; and how many faces are found up to each."""
     overlaps = _overlaps(boxes, truth)
     counts, found = np.ones(len(boxes), bool), np.zeros(len(truth), bool)
     sums = np.zeros(len(boxes), np.int64)
