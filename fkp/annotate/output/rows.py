@@ -85,6 +85,11 @@ class Column:
     decimals: int = 0
     wide: bool = False
 
+    @property
+    def form(self) -> str:
+        """How its cells are written as text, for `%`."""
+        return f"%.{self.decimals}f" if self.kind == "number" else "%s"
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:

@@ -18,7 +18,6 @@ from fkp.annotate.output.rows import (
     SCORE,
     TIME,
     Cell,
-    Column,
     Columns,
     Record,
     Row,
@@ -68,11 +67,11 @@ class CsvRows:
 
     def __init__(self, scheme: Scheme, each: bool = False, measured: Camera | None = None) -> None:
         self.columns = Columns(scheme, each, measured)
-        self._all = self.columns.all()
+        self._forms = [column.form for column in self.columns.all()]
 
     def header(self) -> str:
         """The names of the columns."""
-        return csv_line([column.name for column in self._all])
+        return csv_line([column.name for column in self.columns.all()])
 
     def of(self, image: str, result: Result) -> str:
         """Lines with empty cells where nothing is known."""
@@ -80,7 +79,8 @@ class CsvRows:
         return "".join(csv_line(self._texts(self.columns.cells(row))) for row in rows)
 
     def _texts(self, cells: Sequence[Cell]) -> list[str]:
-        return [_text(cell, column) for cell, column in zip(cells, self._all, strict=True)]
+        pairs = zip(self._forms, cells, strict=True)
+        return ["" if cell is None else form % cell for form, cell in pairs]
 
     def read(self, path: Path) -> Iterator[Record]:
         """The inputs of a file of these rows, in order."""
@@ -214,12 +214,6 @@ def number_cells(values: FloatArray, decimals: int) -> list[str]:
     """Numbers (N,) as cells, empty where they are not known."""
     form = f"%.{decimals}f"
     return ["" if value is None else form % value for value in known(values)]
-
-
-def _text(cell: Cell, column: Column) -> str:
-    if cell is None:
-        return ""
-    return f"{cell:.{column.decimals}f}" if column.kind == "number" else str(cell)
 
 
 def _rounded(value: np.floating, decimals: int) -> float | None:
