@@ -121,8 +121,10 @@ def _print(report: Report, say: console.Say) -> None:
         say(f"skipped {report.skipped} files without an image extension")
     for note in report.search:
         say(note)
-    for note, count in summary.notes.items():
+    for note, count in summary.notes.most_common(SHOWN):
         say(f"{count} pictures: {note}")
+    if len(summary.notes) > SHOWN:
+        say(f"... and {len(summary.notes) - SHOWN} other notes (reason in the table)")
     if summary.killed:
         console.warn(
             f"worker processes were killed {summary.killed} times, possibly for lack of memory; "

@@ -27,11 +27,9 @@ def to_8_bits(values: Values) -> tuple[npt.NDArray[np.uint8], str]:
     known = values[:: _step(values)]
     known = known[np.isfinite(known)]
     low, high = np.percentile(known, (LOW, HIGH)) if known.size else (0.0, 0.0)
-    note = ""
+    note = f"values were stretched: percentiles {LOW} and {HIGH} became black and white"
     if values.dtype == np.uint16 and high - low > FILLED * 65535:
-        low, high = 0.0, 65535.0
-    else:
-        note = f"values from {low:.6g} to {high:.6g} were stretched to the whole range of gray"
+        low, high, note = 0.0, 65535.0, ""
     factor = 255 / (high - low) if high > low else 0.0
     exact: npt.NDArray[np.float64]
     exact = values.astype(np.float32 if values.itemsize <= 2 else np.float64)

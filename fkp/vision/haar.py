@@ -43,11 +43,22 @@ class HaarDetector:
 
     def detect(self, image: Image) -> Detections:
         """Faces in a BGR picture (H, W, 3); scores: w / (w + 5), w of the last stage."""
+        return self._look(image, self.min_face)
+
+    def needed(self, width: int, height: int) -> int:
+        """The long side that it looks at, whatever the size of a photograph."""
+        return self.det_size
+
+    def search(self, image: Image, reduced: int = 1) -> Detections:
+        """Faces in a photograph of which `image` is a copy `reduced` times smaller."""
+        return self._look(image, self.min_face / reduced).magnified(reduced)
+
+    def _look(self, image: Image, min_face: float) -> Detections:
         scale = min(1.0, self.det_size / max(image.shape[:2]))
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         if scale < 1:
             gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        smallest = max(24, round(self.min_face * scale))
+        smallest = max(24, round(min_face * scale))
         found, _, weights = _cascade().detectMultiScale3(
             gray, 1.1, 5, minSize=(smallest, smallest), outputRejectLevels=True
         )

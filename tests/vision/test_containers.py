@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -258,7 +259,7 @@ def test_values_are_stretched(tmp_path: Path, portrait: Image.Image, kind: str) 
     gray = np.asarray(portrait.convert("L"))
     image, note = read(tiff((DEEP[kind](gray), {})), tmp_path / "x.tif")
     assert alike(image, gray) > 0.99
-    assert "were stretched to the whole range of gray" in note
+    assert note == "values were stretched: percentiles 0.1 and 99.9 became black and white"
 
 
 def test_colours_are_stretched_alike(tmp_path: Path, portrait: Image.Image) -> None:
@@ -338,6 +339,7 @@ def test_a_damaged_jpeg_is_read_with_a_note_and_says_nothing_else(
     )  # fmt: skip
     assert done.stderr == ""
     assert done.stdout.startswith("damaged: parts of the picture may be missing (Corrupt JPEG data")
+    assert not re.search(r" \d+ ", done.stdout)
 
 
 def test_what_others_write_to_stderr_meanwhile_is_passed_on(
@@ -359,8 +361,15 @@ def test_an_endless_chain_of_directories_ends(portrait: Image.Image) -> None:
     assert look(bytes(data)).pictures == 1
 
 
-def test_values_that_nothing_decodes(tmp_path: Path, portrait: Image.Image) -> None:
+@pytest.mark.parametrize("form", [np.float16, np.uint64])
+def test_rare_values_are_decoded_or_refused_with_what_to_do(
+    tmp_path: Path, portrait: Image.Image, form: Any
+) -> None:
     gray = np.asarray(portrait.convert("L"))
-    for values in ((gray / 255).astype(np.float16), gray.astype(np.uint64)):
-        with pytest.raises(ImageError, match="save it with 8 or 16 bits"):
-            read(tiff((values, {})), tmp_path / "x.tif")
+    data = tiff(((gray / 255 if form is np.float16 else gray).astype(form), {}))
+    try:
+        image, _ = read(data, tmp_path / "x.tif")
+    except ImageError as error:
+        assert "save it with 8 or 16 bits" in str(error)
+    else:  # OpenCV 5 knows one of them
+        assert alike(image, gray) > 0.99

@@ -118,15 +118,11 @@ def _write(path: Path, image: Image, what: str, notes: list[str]) -> None:
     try:
         write_image(path, image)
     except ImageError:
-        notes.append(f"no {what}: its format cannot hold a picture of {_size(image)}")
+        notes.append(f"no {what}: its format cannot hold a picture of this size")
     except OSError as error:
         if error.errno not in UNNAMEABLE:
             raise
         notes.append(f"no {what}: {(error.strerror or 'its name is not possible').lower()}")
-
-
-def _size(image: Image) -> str:
-    return f"{image.shape[1]} x {image.shape[0]} pixels"
 
 
 def _upright(faces: Faces, i: int, size: int) -> CropTransform:
