@@ -368,8 +368,7 @@ def test_rare_values_are_decoded_or_refused_with_what_to_do(
     gray = np.asarray(portrait.convert("L"))
     data = tiff(((gray / 255 if form is np.float16 else gray).astype(form), {}))
     try:
-        image, _ = read(data, tmp_path / "x.tif")
+        said, image = "", read(data, tmp_path / "x.tif")[0]
     except ImageError as error:
-        assert "save it with 8 or 16 bits" in str(error)
-    else:  # OpenCV 5 knows one of them
-        assert alike(image, gray) > 0.99
+        said, image = str(error), gray
+    assert "save it with 8 or 16 bits" in said if said else alike(image, gray) > 0.99
