@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import TextIO
 
 _numbers = itertools.count()
 
@@ -41,6 +42,17 @@ def replace_text(path: Path, text: str) -> None:
     """Write UTF-8 text to `path`, whole or not at all."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[TextIO]:
+    """A text file to write and read in a folder, which is removed at the end."""
+    path = folder / temporary_name(os.getpid(), next(_numbers), ".txt")
+    try:
+        with path.open("w+", encoding="utf-8") as file:
+            yield file
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def temporary_name(process: int, number: int, suffix: str) -> str:
