@@ -13,7 +13,6 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.backend import resource_tracker
 
-Task = TypeVar("Task")
 Made = TypeVar("Made")
 
 SIGNALS = frozenset(
