@@ -170,7 +170,7 @@ def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> No
         )
         with array_part.open("wb") as file:
             # NumPy writes into a real file by itself, and does not say why that failed.
-            np.lib.format.write_array(SimpleNamespace(write=file.write), samples.crops)  # type: ignore[arg-type]
+            np.lib.format.write_array(SimpleNamespace(write=file.write), samples.crops)
         json_part.write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
         frame.to_csv(csv_part, index=False, errors=NAMES)
 
