@@ -109,22 +109,21 @@ def _onnx(
         import onnx
     except ImportError as error:
         raise DataError("ONNX needs a package: pip install 'fkp[onnx]'") from error
-    written = io.BytesIO()
-    with warnings.catch_warnings():
+    with replacing(path) as part, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter is deprecated in favour of a slower one
         torch.onnx.export(
             network,
             (torch.from_numpy(crops[:1])[:, None],),
-            written,
+            str(part),
             input_names=["crops"],
             output_names=network.names,
             dynamic_axes={name: {0: "faces"} for name in ("crops", *network.names)},
             opset_version=17,
             dynamo=False,
         )
-    graph = onnx.load_from_string(written.getvalue())
-    onnx.helper.set_model_props(graph, {KEY: meta})
-    _replace(path, graph.SerializeToString())
+        graph = onnx.load(str(part))
+        onnx.helper.set_model_props(graph, {KEY: meta})
+        onnx.save(graph, str(part))
     return run_onnx(path, crops)["points"]
 
 
