@@ -2,7 +2,8 @@
 
 usage: python -m tests.benchmarks.bundled DATA [--work build/weights] [--yunet FILE.onnx] [--mtfl]
 DATA is the folder of `make weights`; its split by person is made in the work folder. Where it has
-the folder `judge`, the networks are also measured against its manual labels. With --yunet, another detector in YuNet's layout is measured in the same run. With --mtfl, so is DATA/mtfl5.
+the folder `judge`, the networks are also measured against its manual labels. With --yunet, another
+detector in YuNet's layout is measured in the same run. With --mtfl, so is DATA/mtfl5.
 """
 
 import argparse

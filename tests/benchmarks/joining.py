@@ -30,7 +30,11 @@ SCALES = (0.5, 1.0, 1.6)
 
 def geometric(weight: float) -> Callable[[Scores, Scores], Scores]:
     """The weighted geometric mean; weight: of the detector's score."""
-    return lambda detected, face: detected**weight * face ** (1 - weight)
+
+    def join(detected: Scores, face: Scores) -> Scores:
+        return np.asarray(detected**weight * face ** (1 - weight), np.float32)
+
+    return join
 
 
 WAYS: dict[str, Callable[[Scores, Scores], Scores]] = {
