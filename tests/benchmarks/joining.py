@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,16 +29,15 @@ Scores = npt.NDArray[np.float32]
 SCALES = (0.5, 1.0, 1.6)
 
 
-def geometric(weight: float) -> Callable[[Scores, Scores], Scores]:
+Join = Callable[[Scores, Scores], npt.NDArray[Any]]
+
+
+def geometric(weight: float) -> Join:
     """The weighted geometric mean; weight: of the detector's score."""
-
-    def join(detected: Scores, face: Scores) -> Scores:
-        return np.asarray(detected**weight * face ** (1 - weight), np.float32)
-
-    return join
+    return lambda detected, face: detected**weight * face ** (1 - weight)
 
 
-WAYS: dict[str, Callable[[Scores, Scores], Scores]] = {
+WAYS: dict[str, Join] = {
     "detector alone": lambda detected, face: detected,
     "network alone": lambda detected, face: face,
     **{f"geometric mean, detector {w:g}": geometric(w) for w in (0.3, 0.5, 0.7, 0.85)},
