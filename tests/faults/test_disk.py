@@ -48,6 +48,7 @@ def whole(
 ) -> tuple[dict[str, bytes | None], int]:  # fmt: skip
     """The results of a command without a fault, and how many calls change files."""
     if case.name not in undisturbed:
+        case.clear(place)
         case.prepare(faults, place)
         ended = faults.run(case.words, place, case.out(place))
         assert ended.code in (0, 3), ended.said
