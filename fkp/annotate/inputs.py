@@ -16,13 +16,13 @@ from fkp.vision.sources import is_video_name
 class Inputs:
     """paths: as they were given, or as found below a given folder, in the order of rows.
 
-    passed_over: files in folders that are none by their names.
+    skipped: files in folders that are none by their names.
     root: the folder that holds them all; result pictures mirror the tree below it.
     notes: what there is to say of the search.
     """
 
     paths: tuple[str, ...]
-    passed_over: int
+    skipped: int
     root: str
     notes: tuple[str, ...] = ()
 
@@ -62,7 +62,7 @@ def find_inputs(given: Sequence[str], exclude: Path | None = None, kind: Kind = 
     """
     search = Search(exclude)
     paths: list[str] = []
-    passed_over = 0
+    skipped = 0
     for item in _expanded(given):
         if not os.path.isdir(item):
             paths.append(item)
@@ -70,15 +70,15 @@ def find_inputs(given: Sequence[str], exclude: Path | None = None, kind: Kind = 
         for folder, names in search.folders(item):
             found = [name for name in names if kind.named(name) and not name.startswith(".")]
             paths += (os.path.join(folder, name) for name in found)
-            passed_over += len(names) - len(found)
+            skipped += len(names) - len(found)
     notes = search.notes
     if not paths:
         where = ", ".join(given[:3]) or "the list of inputs"
         said = "".join(f"; {note}" for note in notes)
-        raise DataError(f"{where}: no {kind.what} ({passed_over} other files){said}")
+        raise DataError(f"{where}: no {kind.what} ({skipped} other files){said}")
     if kind.row:
         paths += (folder for folder, _ in search.unlisted)
-    return Inputs(tuple(paths), passed_over, common_folder(paths), tuple(notes))
+    return Inputs(tuple(paths), skipped, common_folder(paths), tuple(notes))
 
 
 def _expanded(given: Sequence[str]) -> Iterator[str]:

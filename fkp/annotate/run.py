@@ -166,7 +166,7 @@ def _noted(folder: Path) -> Iterator[None]:
 
 def _report(work: Work, summary: Summary, seconds: float) -> Report:
     counted, found = sum(summary.statuses.values()), work.inputs
-    skipped, notes = found.passed_over, found.notes
+    skipped, notes = found.skipped, found.notes
     return Report(work.name, counted, summary, seconds, skipped, notes, work.live)
 
 

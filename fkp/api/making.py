@@ -202,10 +202,10 @@ class Clips:
         found = find_clips(self.given, place.folder, fps)
         for note in found.notes:
             place.say(note)
-        if found.passed_over:
+        if found.skipped:
             endings = skipped_endings(self.given, place.folder, fps)
             listed = ", ".join(f"{ending} {count}" for ending, count in endings.most_common())
-            place.say(f"skipped {found.passed_over} files that are not clips: {listed}")
+            place.say(f"skipped {found.skipped} files that are not clips: {listed}")
         return found
 
 

@@ -137,7 +137,7 @@ def _video(path: Path) -> None:
 
 
 def _table(table: LabelTable) -> None:
-    console.say(f"{table.source}: labels, not prepared: {table.form}, {len(table.rows)} rows")
+    console.say(f"{table.source}: labels, not prepared: {table.format}, {len(table.rows)} rows")
     _scheme(table.scheme)
     if table.pixels is not None:
         height, width = table.pixels.shape[1:]

@@ -32,7 +32,7 @@ HELP = """Turn labelled tables into one checked data set.
 def _help() -> str:
     """The help text, with a line for each format."""
     width = max(map(len, FORMATS))
-    lines = [f"    {name:{width}}  {form.title}" for name, form in FORMATS.items()]
+    lines = [f"    {name:{width}}  {format.title}" for name, format in FORMATS.items()]
     return HELP.format(formats="\n".join(lines))
 
 

@@ -119,7 +119,7 @@ def _by_name(index: dict[str, int], every: bool) -> list[PointColumns]:
     """`<name>_x, <name>_y` and the like; `every` includes boxes, gaze and pose."""
     found: dict[str, dict[str, int]] = {}
     for name, i in index.items():
-        match = next(filter(None, (form.fullmatch(name) for form in _NAMED)), None)
+        match = next(filter(None, (format.fullmatch(name) for format in _NAMED)), None)
         if match:
             axes = found.setdefault(match["name"].strip(), {})
             axes.setdefault(match["axis"].lower(), i)

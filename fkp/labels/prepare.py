@@ -20,7 +20,7 @@ from fkp.labels.formats.course import ARRAYS
 from fkp.labels.frames import pictures_of
 from fkp.labels.reading import read_source
 from fkp.labels.schemes import joined
-from fkp.labels.split import merge_groups, persons_from_names, split_groups
+from fkp.labels.split import merge_persons, persons_from_names, split_persons
 from fkp.labels.store import META_COLUMNS, NAMES, SPLITS, Samples, write_samples
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
@@ -88,7 +88,7 @@ def prepare(
     pairs = list(zip(tables, parts, strict=True))
     named = [_persons(t, c, config) for t, c in pairs]
     hashes = [hashlib.blake2b(image.tobytes()).hexdigest() for c in parts for image in c.images]
-    persons = merge_groups([name for names, _ in named for name in names], hashes)
+    persons = merge_persons([name for names, _ in named for name in names], hashes)
     flags = [f for t, c in pairs for f in check.suspicious(c.labels, t.scheme)]
     samples = _samples(pairs, crop_mode, persons, flags, config)
     rejected = [r for t in tables for r in t.rejected] + [r for c in parts for r in c.rejected]
@@ -117,7 +117,7 @@ def prepare(
 
 
 def _notes(table: LabelTable, crops: Crops) -> list[str]:
-    return [f"read as {table.form}", *table.notes, *crops.notes]
+    return [f"read as {table.format}", *table.notes, *crops.notes]
 
 
 def label_files(config: PrepareConfig) -> list[tuple[Path, ReadOptions]]:
@@ -182,7 +182,7 @@ def _samples(
             ]
         ).astype(np.float32),
         person=np.array(persons, str),
-        split=np.array(split_groups(persons, config.val, config.test, config.seed), str),
+        split=np.array(split_persons(persons, config.val, config.test, config.seed), str),
         image=np.array([name for c in parts for name in c.names], str),
         source=np.array([t.source for t, c in pairs for _ in c.kept], str),
         source_row=np.array([t.rows[i] for t, c in pairs for i in c.kept], np.int64),

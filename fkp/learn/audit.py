@@ -10,7 +10,7 @@ import pandas as pd
 
 from fkp.errors import DataError, ImageError
 from fkp.keypoints import mean_points
-from fkp.labels.split import split_groups
+from fkp.labels.split import split_persons
 from fkp.labels.store import Samples
 from fkp.labels.table import Rejected
 from fkp.learn.disagreement import Disagreement, disagreement
@@ -118,7 +118,7 @@ def audit_by_folds(
     rest = np.ones(len(part), bool)
     for number in range(folds, 1, -1):  # each takes its share of what is left
         persons = part.person[rest].tolist()
-        places = np.array(split_groups(persons, 0, 1 / number, config.seed))
+        places = np.array(split_persons(persons, 0, 1 / number, config.seed))
         fold[np.flatnonzero(rest)[places == "test"]] = number - 1
         rest = fold == 0
     predicted, seen_in = np.full((*part.points.shape,), np.nan), [""] * len(part)

@@ -156,7 +156,7 @@ class Decoded:
         luma = self._luma()
         return self._upright(luma) if luma is not None else to_gray(self.bgr())
 
-    def _converted(self, form: str) -> Any:
+    def _converted(self, format: str) -> Any:
         """The pixels in an FFmpeg format, converted by the frame's colour space."""
         space = _SPACES.get(self.frame.colorspace)
         if space is None:  # untagged: as players assume
@@ -165,7 +165,7 @@ class Decoded:
         # PyAV before 17 ignores a source space equal to the target, which RGB does not use.
         other = _BT601 if space != _BT601 else _BT709
         try:
-            whole = self.frame.reformat(format=form, src_colorspace=space, dst_colorspace=other)
+            whole = self.frame.reformat(format=format, src_colorspace=space, dst_colorspace=other)
             return whole.to_ndarray()
         except (av.error.FFmpegError, ValueError) as error:
             name = self.frame.format.name
@@ -173,11 +173,11 @@ class Decoded:
 
     def _luma(self) -> Image | None:
         """The luma plane in 8 bits; None where the format has none."""
-        form, plane = self.frame.format, self.frame.planes[0]
-        bits = form.components[0].bits
-        named = form.name.startswith(("yuv", "gray", "nv12", "nv21", "p0"))
-        packed = form.name.startswith("yuyv") or form.name.endswith(("be", "msble"))
-        if form.name.startswith("gray") and bits > 8:  # versions of FFmpeg disagree on the range
+        format, plane = self.frame.format, self.frame.planes[0]
+        bits = format.components[0].bits
+        named = format.name.startswith(("yuv", "gray", "nv12", "nv21", "p0"))
+        packed = format.name.startswith("yuyv") or format.name.endswith(("be", "msble"))
+        if format.name.startswith("gray") and bits > 8:  # versions of FFmpeg disagree on the range
             return None
         wide = 1 if bits == 8 else 2
         if not named or packed or plane.line_size < wide * self.frame.width or bits > 16:
@@ -185,8 +185,8 @@ class Decoded:
         data = np.frombuffer(plane, np.uint8 if bits == 8 else "<u2")
         rows = data.reshape(-1, plane.line_size // wide)
         stored = rows[: self.frame.height, : self.frame.width]
-        full = form.name.startswith(("yuvj", "gray")) or self.frame.color_range == _FULL
-        high = form.name.startswith("p0")  # the value is in the upper bits
+        full = format.name.startswith(("yuvj", "gray")) or self.frame.color_range == _FULL
+        high = format.name.startswith("p0")  # the value is in the upper bits
         if bits == 8 and full and not self.transfer:
             return np.asarray(stored, np.uint8)
         table = _levels(16 if high else bits, full, self.transfer)

@@ -37,10 +37,10 @@ class Directory:
         size = _SIZES.get(self.types.get(tag, 0), 0)
         if size not in (1, 2, 4, 8):
             return []
-        form = {1: "B", 2: "H", 4: "I", 8: "Q"}[size]
+        format = {1: "B", 2: "H", 4: "I", 8: "Q"}[size]
         data = self.raw[tag]
         count = len(data) // size
-        return list(struct.unpack(f"{self.order}{count}{form}", data[: count * size]))
+        return list(struct.unpack(f"{self.order}{count}{format}", data[: count * size]))
 
     def number(self, tag: int, default: int = 0) -> int:
         """The first number of a tag."""

@@ -283,7 +283,7 @@ def test_inputs(tmp_path: Path) -> None:
     (tmp_path / "sub" / "up").symlink_to(tmp_path)
     found = find_inputs([str(tmp_path)], exclude=tmp_path / "out")
     assert [os.path.relpath(p, tmp_path) for p in found.paths] == ["a.png", "b.JPG", "sub/c.tiff"]
-    assert found.passed_over == 2
+    assert found.skipped == 2
     named = find_inputs([str(tmp_path / "sub/d.txt"), str(tmp_path / "*.png")])
     assert [Path(p).name for p in named.paths] == ["d.txt", "a.png"]
     (tmp_path / "[x].jpg").touch()

@@ -53,9 +53,9 @@ def test_a_table_is_read_once_and_then_not_again(
     write_pictures(tmp_path, 40)
     read: list[Path] = []
 
-    def counted(path: Path, options: ReadOptions, form: str | None = None) -> LabelTable:
+    def counted(path: Path, options: ReadOptions, format: str | None = None) -> LabelTable:
         read.append(path)
-        return read_source(path, options, form)
+        return read_source(path, options, format)
 
     for module in ("cache", "prepare"):
         monkeypatch.setattr(f"fkp.labels.{module}.read_source", counted)

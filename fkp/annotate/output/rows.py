@@ -86,7 +86,7 @@ class Column:
     wide: bool = False
 
     @property
-    def form(self) -> str:
+    def template(self) -> str:
         """How its cells are written as text, for `%`."""
         return f"%.{self.decimals}f" if self.kind == "number" else "%s"
 

@@ -67,7 +67,7 @@ class CsvRows:
 
     def __init__(self, scheme: Scheme, each: bool = False, measured: Camera | None = None) -> None:
         self.columns = Columns(scheme, each, measured)
-        self._forms = [column.form for column in self.columns.all()]
+        self._templates = [column.template for column in self.columns.all()]
 
     def header(self) -> str:
         """The names of the columns."""
@@ -79,8 +79,8 @@ class CsvRows:
         return "".join(csv_line(self._texts(self.columns.cells(row))) for row in rows)
 
     def _texts(self, cells: Sequence[Cell]) -> list[str]:
-        pairs = zip(self._forms, cells, strict=True)
-        return ["" if cell is None else form % cell for form, cell in pairs]
+        pairs = zip(self._templates, cells, strict=True)
+        return ["" if cell is None else template % cell for template, cell in pairs]
 
     def read(self, path: Path) -> Iterator[Record]:
         """The inputs of a file of these rows, in order."""
@@ -212,8 +212,8 @@ def csv_line(cells: Sequence[str]) -> str:
 
 def number_cells(values: FloatArray, decimals: int) -> list[str]:
     """Numbers (N,) as cells, empty where they are not known."""
-    form = f"%.{decimals}f"
-    return ["" if value is None else form % value for value in known(values)]
+    template = f"%.{decimals}f"
+    return ["" if value is None else template % value for value in known(values)]
 
 
 def _rounded(value: np.floating, decimals: int) -> float | None:

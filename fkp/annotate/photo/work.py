@@ -82,4 +82,4 @@ class PhotoWork:
         """The inputs as they were given."""
         named = {"given": list(self.given), "root": self.inputs.root} if self.output.paths else {}
         search = {"search": list(self.inputs.notes)} if self.output.paths else {}
-        return {**named, "skipped": self.inputs.passed_over, **search}
+        return {**named, "skipped": self.inputs.skipped, **search}

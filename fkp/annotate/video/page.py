@@ -17,7 +17,7 @@ MOST = 2000
 
 
 @dataclass(slots=True)
-class _Life:
+class _Curve:
     """A face: its times, and the mean confidence of its points at each (-1: filled in)."""
 
     times: list[float] = field(default_factory=list)
@@ -26,7 +26,7 @@ class _Life:
 
 def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> None:
     """Write the page. overlay: the name of the video next to it, None without one."""
-    lives: dict[int, _Life] = {}
+    lives: dict[int, _Curve] = {}
     times: list[float] = []
     problems: list[tuple[float, str]] = []
     clip = ""
@@ -39,7 +39,7 @@ def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> No
             problems.append((result.moment.time, result.reason))
             continue
         for i in range(len(result.faces)):
-            life = lives.setdefault(result.number(i), _Life())
+            life = lives.setdefault(result.number(i), _Curve())
             mean = float(result.faces.confidence[i].mean())
             life.times.append(round(result.moment.time, 3))
             life.confidence.append(round(mean, 3) if np.isfinite(mean) else -1)
@@ -59,7 +59,7 @@ def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> No
         part.write_text(page.replace("/*DATA*/null", text), encoding="utf-8", errors="replace")
 
 
-def _row(number: int, life: _Life) -> dict[str, object]:
+def _row(number: int, life: _Curve) -> dict[str, object]:
     known = [v for v in life.confidence if v >= 0]
     every = -(-len(life.times) // MOST)
     return {

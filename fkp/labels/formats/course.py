@@ -56,7 +56,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
         rejected=cells.rejected,
         notes=[f"pictures from {path}", *notes, *([note] if note else [])],
         other=other_columns(cells, columns),
-        form=COURSE.title,
+        format=COURSE.title,
     )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def _read_frames(
         persons=persons_column(cells),
         rejected=cells.rejected,
         other=other_columns(cells, columns),
-        form="table of a clip's frames",
+        format="table of a clip's frames",
     )  # fmt: skip
 
 

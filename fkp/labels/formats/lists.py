@@ -178,9 +178,9 @@ def _read_mtfl(source: Source, options: ReadOptions) -> LabelTable:
     return _read_layout(source, options, MTFL.title, Layout(5, turn=False))
 
 
-def _read_layout(source: Source, options: ReadOptions, form: str, layout: Layout) -> LabelTable:
+def _read_layout(source: Source, options: ReadOptions, format: str, layout: Layout) -> LabelTable:
     counts = {layout.skip + 2 * layout.count + layout.rest}
-    if form == MTFL.title:
+    if format == MTFL.title:
         counts.add(2 * layout.count + _ATTRIBUTES)
 
     def points(words: Sequence[str]) -> list[Point]:
@@ -195,8 +195,8 @@ def _read_layout(source: Source, options: ReadOptions, form: str, layout: Layout
     faces = _read_lines(source, options, points)
     known = (MTFL5, IBUG68, WFLW98) if options.scheme is None else (options.scheme,)
     scheme = next((s for s in known if len(s) == layout.count), None)
-    notes = [f"each line is {layout}"] if form == LIST.title else []
-    return faces.table(form, scheme=scheme, numbered=True, notes=notes)
+    notes = [f"each line is {layout}"] if format == LIST.title else []
+    return faces.table(format, scheme=scheme, numbered=True, notes=notes)
 
 
 def _read_lines(

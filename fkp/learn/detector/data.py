@@ -11,7 +11,7 @@ from fkp.errors import ImageError, LabelError
 from fkp.keypoints import IBUG68
 from fkp.labels.boxes import BoxTable, read_boxes
 from fkp.labels.reading import read_source
-from fkp.labels.split import split_groups
+from fkp.labels.split import split_persons
 from fkp.labels.table import ReadOptions
 from fkp.learn.detector.scenes import Scene
 from fkp.vision.images import read_image
@@ -54,7 +54,7 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
         table = read_boxes(folder / name / "boxes.csv")
         everyday |= read_scenes(folder / name / "images", table)
     names = sorted(everyday)
-    part = dict(zip(names, split_groups(names, 0.0, TEST_SCENES, 0), strict=True))
+    part = dict(zip(names, split_persons(names, 0.0, TEST_SCENES, 0), strict=True))
     frames = read_scenes(folder / "ytf68" / "training", read_boxes(folder / "ytf68" / "boxes.csv"))
     side = {name: persons.get(name.rsplit("_", 1)[0], "train") for name in frames}
 

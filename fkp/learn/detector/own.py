@@ -9,7 +9,7 @@ import torch
 
 from fkp.errors import DataError
 from fkp.labels.cut import Progress
-from fkp.labels.split import split_groups
+from fkp.labels.split import split_persons
 from fkp.learn.detector.data import DetectorData
 from fkp.learn.detector.network import FaceNet, export_onnx, load_detector
 from fkp.learn.detector.photograph import CanvasSettings
@@ -69,7 +69,7 @@ def fit_detector(
     out. Raises LabelError or DataError where the labels do not do.
     """
     _, scenes, persons = read_pictures(training.data, training.images, progress)
-    parts = split_groups(persons, training.val, 0.0, training.seed)
+    parts = split_persons(persons, training.val, 0.0, training.seed)
     learnt = [scene for scene, part in zip(scenes, parts, strict=True) if part == "train"]
     held = [scene for scene, part in zip(scenes, parts, strict=True) if part == "val"]
     faces = sum(len(scene.boxes) for scene in learnt)

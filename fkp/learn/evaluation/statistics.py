@@ -29,11 +29,11 @@ class Interval:
     low: float
     high: float
 
-    def text(self, form: str = ".2f") -> str:
+    def text(self, format: str = ".2f") -> str:
         """The interval in per cent, as `2.04 to 2.27`; says so where it is unknown."""
         if np.isnan(self.low):
             return "unknown for one person"
-        return f"{100 * self.low:{form}} to {100 * self.high:{form}}"
+        return f"{100 * self.low:{format}} to {100 * self.high:{format}}"
 
 
 def interval(values: FloatArray, persons: npt.NDArray[np.str_], seed: int = 0) -> Interval:

@@ -16,17 +16,18 @@ import fkp
 from fkp.errors import DataError, FkpError, ModelError
 from fkp.files import replacing
 from fkp.keypoints import SCHEMES, Prediction, Scheme
+from fkp.labels.columns import MOST_POINTS
 from fkp.learn.networks.architectures import build
 from fkp.learn.networks.base import Architecture, Features
 from fkp.learn.networks.devices import pick_device
 from fkp.learn.networks.framing import Framing
 from fkp.learn.networks.inference import optimized
 
-FORMAT = 3
+FORMAT = 4
+_OLDER = 3
+"""Of weights that call the two estimates `judges_faces` and `judges_visibility`; still read."""
+
 _KEY = "fkp"
-MOST_POINTS = 2000
-
-
 BUNDLED = "bundled"
 
 
@@ -138,8 +139,8 @@ def _filled(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _taken(features: Features, rows: torch.Tensor) -> Features:
     """The features of some of the crops, in the memory layout that suits convolutions."""
-    form = torch.channels_last
-    return tuple(f[rows].to(memory_format=form) if f.ndim == 4 else f[rows] for f in features)
+    layout = torch.channels_last
+    return tuple(f[rows].to(memory_format=layout) if f.ndim == 4 else f[rows] for f in features)
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -163,8 +164,8 @@ def describe(model: Model) -> dict[str, Any]:
         "training": model.training,
         "scores": model.scores,
         "calibration": model.calibration,
-        "judges_faces": model.estimates_faces,
-        "judges_visibility": model.estimates_visibility,
+        "estimates_faces": model.estimates_faces,
+        "estimates_visibility": model.estimates_visibility,
     }
 
 
@@ -219,8 +220,9 @@ _UNFIT = (KeyError, TypeError, ValueError, RuntimeError, RecursionError, DataErr
 def _described(text: str) -> Model:
     """The model that a header describes, with a network without memory for its weights."""
     meta = json.loads(text)
-    if meta["format"] != FORMAT:
+    if meta["format"] not in (_OLDER, FORMAT):
         raise ValueError(f"format {meta['format']}; this fkp reads format {FORMAT}")
+    estimates = "judges" if meta["format"] == _OLDER else "estimates"
     scheme, size, calibration = (
         _scheme(meta["scheme"]),
         int(meta["size"]),
@@ -235,8 +237,8 @@ def _described(text: str) -> Model:
         network = build(str(meta["architecture"]), len(scheme), size)
     return Model(
         network, str(meta["architecture"]), scheme, size, str(meta["crop"]), framing,
-        dict(meta["training"]), dict(meta["scores"]), calibration, bool(meta["judges_faces"]),
-        bool(meta["judges_visibility"]),
+        dict(meta["training"]), dict(meta["scores"]), calibration,
+        bool(meta[f"{estimates}_faces"]), bool(meta[f"{estimates}_visibility"]),
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ KEY = "fkp"
 """The key of fkp's metadata in the file."""
 
 
-class _Exported(nn.Module):
+class _ExportedNetwork(nn.Module):
     """Crops (N, 1, S, S) uint8 to points (N, K, 2) in crop pixels, and the network's estimates.
 
     scale: (N, K) crop pixels, of the distances from the true positions (times 3.8897: the 90 %
@@ -75,7 +75,7 @@ def export(model: Model, path: Path, format_: str, crops: npt.NDArray[np.uint8])
     The file's metadata holds what `fkp info` shows: the points, how crops are framed, the scores.
     Raises DataError if a package is missing, ModelError if the points differ.
     """
-    network = _Exported(model)
+    network = _ExportedNetwork(model)
     meta = json.dumps(describe(model))
     path.parent.mkdir(parents=True, exist_ok=True)
     values = {"onnx": _onnx, "torchscript": _torchscript, "openvino": _openvino}[format_](
@@ -94,7 +94,7 @@ def export(model: Model, path: Path, format_: str, crops: npt.NDArray[np.uint8])
 
 
 def _onnx(
-    network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
+    network: _ExportedNetwork, path: Path, meta: str, crops: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
     """Write ONNX; return the points it finds."""
     try:
@@ -120,7 +120,7 @@ def _onnx(
 
 
 def _torchscript(
-    network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
+    network: _ExportedNetwork, path: Path, meta: str, crops: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
     """Write TorchScript; return the points it finds."""
     with warnings.catch_warnings(), torch.inference_mode():
@@ -132,7 +132,7 @@ def _torchscript(
 
 
 def _openvino(
-    network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
+    network: _ExportedNetwork, path: Path, meta: str, crops: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
     """Write OpenVINO's .xml and .bin, converted from ONNX; return the points it finds."""
     try:

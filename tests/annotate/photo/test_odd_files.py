@@ -69,13 +69,13 @@ def test_every_form_of_picture(
     assert np.abs(image.mean(2) - expected).mean() < 12
 
 
-@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG"])
 def test_of_an_animation_the_first_frame(
-    tmp_path: Path, cutter: FaceCutter, portrait: Pillow.Image, form: str
+    tmp_path: Path, cutter: FaceCutter, portrait: Pillow.Image, format: str
 ) -> None:
-    path = tmp_path / f"moving.{form.lower()}"
+    path = tmp_path / f"moving.{format.lower()}"
     black = Pillow.new("RGB", portrait.size)
-    portrait.save(path, form, save_all=True, append_images=[black, black])
+    portrait.save(path, format, save_all=True, append_images=[black, black])
     assert look(path.read_bytes()).animated
     cut = cutter(str(path))
     assert isinstance(cut, Cut), cut
@@ -160,12 +160,12 @@ def test_no_permission(tmp_path: Path, cutter: FaceCutter, portrait: Pillow.Imag
         tmp_path.chmod(0o700)
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
 def test_cut_off_anywhere(
-    tmp_path: Path, cutter: FaceCutter, portrait: Pillow.Image, form: str
+    tmp_path: Path, cutter: FaceCutter, portrait: Pillow.Image, format: str
 ) -> None:
     whole = tmp_path / "whole"
-    portrait.save(whole, form)
+    portrait.save(whole, format)
     data = whole.read_bytes()
     for share in (0.0005, 0.01, 0.3, 0.7, 0.97):
         path = tmp_path / "part"

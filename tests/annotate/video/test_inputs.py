@@ -30,7 +30,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_clips_and_pictures_that_are_frames(tree: Path) -> None:
     found = find_clips(["in"], None, None)
     assert found.paths == ("in/a.mp4", "in/b/c.mkv")
-    assert found.passed_over == 3
+    assert found.skipped == 3
     assert find_clips(["frames/f%d.png"], None, None).paths == ("frames/f%d.png",)
     assert find_clips(["frames/*.png"], None, 25).paths == ("frames/*.png",)
     assert find_clips(["frames/f1.png", "frames/f2.png"], None, 25).paths == ("frames/*.png",)

@@ -109,7 +109,7 @@ class FaceSet:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class FoundPoints:
     """The points that a network finds on N labelled faces.
 
     points: (N, P, 2) in its own scheme, pixels of the pictures, NaN where the face was missed;
@@ -131,7 +131,7 @@ def load(picture: Picture) -> Image:
     return picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
 
 
-def find_in_boxes(model: Model, faces: FaceSet, progress: Progress) -> Found:
+def find_in_boxes(model: Model, faces: FaceSet, progress: Progress) -> FoundPoints:
     """Find points in crops that are cut by the ground-truth boxes.
 
     A box gives the position and size of a face, not its rotation; and if the hidden half of a
@@ -157,7 +157,7 @@ def find_in_boxes(model: Model, faces: FaceSet, progress: Progress) -> Found:
             transforms = [CropTransform.framed(a, model.layout, model.size) for a in anchors]
             found = _points(model, grays, transforms)
         points[rows] = found
-    return Found(points, np.zeros(len(middles), bool), sizes)
+    return FoundPoints(points, np.zeros(len(middles), bool), sizes)
 
 
 def _points(model: Model, grays: Sequence[Image], transforms: Sequence[CropTransform]) -> Array:
@@ -168,7 +168,7 @@ def _points(model: Model, grays: Sequence[Image], transforms: Sequence[CropTrans
 
 def find_by_detector(
     model: Model, faces: FaceSet, detector: FaceDetector, progress: Progress
-) -> Found:
+) -> FoundPoints:
     """Find points on the faces that a detector finds in whole pictures, as `annotate` does.
 
     Of several faces the one whose middle is nearest to that of the labels counts; if it is further
@@ -191,7 +191,7 @@ def find_by_detector(
             away = np.linalg.norm(_middles(result.faces, indices, known) - middles[i], axis=1)
             if away.min() <= APART * sides[i]:
                 points[i] = result.faces.points[int(away.argmin())]
-    return Found(points, np.isnan(points).any((1, 2)), sizes)
+    return FoundPoints(points, np.isnan(points).any((1, 2)), sizes)
 
 
 def _middles(found: Faces, indices: PointIndices | None, known: Bools) -> Array:

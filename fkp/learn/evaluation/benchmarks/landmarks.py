@@ -8,14 +8,14 @@ import numpy.typing as npt
 from fkp.errors import DataError
 from fkp.keypoints import IBUG68, Scheme
 from fkp.learn.evaluation import metrics
-from fkp.learn.evaluation.benchmarks.faces import PASSES, FaceSet, Found
+from fkp.learn.evaluation.benchmarks.faces import PASSES, FaceSet, FoundPoints
 from fkp.learn.evaluation.benchmarks.pose import (
     ANGLES,
     angle_errors,
     measured_angles,
     rotation_errors,
 )
-from fkp.learn.evaluation.benchmarks.report import Figure, Row, ScoreTable
+from fkp.learn.evaluation.benchmarks.report import Figure, ScoreTable, SubsetScores
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -42,7 +42,7 @@ def comparable(model_scheme: Scheme, faces: FaceSet) -> bool:
 
 
 def landmark_table(
-    model_scheme: Scheme, faces: FaceSet, found: Found, detector: str | None
+    model_scheme: Scheme, faces: FaceSet, found: FoundPoints, detector: str | None
 ) -> ScoreTable:
     """Score the points found. detector: its name; None for ground-truth boxes.
 
@@ -111,7 +111,9 @@ class _Scored:
         return np.where(covered[..., None], np.nan, self.labels)
 
 
-def _row(name: str, scored: _Scored, angles: Array | None, rows: Bools, with_missed: bool) -> Row:
+def _row(
+    name: str, scored: _Scored, angles: Array | None, rows: Bools, with_missed: bool
+) -> SubsetScores:
     protocol = scored.faces.protocol
     values: dict[str, float] = {}
     first = scored.by(protocol.norms[0], rows)
@@ -126,7 +128,7 @@ def _row(name: str, scored: _Scored, angles: Array | None, rows: Bools, with_mis
     if angles is not None and scored.faces.angles is not None:
         values |= _pose(angles[rows], scored.faces.angles[rows])
     missed = int(scored.missed[rows].sum()) if with_missed else None
-    return Row(name, int(rows.sum()), missed, values)
+    return SubsetScores(name, int(rows.sum()), missed, values)
 
 
 def _pose(said: Array, truth: Array) -> dict[str, float]:
@@ -146,12 +148,12 @@ def _pose(said: Array, truth: Array) -> dict[str, float]:
     }
 
 
-def _mean_of_bins(bins: list[Row]) -> Row:
+def _mean_of_bins(bins: list[SubsetScores]) -> SubsetScores:
     """What papers on AFLW2000-3D rank by: the mean of the NME of the three yaw bins."""
     name = NORM_NAMES["box"]
     mean = float(np.mean([row.values[name] for row in bins]))
     missed = None if bins[0].missed is None else sum(row.missed or 0 for row in bins)
-    return Row("mean of yaw bins", sum(row.faces for row in bins), missed, {name: mean})
+    return SubsetScores("mean of yaw bins", sum(row.faces for row in bins), missed, {name: mean})
 
 
 def _figures(faces: FaceSet, with_pose: bool) -> Iterator[Figure]:

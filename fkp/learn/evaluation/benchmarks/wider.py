@@ -15,7 +15,7 @@ from fkp.errors import DataError
 from fkp.labels.cut import Progress
 from fkp.learn.evaluation.benchmarks.faces import CHUNK, Picture, load
 from fkp.learn.evaluation.benchmarks.files import find, needed, read_mat
-from fkp.learn.evaluation.benchmarks.report import Figure, Row, ScoreTable
+from fkp.learn.evaluation.benchmarks.report import Figure, ScoreTable, SubsetScores
 from fkp.learn.networks.checkpoint import Model
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import Detections, FaceDetector
@@ -135,7 +135,7 @@ def wider_table(
             figure.name: 100 * average_precision(boxes, given[figure.name], scenes.boxes, counted)
             for figure in figures
         }
-        rows.append(Row(setting, int(sum(part.sum() for part in counted)), None, values))
+        rows.append(SubsetScores(setting, int(sum(part.sum() for part in counted)), None, values))
     notes = [f"the detector saw each picture once, with a long side of {detector.det_size} px"]
     if len(scenes.pictures) != COUNT:
         notes.append(
