@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Writing files atomically."""
 
 import itertools
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 _numbers = itertools.count()
 
 PART = re.compile(r"\.(\d+)-\d+\.part(\..*)?")
-"""Names of temporary files; the first group is the number of the process that writes one."""
+"""Names of temporary files; the first group is the ID of the process that writes the file."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes the place of `path` when the block succeeds.
+    """A temporary path beside `path`, renamed to `path` when the block succeeds.
 
     If the block raises, the temporary file is removed and `path` stays as it was. The temporary
     name is short, so any possible name can be replaced, and keeps the suffix, by which some
@@ -32,20 +32,20 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to `path`, whole or not at all."""
+    """Write UTF-8 text to `path` atomically."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
 
 
 def is_stray(name: str) -> bool:
-    """Whether a file of this name is temporary, and the process that wrote it is gone."""
+    """Whether this names a temporary file whose process has ended."""
     found = PART.fullmatch(name)
     if found is None or os.name != "posix":
         return False
     try:
-        os.kill(int(found[1]), 0)  # no signal: does it exist?
+        os.kill(int(found[1]), 0)  # signal 0 only checks that it exists
     except (ProcessLookupError, OverflowError):
         return True
-    except PermissionError:  # another user's
+    except PermissionError:  # it belongs to another user
         pass
     return False

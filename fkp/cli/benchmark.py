@@ -43,7 +43,7 @@ from fkp.vision.detectors import DETECTORS
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="TABLE.csv|.json",
-    help="Also write the figures, with their definitions.",
+    help="Also write the figures and their definitions to this file.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
 @console.talk_options

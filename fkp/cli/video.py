@@ -19,7 +19,7 @@ from fkp.vision.sources import is_live
 def _seconds(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> float | None:  # fmt: skip
-    """Seconds; as such, or as hours, minutes and seconds."""
+    """Parse a time: seconds, or hours, minutes and seconds."""
     if value is None:
         return None
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d*)?", value):
@@ -43,12 +43,14 @@ def _seconds(
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Only frames whose number is a multiple of this.",
+    help="Only frames whose number is a multiple of N.",
 )
 @click.option(
-    "--start", callback=_seconds, metavar="TIME", help="Begin this long after the first frame."
+    "--start", callback=_seconds, metavar="TIME", help="Start at this time after the first frame."
 )
-@click.option("--end", callback=_seconds, metavar="TIME", help="End at this time: 75.5 or 1:15.5.")
+@click.option(
+    "--end", callback=_seconds, metavar="TIME", help="End at this time, such as 75.5 or 1:15.5."
+)
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option(
     "--smooth",
@@ -63,20 +65,21 @@ def _seconds(
     default=0,
     show_default=True,
     metavar="N",
-    help="Fill gaps of a face of up to N frames; these rows have the status filled.",
+    help="Fill gaps of up to N frames in which a face was lost; these rows have the status filled.",
 )
-@click.option("--raw", is_flag=True, help="Also write raw.csv: the points before smoothing.")
+@click.option("--raw", is_flag=True, help="Also write the points before smoothing to raw.csv.")
 @click.option(
     "--series",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="plot.png",
-    help="Plot each point and the confidence over time; with --confidence that of each point.",
+    help="Plot each point and the confidence over time; with --confidence, the confidence of each "
+    "point.",
 )
 @click.option(
     "--stream",
     type=click.IntRange(0),
     metavar="N",
-    help="Which video stream of a file with several.  [default: the largest]",
+    help="Video stream to use if a file has several.  [default: the largest]",
 )
 @click.option(
     "--deinterlace",
@@ -103,11 +106,12 @@ def _seconds(
 @drawing_options("full", "video")
 @console.talk_options
 def video_command(inputs: tuple[str, ...], out: Path | None, **given: Any) -> int:
-    """Find faces and their keypoints in clips: files, folders, globs; or in a stream: the number
-    of a camera, an rtsp:// or http:// address, or - for stdin.
+    """Find faces and their keypoints in clips (files, folders, globs), or in a stream: a camera's
+    number, an rtsp:// or http:// address, or - for stdin.
 
     Writes keypoints.csv (a row per face and frame, and one for each frame without), overlay.mp4,
-    index.html to look at it, and run.json. A face keeps its number as long as it is followed.
+    index.html for checking the results, and run.json. A face keeps its number for as long as it is
+    tracked.
 
     \b
     fkp video clip.mp4 --out results/clip/
