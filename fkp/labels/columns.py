@@ -13,7 +13,7 @@ from fkp.labels.cells import listed
 from fkp.labels.table import ReadOptions
 
 MOST_POINTS = 2000
-"""Faces have fewer points than this."""
+"""Maximum plausible number of points of a face."""
 
 _BY_COUNT = {len(scheme): scheme for scheme in (IBUG68, WFLW98)}
 """The schemes that numbered points are assumed to follow, by their count."""

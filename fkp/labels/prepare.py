@@ -52,7 +52,7 @@ class PrepareConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrepareReport:
-    """What was found; samples: what was written."""
+    """What was read, left out and written (samples)."""
 
     samples: Samples
     rows_read: int
@@ -131,12 +131,12 @@ def label_files(config: PrepareConfig) -> list[tuple[Path, ReadOptions]]:
         elif files:
             files[-1] = (files[-1][0], replace(config.read, images=path))
         else:
-            raise LabelError(f"{path}: give the label file first: fkp prepare labels.csv {path}")
+            raise LabelError(f"{path}: an array of pictures; give its label file before it")
     return files
 
 
 def _crop_mode(tables: Sequence[LabelTable], config: PrepareConfig) -> str:
-    """How all crops are cut: as specified, or `none` for ready-made crops."""
+    """How to cut all crops: as specified, or `none` for ready-made crops."""
     crop_modes = {config.crop or ("face" if t.pixels is None else "none") for t in tables}
     if len(crop_modes) > 1:
         raise DataError(
@@ -249,7 +249,7 @@ def write_rejected(output: Path, rejected: Sequence[Rejected]) -> None:
     """List rejected rows in `.rejected.csv` beside the data set."""
     path = output.with_suffix(".rejected.csv")
     if not rejected:
-        path.unlink(missing_ok=True)  # of an earlier run with the same output
+        path.unlink(missing_ok=True)  # left by an earlier run with the same output
         return
     rows = [(r.source, r.row, r.column, r.reason) for r in rejected]
     with replacing(path) as part:

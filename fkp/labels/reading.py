@@ -26,11 +26,11 @@ _FACE = 0.35
 """Points with a smaller misfit form a face."""
 
 _BINARY = ("an HDF5 file", "a Parquet file")
-"""Binary files of which some formats are made."""
+"""Kinds of binary files that some formats use."""
 
 
 def read_source(path: Path, options: ReadOptions, format: str | None = None) -> LabelTable:
-    """Read a label file or folder; of the result folder of annotate, its table.
+    """Read a label file or folder; in a result folder of annotate, its table.
 
     format: a name of FORMATS, None to recognise the format. Raises LabelError, and UndecidedError
     if a setting must say what the labels mean.
@@ -41,9 +41,7 @@ def read_source(path: Path, options: ReadOptions, format: str | None = None) -> 
             if not source.head.strip():
                 raise LabelError(f"{path}: the file is empty; expected labelled rows")
             if is_prepared(path):
-                raise LabelError(
-                    f"{path}: is prepared already; give it to fkp train or fkp evaluate"
-                )
+                raise LabelError(f"{path}: is prepared already; train or evaluate on it directly")
         chosen = FORMATS[format] if format is not None else recognised(source)
         for name in ("category", "columns"):
             if getattr(options, name) and name not in chosen.settings:

@@ -1,4 +1,4 @@
-"""Persons in pictures, and splits that keep each person on one side."""
+"""Persons in pictures, and splits that keep each person in one part."""
 
 import hashlib
 import os
@@ -65,7 +65,7 @@ def split_persons(persons: Sequence[str], val: float, test: float, seed: int) ->
     """
     if not 0 <= val < 1 or not 0 <= test < 1 or val + test >= 1:
         raise DataError(
-            f"shares of {val:g} for validation and {test:g} for the test leave no rows to train on"
+            f"shares of {val:g} for validation and {test:g} for testing leave no rows to train on"
         )
     sizes: dict[str, int] = defaultdict(int)
     for person in persons:

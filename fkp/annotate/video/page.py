@@ -1,4 +1,4 @@
-"""`index.html` of a clip: the overlay, and each face with its confidence over time."""
+"""`index.html` of a clip: the overlay, and the confidence of each face over time."""
 
 import json
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from fkp.annotate.output.rows import Record
 from fkp.files import replacing
 
 MOST = 2000
-"""Most moments of a face that are drawn; a longer clip is thinned out."""
+"""Maximum number of frames drawn per face; longer clips are thinned out."""
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class _Curve:
 
 
 def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> None:
-    """Write the page. overlay: the name of the video next to it, None without one."""
+    """Write the page. overlay: the name of the video beside it, None if there is none."""
     lives: dict[int, _Curve] = {}
     times: list[float] = []
     problems: list[tuple[float, str]] = []

@@ -32,7 +32,7 @@ _EXTRA = 8
 _BOX, _ATTRIBUTES = 4, 4
 
 _PROOF = 20
-"""Number of lines of which most must have the form of a list."""
+"""Number of lines of which most must be lines of a list."""
 
 _LOOK = 200
 """Number of lines that decide how a list is read."""
@@ -70,7 +70,7 @@ class Layout:
 
 
 def _split(line: str) -> tuple[str, list[str]] | None:
-    """The path and the numbers of a line, None if the line has another form."""
+    """The path and the numbers of a line, None if it is not a line of a list."""
     match = _LINE.fullmatch(line)
     if match is None:
         return None

@@ -37,7 +37,7 @@ Workshops 2018)."""
 
 
 def comparable(model_scheme: Scheme, faces: FaceSet) -> bool:
-    """Whether a network's points give a set's labelled points, or the other way round."""
+    """Whether a network's points can be converted to a set's labelled points, or vice versa."""
     return model_scheme.can_convert(faces.scheme) or faces.scheme.can_convert(model_scheme)
 
 
@@ -46,7 +46,7 @@ def landmark_table(
 ) -> ScoreTable:
     """Score the points found. detector: its name; None for ground-truth boxes.
 
-    Raises DataError where the network's points and the labelled ones cannot be compared.
+    Raises DataError if the network's points and the labelled ones cannot be compared.
     """
     notes = list(faces.notes)
     scheme, labels, predicted = faces.scheme, faces.points, found.points
@@ -95,7 +95,9 @@ class _Scored:
         self.predicted, self.missed = predicted, missed
 
     def by(self, norm: str, rows: Bools, labels: Array | None = None) -> metrics.Scores:
-        """Scores of some rows; the norm is of the published labels, also if fewer are compared."""
+        """Scores of some rows; the norm is of the published labels, even if fewer points are
+        compared.
+        """
         lengths = metrics.normalisers(self.faces.points[rows], self.faces.scheme, norm)
         wanted = self.labels if labels is None else labels
         return metrics.score(

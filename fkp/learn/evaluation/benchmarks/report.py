@@ -10,7 +10,7 @@ import pandas as pd
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A column of a table. unit: `%`, `degrees`, `faces`, or nothing for a share of 1."""
+    """A column of a table. unit: `%`, `degrees`, `faces`, or "" for a share of 1."""
 
     name: str
     unit: str
