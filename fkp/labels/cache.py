@@ -64,7 +64,7 @@ def _cached(data: Path, progress: Progress) -> Path:
             target.unlink()
             raise LabelError(
                 f"{len(bad)} malformed rows, the first: {bad[0]}; "
-                "prepare leaves them out and lists them"
+                "prepare the table to leave them out and list them"
             )
     return target
 

@@ -49,7 +49,7 @@ class Audit:
         return np.asarray(np.argsort(-scores, kind="stable"), np.int64)
 
     def without(self) -> tuple[Samples, list[Rejected]]:
-        """The data set without the rows that are probably wrong, and the dropped rows with reasons."""
+        """The data set without rows that are probably wrong, and the dropped rows with reasons."""
         wrong = self.found.wrong
         if wrong.all():
             raise DataError("the network disagrees with every row; no rows would be left")
@@ -170,7 +170,7 @@ def _shift(audit: Audit, i: int) -> Array:
 
 
 def write_sheet(path: Path, audit: Audit) -> None:
-    """Draw the worst rows: labels in orange, the network's points in green, score and kind below."""
+    """Draw the worst rows: labels orange, the network's points green, score and kind below."""
     samples, found = audit.samples, audit.found
     tiles = []
     for i in audit.order[:SHEET]:

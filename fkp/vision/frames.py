@@ -32,7 +32,7 @@ class Picture(Protocol):
     def aspect(self) -> Fraction: ...
 
     def stored(self, size_wh: tuple[int, int]) -> tuple[int, int]:
-        """The stored size, upright, of this picture, given its size with square pixels."""
+        """The stored size of this picture, upright, given its size with square pixels."""
         ...
 
     def bgr(self) -> Image:
@@ -96,7 +96,7 @@ AS_STORED = Turn()
 
 
 def turn_of(decoded: Any) -> tuple[Turn, str]:
-    """The turn in a frame's display matrix, and a note where it is not a multiple of 90 degrees.
+    """The rotation in a frame's display matrix, and a note if it is not a multiple of 90 degrees.
 
     The matrix takes (x, y) to (a x + c y, b x + d y) (ISO/IEC 14496-12, 6.2.2).
     """
@@ -152,7 +152,7 @@ class Decoded:
         return self._upright(np.asarray(self._converted("bgr24"), np.uint8))
 
     def gray(self) -> Image:
-        """(H, W) uint8 luma, taken from the frame where it has such a plane."""
+        """(H, W) uint8 luma, taken from the frame if it has such a plane."""
         luma = self._luma()
         return self._upright(luma) if luma is not None else to_gray(self.bgr())
 
@@ -172,7 +172,7 @@ class Decoded:
             raise ImageError(f"pixel format {name} cannot be converted") from error
 
     def _luma(self) -> Image | None:
-        """The luma plane in 8 bits; None where the format has none."""
+        """The luma plane in 8 bits; None if the format has none."""
         format, plane = self.frame.format, self.frame.planes[0]
         bits = format.components[0].bits
         named = format.name.startswith(("yuv", "gray", "nv12", "nv21", "p0"))
@@ -207,7 +207,7 @@ _TABLES: dict[tuple[int, bool, str], Image] = {}
 
 
 def _levels(bits: int, full: bool, transfer: str) -> Image:
-    """Table from luma of so many bits to 8 bits."""
+    """Lookup table from luma of this many bits to 8 bits."""
     key = (bits, full, transfer)
     if key not in _TABLES:
         low, high = (0, 2**bits - 1) if full else (16 << (bits - 8), 235 << (bits - 8))
@@ -237,7 +237,7 @@ class Still:
         return cls(lambda gray: read_image(path, gray))
 
     def stored(self, size_wh: tuple[int, int]) -> tuple[int, int]:
-        """As it is."""
+        """The stored size, which is that of the picture."""
         return size_wh
 
     def bgr(self) -> Image:

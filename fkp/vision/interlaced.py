@@ -12,7 +12,7 @@ DEINTERLACE = ("auto", "on", "off")
 """auto: frames that are marked as interlaced; on: all frames; off: none."""
 
 _TICK = Fraction(1, 25)
-"""Time base in the filter, which only needs increasing times."""
+"""Time base in the filter, which needs only increasing times."""
 
 Raw = tuple[int | None, Any, str]
 """A decoded frame: time in ticks (None: unknown), av.VideoFrame (None: broken), and the problem."""
@@ -34,7 +34,7 @@ class Deinterlacer:
     def passed(self, frames: Iterator[Raw]) -> Iterator[Raw]:
         """All frames, deinterlaced where needed."""
         for time, frame, problem in frames:
-            if frame is None and self._waiting:  # keeps its place in the queue
+            if frame is None and self._waiting:  # it keeps its place in the queue
                 self._waiting.append((time, None, problem))
             elif frame is None or not self._wanted(frame):
                 yield from self._flushed()

@@ -108,7 +108,7 @@ class Follower:
         return sightings
 
     def _recognise(self, shots: Sequence[Shot], finds: Sequence[Sighting]) -> None:
-        """Run the network on detections, frame them, and compute the looks of those that are whole."""
+        """Run the network on detections, frame them, and get the looks of those that are whole."""
         self._predict(shots, finds)
         self._recrop(shots, finds)
         for find in finds:

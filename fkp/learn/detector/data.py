@@ -1,4 +1,4 @@
-"""The pictures that the detector learns from, held in memory, split by person and by picture."""
+"""The pictures that the detector is trained on, held in memory, split by person and by picture."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ AGREED. It is background where the first says less than UNSURE and the second no
 nobody knows."""
 
 ALONE = 0.72
-"""What the first detector must say where there is no second one."""
+"""Minimum score of the first detector if there is no second one."""
 
 TEST_SCENES = 0.12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorData:
-    """What to train on: everyday scenes, and sets of portraits. What to test with, by name.
+    """Training data (everyday scenes and sets of portraits), and test sets by name.
 
-    scenes: many have no face. portraits: sets of pictures with one face that matters; shares: how
-    often each set is taken; close: the sets whose pictures are cut close to the face.
+    scenes: many have no face. portraits: sets of pictures with one main face; shares: how often
+    each set is used; close: the sets whose pictures are cropped close to the face.
     """
 
     scenes: list[Scene]
@@ -45,7 +45,7 @@ class DetectorData:
 
 
 def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
-    """Read `scenes`, `street`, `ytf68`, `faces68`, `fairface` and `portraits` under a folder.
+    """Read `scenes`, `street`, `ytf68`, `faces68`, `fairface` and `portraits` below a folder.
 
     persons: the split of each person; people who are not in it are used for training.
     """
@@ -84,7 +84,7 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
 
 
 def read_scenes(folder: Path, table: BoxTable) -> dict[str, Scene]:
-    """Every picture of a folder, with the boxes that its table has for it."""
+    """Every picture in a folder with its boxes from a table."""
     rows = dict(table.by_image())
     scenes = {}
     for path in sorted(folder.iterdir()):
@@ -105,7 +105,9 @@ def _extent(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _features(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
-    """What a face's box follows from, free of place and size: (N, F), origin (N, 2), side (N,)."""
+    """Features that determine a face's box, independent of position and size: (N, F), with origin
+    (N, 2) and side (N,).
+    """
     corners = _extent(points)
     origin = (corners[:, :2] + corners[:, 2:]) / 2
     side = (corners[:, 2:] - corners[:, :2]).max(1)
@@ -119,7 +121,7 @@ def _features(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64],
 
 
 def _edges_from_points(folder: Path, frames: dict[str, Scene]) -> npt.NDArray[np.float64]:
-    """(F, 4): a linear map from a face's points to its box, from the frames that have both."""
+    """(F, 4): a linear map from a face's points to its box, fitted to the frames with both."""
     labels = read_source(folder / "ytf68" / "labels_ibug.csv", ReadOptions(scheme=IBUG68))
     features, origin, side = _features(labels.points)
     rows, wanted = [], []
@@ -136,7 +138,7 @@ def _edges_from_points(folder: Path, frames: dict[str, Scene]) -> npt.NDArray[np
 
 
 def _faces(folder: Path, persons: Mapping[str, str], edges: npt.NDArray[np.float64]) -> list[Scene]:
-    """The training faces of `faces68`, with boxes that follow from their points."""
+    """The training faces of `faces68`, with boxes computed from their points."""
     labels = read_source(folder / "labels_ibug.csv", ReadOptions(scheme=IBUG68))
     if labels.images is None or labels.persons is None:
         raise LabelError(f"{folder}/labels_ibug.csv: expected columns image and person")

@@ -23,7 +23,7 @@ KEY = "fkp"
 
 
 class _ExportedNetwork(nn.Module):
-    """Crops (N, 1, S, S) uint8 to points (N, K, 2) in crop pixels, and the network's estimates.
+    """From crops (N, 1, S, S) uint8 to points (N, K, 2) in crop pixels and the network's estimates.
 
     scale: (N, K) crop pixels, of the distances from the true positions (times 3.8897: the 90 %
     radius); face: (N,) the probability of a face; visible: (N, K) that a point is visible.
@@ -124,7 +124,7 @@ def _torchscript(
 ) -> npt.NDArray[np.float32]:
     """Write TorchScript; return the points it finds."""
     with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # about values that are the same for all crops
+        warnings.simplefilter("ignore")  # warnings about values that are constant for all crops
         traced = torch.jit.trace(network, torch.from_numpy(crops[:1])[:, None])  # type: ignore[no-untyped-call]
         torch.jit.save(traced, str(path), _extra_files={f"{KEY}.json": meta})
         again = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
