@@ -119,7 +119,7 @@ class Encoded:
         return cls(data, header, said)
 
     def reduction(self, needed: int) -> int:
-        """The factor by which a JPEG can be reduced, 1, 2, 4 or 8, keeping a long side of `needed`."""
+        """How far a JPEG can be reduced, 1, 2, 4 or 8 times, to a long side above `needed`."""
         longest = max(self.header.width, self.header.height) if self.header.kind == "jpeg" else 0
         return next(f for f in (8, 4, 2, 1) if f == 1 or longest >= f * needed)
 
@@ -133,7 +133,7 @@ class Encoded:
 
     @property
     def note(self) -> str:
-        """Notes on the file for the user, "" if there are none; complete once it has been decoded."""
+        """Notes on the file for the user, "" if there are none; complete after decoding."""
         return "; ".join(self.said)
 
     def decode(self, factor: int = 1, gray: bool = False) -> Image:

@@ -115,7 +115,7 @@ def _turned_back(found: Found, turn: int, width: int, height: int) -> Found:
 
 
 def tiles(width: int, height: int, side: int, overlap: int) -> Iterator[tuple[int, int]]:
-    """The top left corners of evenly spaced tiles that cover a picture with at least this overlap."""
+    """Top left corners of evenly spaced tiles that cover a picture with at least this overlap."""
     for y in _starts(height, side, overlap):
         for x in _starts(width, side, overlap):
             yield x, y

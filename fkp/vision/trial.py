@@ -25,7 +25,7 @@ SIZES = ((32, 32), (64, 96), (480, 640), (640, 480))
 
 @lru_cache(maxsize=16)
 def try_out(model: Path) -> None:
-    """Raise ModelError for a file that is not a detector, or that fails, loops or fills the memory."""
+    """Raise ModelError for a file that is no detector, or that fails, loops or fills the memory."""
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-P", "-m", "fkp.vision.trial", str(model.absolute())]

@@ -120,7 +120,7 @@ class YuNet:
 def _decode(
     out: Sequence[npt.NDArray[np.float32]], grid: tuple[int, int], stride: int, least: float
 ) -> tuple[Array, Array, Array]:
-    """Boxes (F, 4) xywh, scores (F,) and points (F, 5, 2) of one stride's cells scoring at least `least`.
+    """Boxes (F, 4) xywh, scores (F,) and points (F, 5, 2) of the cells scoring at least `least`.
 
     out: class and object scores (1, cells, 1), boxes (1, cells, 4): centre from the cell, log of
     the sides; points (1, cells, 10): from the cell. grid: rows and columns of cells. Raises

@@ -16,7 +16,7 @@ _SMOOTH = 4  # fractional bits of the coordinates that cv2 draws at
 
 
 def hide(image: Image, anchors: Array, box: Array, rng: Random) -> None:
-    """Draw a random occluder over a face in the picture (H, W, 3): anchors (5, 2), box (4,) xywh."""
+    """Draw a random occluder over a face in a picture (H, W, 3): anchors (5, 2), box (4,) xywh."""
     kind = _KINDS[int(rng.integers(len(_KINDS)))]
     eyes = (anchors[0] + anchors[1]) / 2
     down = (anchors[3] + anchors[4]) / 2 - eyes

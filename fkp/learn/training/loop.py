@@ -52,16 +52,16 @@ class Listener:
     """Callbacks during a training; the base class does nothing."""
 
     def begin(self, rows: int, epochs: int) -> None:
-        """Called before the first step, with the numbers of training rows and epochs."""
+        """Before the first step, with the numbers of training rows and epochs."""
 
     def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
-        """Called after each batch: images seen of the epoch's total, mean loss, images per second."""
+        """After each batch: images done of the epoch's total, mean loss, images per second."""
 
     def epoch(self, result: Epoch, model: Model) -> None:
-        """Called after each epoch; `model` holds the validated weights until the next epoch."""
+        """After each epoch; `model` holds the validated weights until the next epoch."""
 
     def resumed(self, epoch: int) -> None:
-        """Called before the first step of a resumed run, with its last completed epoch."""
+        """Before the first step of a resumed run, with its last completed epoch."""
 
 
 @dataclass(frozen=True, slots=True)
