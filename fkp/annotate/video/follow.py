@@ -103,8 +103,8 @@ class Follower:
         for box, score, anchors in zip(found.boxes, found.scores, found.anchors, strict=True):
             place = place_of(CropTransform.framed(anchors, self.network.layout, size))
             whole = bool(((anchors >= 0) & (anchors < shots[at].size)).all())
-            own, sure = _relative(box, place), float(score)
-            sightings.append(Sighting(at, Track(own, sure), place, own, sure, True, whole))
+            own, best = _relative(box, place), float(score)
+            sightings.append(Sighting(at, Track(own, best), place, own, best, True, whole))
         return sightings
 
     def _recognise(self, shots: Sequence[Shot], finds: Sequence[Sighting]) -> None:

@@ -16,11 +16,11 @@ from fkp.labels.table import ReadOptions
 from fkp.learn.detector.scenes import Scene
 from fkp.vision.images import read_image
 
-SURE, UNSURE = 0.7, 0.4
+FACE_SCORE, MAYBE_SCORE = 0.7, 0.4
 AGREED = 0.5
-"""A box is a face where its detector says at least SURE and a second one, if there is any,
-AGREED. It is background where the first says less than UNSURE and the second nothing. In between
-nobody knows."""
+"""A box is a face if its detector's score is at least FACE_SCORE and that of a second detector, if
+there is one, at least AGREED. It is background if the first score is below MAYBE_SCORE and the
+second detector finds nothing. In between it is unknown."""
 
 ALONE = 0.72
 """Minimum score of the first detector if there is no second one."""
@@ -91,8 +91,8 @@ def read_scenes(folder: Path, table: BoxTable) -> dict[str, Scene]:
         at = rows.get(path.name, np.zeros(0, np.int64))
         score, second = table.scores[at], table.second[at]
         alone = np.isnan(second)
-        keep = alone | (second > 0) | (score >= UNSURE)
-        sure = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= SURE))
+        keep = alone | (second > 0) | (score >= MAYBE_SCORE)
+        sure = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= FACE_SCORE))
         scenes[path.name] = Scene(
             read_image(path), table.boxes[at[keep]], table.anchors[at[keep]], sure[keep]
         )
