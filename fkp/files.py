@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Writing files atomically."""
 
 import itertools
 import os
@@ -19,7 +19,7 @@ PART = re.compile(r"\.([0-9a-f]{8})-(\d+)-\d+\.part(\..*)?")
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes the place of `path` when the block succeeds.
+    """A temporary path beside `path`, renamed to `path` when the block succeeds.
 
     If the block raises, the temporary file is removed and `path` stays as it was. The first time
     that a folder is written to, temporary files of killed processes are removed from it. The
@@ -39,7 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to `path`, whole or not at all."""
+    """Write UTF-8 text to `path` atomically."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
 
@@ -74,7 +74,7 @@ def is_stray(name: str, alone: bool = False) -> bool:
         os.kill(int(found[2]), 0)  # no signal: does it exist?
     except (ProcessLookupError, OverflowError):
         return True
-    except PermissionError:  # another user's
+    except PermissionError:  # it belongs to another user
         pass
     return False
 

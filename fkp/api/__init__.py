@@ -1,4 +1,5 @@
-"""The functions and values that users import from `fkp`, which says how they fit together."""
+"""The functions and values that users import from `fkp`; its docstring shows how they fit
+together."""
 
 from fkp.api.data import audit, convert, prepare
 from fkp.api.network import Network, load

@@ -1,4 +1,4 @@
-"""From the arguments of a run to the run."""
+"""Building a run from the arguments of `fkp.annotate` and `fkp.video`."""
 
 import threading
 import time
@@ -49,16 +49,16 @@ class Place:
         if self.overwrite and self.resume:
             raise UsageError("overwrite and resume cannot be combined")
         if self.resume and self.stream is not None:
-            raise UsageError("rows that went to a stream cannot be resumed; choose a folder")
+            raise UsageError("a run that writes to a stream cannot be resumed; write to a folder")
 
     @property
     def stream(self) -> BinaryIO | None:
-        """The open stream."""
+        """The open stream, None for a folder."""
         return None if self.out is None or isinstance(self.out, str | Path) else self.out
 
     @property
     def folder(self) -> Path | None:
-        """The folder, None for a stream or where none was named."""
+        """The folder, None for a stream or if none was given."""
         return Path(self.out) if isinstance(self.out, str | Path) else None
 
     def make(self, work: PhotoWork | ClipWork, folder: Path) -> Report:
@@ -68,7 +68,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is written of the faces."""
+    """What is written about the faces."""
 
     scheme: str | Scheme | None
     format: str
@@ -83,20 +83,22 @@ class Wanted:
     paths: bool
 
     def output(self, network: Network, gallery: bool) -> Output:
-        """The files; raises FkpError before any work where the network's points do not suit."""
+        """The settings of the files; raises FkpError, before any work, if the network's points do
+        not suit.
+        """
         also = (self.also,) if isinstance(self.also, str) else tuple(self.also)
         scheme = wanted_scheme(also, scheme_of(self.scheme), network.model.scheme)
         if not self.measures and (self.focal is not None or self.fov is not None):
-            raise UsageError("the camera's focal length and angle of view are for measures alone")
+            raise UsageError("focal length and angle of view are only used with measures")
         if self.focal is not None and self.fov is not None:
-            raise UsageError("the focal length and the angle of view cannot be combined")
+            raise UsageError("give the focal length or the angle of view, not both")
         camera = Camera(self.focal, self.fov) if self.measures else None
         return Output(scheme, self.format, also, self.confidence, gallery, camera, self.paths)
 
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """Which pictures, and how they are worked on. given: as named."""
+    """Which pictures, and how they are processed. given: as the user named them."""
 
     given: list[str]
     crops: bool
@@ -112,10 +114,10 @@ class Photos:
         if not 1 <= number <= total:
             raise UsageError(f"shard: expected I of N with I from 1 to N, got {number} of {total}")
         if (self.backend == "dask") != (self.scheduler is not None):
-            raise UsageError("the backend dask and the address of a scheduler go together")
+            raise UsageError("give the address of a scheduler with the backend dask, and only then")
 
     def drawing(self, wanted: Wanted, folder: Path | None) -> DrawConfig | None:
-        """Which pictures to draw, None for none."""
+        """What to draw, None for nothing."""
         if folder is None or not (wanted.overlays or self.crops):
             return None
         return DrawConfig(
@@ -138,7 +140,7 @@ def annotate_photos(network: Network, photos: Photos, wanted: Wanted, place: Pla
     )  # fmt: skip
     engine: Engine = Local(network.model, network.detector, config)
     if photos.scheduler is not None:
-        # The package may lie elsewhere on the other machines.
+        # The package may be installed elsewhere on the other machines.
         own = network.path == find_model(BUNDLED)
         name = BUNDLED if own else str(network.path.resolve())
         again = partial(load_once, name, network.device)
@@ -147,7 +149,7 @@ def annotate_photos(network: Network, photos: Photos, wanted: Wanted, place: Pla
         tuple(photos.given), everything, inputs, engine, output, config, network.identity(),
         photos.shard,
     )  # fmt: skip
-    with single_thread():  # the workers need the other processors
+    with single_thread():  # leave the other cores to the workers
         if place.folder is not None:
             return place.make(work, place.folder)
         return to_stream(work, _table(place, output), place.progress)
@@ -155,13 +157,13 @@ def annotate_photos(network: Network, photos: Photos, wanted: Wanted, place: Pla
 
 def _table(place: Place, output: Output) -> TableStream:
     if place.stream is None:
-        raise UsageError("expected a folder or an open stream for the results")
+        raise UsageError("give a folder or an open stream for the results")
     return TableStream(place.stream, output.stream)
 
 
 @dataclass(frozen=True, slots=True)
 class Clips:
-    """Which clips, and what is wanted of them. given: as named."""
+    """Which clips, and what to make of them. given: as the user named them."""
 
     given: list[str]
     config: ClipConfig
@@ -177,7 +179,7 @@ class Clips:
 
     @property
     def drops(self) -> bool:
-        """Whether frames are dropped to keep up."""
+        """Whether to drop frames to keep up."""
         return self.live or any(is_live(name) for name in self.given)
 
     def check(self, place: Place) -> None:
@@ -186,13 +188,13 @@ class Clips:
         if place.stream is not None and (config.raw or config.series):
             raise UsageError("raw and series need a folder for the results, not a stream")
         if place.resume and (self.stream or self.live):
-            raise UsageError("a stream cannot be resumed: what came is gone")
+            raise UsageError("a live stream cannot be resumed: its earlier frames are gone")
         if many and (self.stream or self.live):
-            raise UsageError("a live run, or one from a stream, takes one input")
+            raise UsageError("give one input: streams and live runs cannot be combined with others")
         if many and config.series:
-            raise UsageError("series draws one clip: give one")
+            raise UsageError("series draws one clip; give one input")
         if config.fill and self.drops:
-            raise UsageError("fill looks ahead, for which a live run cannot wait")
+            raise UsageError("fill needs later frames, which a live run cannot wait for")
 
     def find(self, place: Place) -> Inputs:
         """The clips."""
@@ -202,10 +204,10 @@ class Clips:
         found = find_clips(self.given, place.folder, fps)
         for note in found.notes:
             place.say(note)
-        if found.passed_over:
+        if found.skipped:
             endings = skipped_endings(self.given, place.folder, fps)
             listed = ", ".join(f"{ending} {count}" for ending, count in endings.most_common())
-            place.say(f"skipped {found.passed_over} files that are not clips: {listed}")
+            place.say(f"skipped {found.skipped} files that are not clips: {listed}")
         return found
 
 
@@ -223,7 +225,7 @@ def annotate_clips(
     source = network.identity()
     reports = []
     with ExitStack() as stack:
-        stack.enter_context(single_thread())  # decoding, drawing and encoding need the others
+        stack.enter_context(single_thread())  # the other cores decode, draw and encode
         live = None
         if clips.drops:
             live = Live(pace=not clips.stream, stop=clips.stop or threading.Event())
@@ -248,7 +250,7 @@ def annotate_clips(
 
 
 def _missed(work: ClipWork, reason: str) -> Report:
-    """The report of a clip that is not there, which gets no folder."""
+    """The report of a clip that does not exist; no folder is made for it."""
     summary = Summary()
     summary.count(work.name, Failure(reason))
     return Report(work.name, 1, summary, 0.0)
@@ -256,7 +258,7 @@ def _missed(work: ClipWork, reason: str) -> Report:
 
 @contextmanager
 def _page(live: Live | None, say: Say) -> Iterator[Callable[[Image], None]]:
-    """The page that shows pictures on this machine."""
+    """The page that shows the pictures live on this machine."""
     began = time.monotonic()
     with View(lambda: _now(live, time.monotonic() - began)) as view:
         say(f"watch at {view.address}")
@@ -264,7 +266,7 @@ def _page(live: Live | None, say: Say) -> Iterator[Callable[[Image], None]]:
 
 
 def _now(live: Live | None, seconds: float) -> dict[str, object]:
-    """What the page says beside the picture."""
+    """The text beside the picture."""
     facts: dict[str, object] = {"seconds": f"{seconds:.0f}"}
     if live is not None:
         median, high = live.latency()

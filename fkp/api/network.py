@@ -1,4 +1,4 @@
-"""A keypoint network with a face detector: what `fkp.load` and `fkp.train` give."""
+"""A keypoint network with a face detector: what `fkp.load` and `fkp.train` return."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -49,23 +49,23 @@ Paths = str | Path | Sequence[str | Path]
 
 
 CROPS = Path(fkp.__file__).parent / "weights" / "crops.npy"
-"""Some real crops, to compare exported networks on where there is no data."""
+"""A few real crops, on which exported networks are checked by default."""
 
 
 def silent(done: int, total: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress."""
 
 
 def unheard(text: str) -> None:
-    """A message that nobody reads."""
+    """Ignore a message."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Network:
     """A keypoint network with a face detector: pictures in, faces out.
 
-    model: the network; path: its file. detector: None takes each picture for the crop of one face.
-    config: the points wanted, and which faces are kept. device: as it was asked for.
+    model: the network; path: its file. detector: None takes each picture as the crop of one face.
+    config: the points wanted, and which faces are kept. device: as requested.
     """
 
     model: Model
@@ -106,18 +106,18 @@ class Network:
     def photos(
         self, inputs: Paths, jobs: int | None = None, progress: Progress | None = None
     ) -> Iterator[Photo]:
-        """Each picture with its faces, in order; an unreadable one is a `Photo` that says why.
+        """Yield each picture with its faces, in order; an unreadable one gives the reason.
 
         inputs: files, folders (searched recursively) and patterns such as `*.jpg`. jobs: worker
-        processes, None for one per CPU; a detector of your own must be picklable then. progress: is
-        called with the pictures done and their number. Raises DataError where there are none.
+        processes, None for one per CPU; a detector of your own must be picklable then. progress:
+        called with the number of pictures done and in total. Raises DataError if there are none.
         """
         found = find_inputs(listed(inputs))
         config = replace(self.config, jobs=workers(jobs, found))
         engine = Local(self.model, self.detector, config)
         with ExitStack() as stack:
             if config.jobs > 1:
-                stack.enter_context(single_thread())  # the workers need the other processors
+                stack.enter_context(single_thread())  # leave the other cores to the workers
             chunks = engine.run(found, 0, progress or silent)
             for chunk in stack.enter_context(closing(chunks)):
                 for path, result in zip(chunk.paths, chunk.results, strict=True):
@@ -138,13 +138,13 @@ class Network:
         fps: float | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Frame]:
-        """Each frame of a clip with its faces, who keep their numbers, and its own time.
+        """Yield each frame of a clip with its own time and its faces, which keep their numbers.
 
         clip: a file, a folder or pattern of pictures, a camera's number, or an address. every: only
         frames whose number is a multiple of this. start, end: seconds since the first frame, None
         for the whole clip. smooth: jitter smoothing, 0 (off) to 1. fill: gaps of a face up to so
-        many frames are filled. stream, deinterlace, fps: as in `fkp.video`. Raises ImageError where
-        it has no frame that can be read.
+        many frames are filled. stream, deinterlace, fps: as in `fkp.video`. Raises ImageError if no
+        frame can be read.
         """
         path = str(clip)
         excerpt = excerpt_of(every, start, end, max_frames)
@@ -178,7 +178,7 @@ class Network:
             return evaluation.evaluate(self.model, samples, split, norm)
         config = replace(self.config, scheme=None, jobs=jobs or os.cpu_count() or 1)
         finder = FaceFinder(self.model, self.detector, config, progress or silent)
-        with single_thread():  # the workers need the other processors
+        with single_thread():  # leave the other cores to the workers
             return evaluation.evaluate_pictures(self.model, samples, finder, split, norm)
 
     def predict(
@@ -191,8 +191,8 @@ class Network:
     ) -> pd.DataFrame:
         """The points for each row of a data set, labelled or not, in pixels of its pictures.
 
-        data: a data set of `fkp.prepare`, or a table that it could read. out: a CSV to write, too.
-        The columns are image, source, source_row, and two for each point.
+        data: a data set of `fkp.prepare`, or a table that it could read. out: also write a CSV. The
+        columns are image, source, source_row, and two for each point.
         """
         samples = samples_of(data, progress or silent).part(split)
         found = predictions(self.model, samples)
@@ -211,7 +211,7 @@ class Network:
     ) -> int:
         """Write Kaggle's submission for the rows of its `IdLookupTable.csv`.
 
-        Locations are clipped to the picture, as the contest's are; the number of those that were.
+        Locations are clipped to the picture, as the contest's are; returns how many were clipped.
         """
         samples = samples_of(data, progress or silent).part(split)
         return write_submission(Path(out), self.model, samples, Path(lookup))
@@ -223,11 +223,11 @@ class Network:
         format: ExportFormat | None = None,
         check: str | Path | None = None,
     ) -> Exported:
-        """Write the network for another runtime, and compare both on crops.
+        """Write the network for another runtime, and compare the two on crops.
 
         format: None chooses by the suffix of `out`: .onnx, .pt or .xml. check: a data set of
         `fkp.prepare` whose crops are compared; None takes a few that come with fkp. Raises
-        DataError where a package is missing, ModelError where the results differ.
+        DataError if a package is missing, ModelError if the results differ.
         """
         path = Path(out)
         known = {suffix: name for name, suffix in EXPORT_FORMATS.items()}
@@ -238,7 +238,7 @@ class Network:
         return export(model, path, format or known[path.suffix], crops)
 
     def identity(self) -> dict[str, object]:
-        """What tells it from another network or detector, for runs that can be resumed."""
+        """An identity of network and detector, which a resumed run must match."""
         detector = self.detector
         own: dict[str, object] = {"detector": "none" if detector is None else detector.name}
         if detector is not None:
@@ -267,28 +267,28 @@ def load(
     max_faces: int | None = None,
     batch: int = 64,
 ) -> Network:
-    """A network by its file, or the one that comes with fkp. Raises ModelError, DataError.
+    """Load a network from its file, or the bundled one. Raises ModelError, DataError.
 
-    scheme: other points than the network's own, where these give them: a built-in scheme's name, or
-    a `Scheme`. device: `auto`, `cpu`, `cuda` or `mps`.
+    scheme: points to convert the network's own to, if they can be: a built-in scheme's name, or a
+    `Scheme`. device: `auto`, `cpu`, `cuda` or `mps`.
 
     detector: `fkp`, the bundled one; `haar`, OpenCV's cascade; `none` or None, which takes each
-    picture for the crop of one face; or an object of your own (`fkp.FaceDetector`) with a `name`,
-    `det_size` (the long side in pixels of the picture that it looks at) and
-    `detect(image) -> fkp.Detections`, which is called with a picture (H, W, 3) BGR uint8 and gives
-    boxes (F, 4) float32 xywh, scores (F,) float32 in 0..1, and anchors (F, 5, 2) float64: right
-    eye, left eye, nose tip, right and left mouth corner, the subject's, in pixels.
+    picture as the crop of one face; or an object of your own (`fkp.FaceDetector`) with a `name`,
+    `det_size` (the long side in pixels of the picture that it looks at) and `detect(image) ->
+    fkp.Detections`, which is called with a picture (H, W, 3) BGR uint8 and gives boxes (F, 4)
+    float32 xywh, scores (F,) float32 in 0..1, and anchors (F, 5, 2) float64: right eye, left eye,
+    nose tip, right and left mouth corner, the subject's, in pixels.
 
     detector_model: another network in YuNet's layout (ONNX). det_size: long side of the picture
     that the bundled detectors look at. min_score: faces scoring below this are discarded, as are
-    those with a box smaller than `min_face` pixels. max_faces: only the highest-scoring ones.
-    batch: faces in a batch of the network.
+    those with a box smaller than `min_face` pixels. max_faces: keep only the highest-scoring ones.
+    batch: faces per batch of the network.
     """
     if detector is None or isinstance(detector, str):
         file = None if detector_model is None else Path(detector_model)
         detector = find_detector(detector or "none", file, det_size, min_face)
     elif detector_model is not None:
-        raise UsageError("a detector model goes with the detector fkp, not with one of your own")
+        raise UsageError("a detector model needs the detector fkp, not one of your own")
     loaded = load_once(str(model), device)
     wanted = wanted_scheme((), scheme_of(scheme), loaded.scheme)
     config = AnnotateConfig(wanted, min_score, max_faces, batch=batch)
@@ -301,7 +301,7 @@ def _cached(path: Path, device: str, written: int) -> Model:
 
 
 def load_once(model: str, device: str) -> Model:
-    """The network of that name, once in each process: also in one on another machine."""
+    """The network of that name, loaded once per process, also on another machine."""
     path = find_model(model)
     return _cached(path, device, path.stat().st_mtime_ns if path.is_file() else 0)
 
@@ -312,7 +312,7 @@ def samples_of(data: str | Path, progress: Progress) -> Samples:
 
 
 def _some_crops(data: str | Path | None, size: int) -> npt.NDArray[np.uint8]:
-    """A few crops (N, size, size) of a data set, or of those that come with fkp."""
+    """A few crops (N, size, size) of a data set, or those that come with fkp."""
     crops = np.load(CROPS) if data is None else np.asarray(read_samples(Path(data)).crops[:64])
     if crops.shape[1] == size:
         return crops
@@ -321,7 +321,7 @@ def _some_crops(data: str | Path | None, size: int) -> npt.NDArray[np.uint8]:
 
 
 def scheme_of(scheme: str | Scheme | None) -> Scheme | None:
-    """A scheme by its name; UsageError where there is none of that name."""
+    """A scheme by its name; raises UsageError for an unknown name."""
     if isinstance(scheme, str):
         if scheme not in SCHEMES:
             raise UsageError(f"scheme: expected one of {', '.join(sorted(SCHEMES))}, got {scheme}")
@@ -330,19 +330,19 @@ def scheme_of(scheme: str | Scheme | None) -> Scheme | None:
 
 
 def listed(inputs: Paths) -> list[str]:
-    """The inputs as a list of names."""
+    """The inputs as a list of strings."""
     return [str(inputs)] if isinstance(inputs, str | Path) else [str(one) for one in inputs]
 
 
 def workers(jobs: int | None, inputs: Inputs) -> int:
-    """How many processes so many inputs keep busy: None asks for one per CPU."""
+    """The number of processes that `inputs` inputs keep busy; jobs: None asks for one per CPU."""
     return max(1, min(jobs or os.cpu_count() or 1, len(inputs.paths)))
 
 
 def excerpt_of(
     every: int, start: float | None, end: float | None, max_frames: int | None
 ) -> Excerpt:
-    """The frames that are wanted; UsageError where there can be none."""
+    """The frames that are wanted; raises UsageError if there can be none."""
     first = -np.inf if start is None else start
     last = np.inf if end is None else end
     if first > last:

@@ -13,8 +13,7 @@ from fkp.learn.evaluation.benchmarks import report
 from fkp.learn.evaluation.benchmarks.report import ScoreTable
 from fkp.learn.evaluation.benchmarks.run import BENCHMARKS
 from fkp.learn.networks.checkpoint import BUNDLED
-
-DETECTORS = ("fkp", "haar")
+from fkp.vision.detectors import DETECTORS
 
 
 @click.command("benchmark")
@@ -23,7 +22,7 @@ DETECTORS = ("fkp", "haar")
 @click.option("--model", default=BUNDLED, show_default=True, help="A checkpoint of fkp train.")
 @click.option(
     "--detector",
-    type=click.Choice(DETECTORS),
+    type=click.Choice([name for name in DETECTORS if name != "none"]),
     help="Find the faces in whole pictures; those not found are failures. Otherwise faces are cut "
     "by the ground-truth boxes (wider always uses a detector).",
 )
@@ -45,7 +44,7 @@ DETECTORS = ("fkp", "haar")
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="TABLE.csv|.json",
-    help="Also write the figures, with their definitions.",
+    help="Also write the figures and their definitions to this file.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
 @console.talk_options

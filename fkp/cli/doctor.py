@@ -37,7 +37,7 @@ SECONDS = 0.5
 def doctor_command() -> int:
     """Show what is installed, which devices and detectors there are, and time the bundled networks.
 
-    Exits with 1 if something that fkp needs does not work, and says what to do.
+    Exits with 1 and instructions if something that fkp needs does not work.
 
     \b
     fkp doctor
@@ -75,7 +75,7 @@ def _posix() -> bool:
 
 
 def _version(package: str) -> str:
-    """The version, "" where it is not installed."""
+    """The version, "" if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -91,14 +91,14 @@ def _haar() -> str:
 
 
 def _unwritable(folder: Path) -> str:
-    """Why nothing can be written there, "" where something can."""
+    """Why the folder is not writable, "" if it is."""
     while not folder.exists():
         folder = folder.parent
     try:
         with tempfile.TemporaryFile(dir=folder):
             return ""
     except OSError as error:
-        return f"cannot be written: {(error.strerror or str(error)).lower()}"
+        return f"not writable: {(error.strerror or str(error)).lower()}"
 
 
 def _time_networks() -> None:
@@ -115,7 +115,7 @@ def _time_networks() -> None:
 
 
 def _each(run: Callable[[], object]) -> float:
-    """Seconds that it takes: the median of the runs in half a second."""
+    """The median of the seconds that a call takes, over half a second of calls."""
     run()  # warm up
     taken: list[float] = []
     while sum(taken) < SECONDS:

@@ -33,7 +33,7 @@ from fkp.learn.evaluation.tables import Figures
 @click.option(
     "--norm",
     type=click.Choice(NORMS),
-    help="Length that errors are divided by.  [default: outer for 68 and 98 points, otherwise "
+    help="Length to divide errors by.  [default: outer for 68 and 98 points, otherwise "
     "pupil, or box without eyes]",
 )
 @click.option(
@@ -45,7 +45,7 @@ from fkp.learn.evaluation.tables import Figures
 @click.option(
     "--from-images",
     is_flag=True,
-    help="Find the faces in the whole pictures; those not found are failures.",
+    help="Find the faces in the whole pictures; faces not found are failures.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option(
@@ -66,7 +66,7 @@ from fkp.learn.evaluation.tables import Figures
     type=click.IntRange(0, 600),
     default=24,
     show_default=True,
-    help="Number of worst rows to draw; 0: no sheet.",
+    help="Number of worst rows to draw; 0: draw none.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
 @console.talk_options
@@ -83,7 +83,7 @@ def evaluate_command(
     worst: int,
     device: str,
 ) -> None:
-    """Measure a network's errors on a data set, on persons that it was not trained on.
+    """Measure a network's errors on persons that it was not trained on.
 
     MODELS are checkpoints of fkp train, or `bundled`; several are compared on the same rows. DATA
     is a data set of fkp prepare, or a table that it can read.

@@ -1,4 +1,4 @@
-"""`fkp`: the group of commands, and what becomes of errors."""
+"""`fkp`: the group of commands, and error handling."""
 
 import importlib
 import sys
@@ -17,24 +17,24 @@ from fkp.errors import FkpError, UndecidedError, UsageError
 _SUMMARIES = {
     "prepare": "Turn labelled tables into one checked data set.",
     "train": "Train a keypoint network on a data set.",
-    "train-detector": "Train the face detector on for one's own kind of face.",
+    "train-detector": "Fine-tune the face detector on your own pictures.",
     "evaluate": "Measure a network's errors on a data set.",
-    "benchmark": "Measure a network on a published benchmark, as papers do.",
+    "benchmark": "Measure a network on a published benchmark.",
     "audit": "Find labels that are probably wrong.",
-    "predict": "Write a network's points for the rows of a data set.",
+    "predict": "Predict the points for the rows of a data set.",
     "annotate": "Find faces and keypoints in pictures.",
     "video": "Find faces and keypoints in clips, frame by frame.",
     "merge": "Join the results of several shards of annotate.",
     "convert": "Write labels in the format of another tool.",
     "export": "Write a network for other runtimes.",
     "info": "Show what a network, a table or a video is.",
-    "doctor": "Show what is installed here, and how fast it is.",
+    "doctor": "Show what is installed, and how fast it is.",
 }
 COMMANDS = tuple(_SUMMARIES)
 
 
 class LazyGroup(click.Group):
-    """Imports a command when it is called, so that `fkp --help` is quick."""
+    """Imports a command on first use, so that `fkp --help` is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -49,7 +49,7 @@ class LazyGroup(click.Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        # Without importing every command, as click would.
+        # click would import every command.
         names = [
             CompletionItem(name, help=summary)
             for name, summary in _SUMMARIES.items()
@@ -69,7 +69,7 @@ def cli() -> None:
 
 
 def _trace(error: Exception) -> None:
-    """With --verbose, where an error came from."""
+    """Print the source of an error, with --verbose."""
     from fkp.cli import console
 
     if console.is_verbose():
@@ -77,7 +77,7 @@ def _trace(error: Exception) -> None:
 
 
 def _end(text: str, code: int, error: BaseException | None) -> NoReturn:
-    """Exit with a line on stderr, followed by what the library noted on the error."""
+    """Exit with a line on stderr, followed by the notes on the error."""
     click.echo(f"fkp: {text}", err=True)
     for note in getattr(error, "__notes__", ()):
         click.echo(note, err=True)

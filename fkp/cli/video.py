@@ -19,7 +19,7 @@ from fkp.vision.sources import is_live
 def _seconds(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> float | None:  # fmt: skip
-    """Seconds; as such, or as hours, minutes and seconds."""
+    """Parse a time: seconds, or hours, minutes and seconds."""
     if value is None:
         return None
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d*)?", value):

@@ -1,4 +1,4 @@
-"""What a set of facial keypoints is, and the sets that are built in."""
+"""Schemes: sets of facial keypoints, and those that are built in."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ ANCHOR_NAMES = ("right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left"
 """The five points that face detectors give and that crops are framed by, in this order."""
 
 PointIndices = tuple[tuple[int, ...], ...]
-"""For each of some points, the indices of the points whose mean it is; () where it is unknown."""
+"""For each of several points, the indices of the points whose mean it is; () if unknown."""
 
 
 _CONTROLS = frozenset({"Cc", "Zl", "Zp"})
@@ -81,7 +81,7 @@ class Scheme:
         return mean_points(points, self.anchors)
 
     def convert(self, points: FloatArray, to: "Scheme") -> npt.NDArray[np.float64]:
-        """Points of this scheme as points of another: (..., K, 2) -> (..., len(to), 2).
+        """Convert points of this scheme to another: (..., K, 2) -> (..., len(to), 2).
 
         Possible where every point of `to` is a point, or a fixed average of points, of this
         scheme; raises DataError otherwise.
@@ -89,7 +89,7 @@ class Scheme:
         return mean_points(points, self.point_indices(to))
 
     def point_indices(self, to: "Scheme") -> PointIndices:
-        """For each point of another scheme, the indices of this one's points whose mean it is.
+        """For each point of another scheme, the indices of the points here whose mean it is.
 
         Raises DataError where a point of `to` is neither a point nor an average of points here.
         """
@@ -147,7 +147,7 @@ def mean_points(points: FloatArray, indices: PointIndices) -> npt.NDArray[np.flo
 
 
 def _swap_side(name: str) -> str:
-    """The name with left for right, and right for left."""
+    """The name with left and right exchanged."""
     swapped = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
     def swap(match: re.Match[str]) -> str:
@@ -159,7 +159,7 @@ def _swap_side(name: str) -> str:
 
 
 def _flip_order(names: list[str], pairs: list[tuple[str, str]] | None) -> tuple[int, ...] | None:
-    """The permutation that swaps pairs of names, else those with left and right; None without."""
+    """The permutation that swaps the given pairs of names, or else left and right; None without."""
     order = list(range(len(names)))
     if pairs is None:
         pairs = [(n, _swap_side(n)) for n in names if n != _swap_side(n) in names]
@@ -174,7 +174,7 @@ def _flip_order(names: list[str], pairs: list[tuple[str, str]] | None) -> tuple[
 
 
 def _anchor_group(names: list[str], anchor: str) -> tuple[int, ...]:
-    """Indices of the names that make an anchor: `left_eye_center` alone, or all of an eye."""
+    """Indices of the names that form an anchor: `left_eye_center` alone, or all of an eye."""
     words = [n.lower() for n in names]
     if anchor == "nose_tip":
         exact = [i for i, n in enumerate(words) if re.fullmatch(r"nose([_ -]?tip)?", n)]

@@ -186,7 +186,7 @@ def rewrite_samples(path: Path, samples: Samples, original: Path) -> None:
 def read_samples(path: Path) -> Samples:
     """Read a prepared data set; the crops stay on disk until they are used."""
     if not is_prepared(path):
-        raise DataError(f"{path}: not a data set of fkp prepare")
+        raise DataError(f"{path}: not a prepared data set; run prepare first")
     meta = _read_meta(path.with_suffix(".json"))
     schemes = _schemes(path, meta)
     header, numbers = _columns(path), {*META_COLUMNS[6:], *joined(schemes).columns}

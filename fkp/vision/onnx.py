@@ -1,4 +1,4 @@
-"""Exported keypoint networks, run by ONNX Runtime."""
+"""Running exported keypoint networks with ONNX Runtime."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import onnxruntime
 
 
 def run_onnx(path: Path, crops: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.float32]]:
-    """The outputs, by name, for gray crops (N, S, S)."""
+    """The outputs by name for gray crops (N, S, S)."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     values = session.run(None, {session.get_inputs()[0].name: crops[:, None]})
     names = [output.name for output in session.get_outputs()]
@@ -16,6 +16,6 @@ def run_onnx(path: Path, crops: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[
 
 
 def onnx_metadata(path: Path) -> dict[str, str]:
-    """What is written into the file beside the network."""
+    """The metadata in the file."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return dict(session.get_modelmeta().custom_metadata_map)

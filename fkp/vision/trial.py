@@ -1,4 +1,4 @@
-"""A detector's network from a stranger, tried out in a process of its own before it is used."""
+"""Testing a detector from an untrusted source in a separate process before it is used."""
 
 import os
 import subprocess
@@ -14,18 +14,18 @@ from fkp.vision.process import limit_memory
 from fkp.vision.yunet import YuNet
 
 SECONDS = 30.0
-"""A network that takes longer for the few pictures of a trial does not come to an end."""
+"""Time limit of a trial with a few pictures."""
 
 MEMORY = 16 << 30
-"""Bytes of address space that a trial may have."""
+"""Limit of a trial's address space in bytes."""
 
 SIZES = ((32, 32), (64, 96), (480, 640), (640, 480))
-"""Height and width of the pictures that a network is tried with which takes any."""
+"""Heights and widths of the trial pictures for a network that takes any size."""
 
 
 @lru_cache(maxsize=16)
 def try_out(model: Path) -> None:
-    """Raise ModelError for a file that is no detector, or one that fails, loops or fills memory."""
+    """Raise ModelError for a file that is no detector, or that fails, loops or fills the memory."""
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-P", "-m", "fkp.vision.trial", str(model.absolute())]
@@ -38,16 +38,16 @@ def try_out(model: Path) -> None:
         except subprocess.TimeoutExpired as error:
             raise ModelError(
                 f"{model}: took more than {SECONDS:.0f} s for a few small pictures; expected a "
-                "face detector that comes to an end"
+                "face detector"
             ) from error
     if done.returncode == 3:
         raise ModelError(done.stdout.decode("utf-8", "replace").strip())
     if done.returncode != 0:
-        raise ModelError(f"{model}: crashes, or needs too much memory, when it is tried out")
+        raise ModelError(f"{model}: crashes or needs too much memory on a few small pictures")
 
 
 def main(path: str) -> int:
-    """Load the network and let it see a few pictures; 3 with a message where it cannot."""
+    """Load the network and run it on a few pictures; returns 3, with a message, if it fails."""
     limit_memory(MEMORY)
     rng = np.random.default_rng(0)
     try:

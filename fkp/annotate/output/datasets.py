@@ -1,4 +1,4 @@
-"""Whole data sets of the results, for the tools of object detection: COCO and YOLO."""
+"""The results as data sets for object detection tools: COCO and YOLO."""
 
 import json
 from collections.abc import Iterable
@@ -80,7 +80,8 @@ class YoloFolder:
     """A pose data set of Ultralytics YOLO: a text file beside each picture's name, and data.yaml.
 
     A line per face: class, centre and sides of the box, then x, y, visibility of each point, all as
-    fractions of the picture. A picture without a face has an empty file, an unreadable one none.
+    fractions of the picture. A picture without a face has an empty file; an unreadable one has
+    none.
     """
 
     def __init__(self, folder: Path, scheme: Scheme) -> None:
@@ -117,7 +118,7 @@ class YoloFolder:
 
     def _line(self, result: Annotated, i: int) -> str:
         side = np.array([result.width, result.height], np.float64)
-        # The box may reach beyond the picture; YOLO's may not. Continuous pixels: corners at 0.
+        # YOLO's box must not extend beyond the picture. Continuous pixels: the corner is at 0.
         low = np.clip((result.faces.boxes[i, :2] + 0.5) / side, 0, 1)
         high = np.clip((result.faces.boxes[i, :2] + result.faces.boxes[i, 2:] + 0.5) / side, 0, 1)
         cells = [f"{v:.6f}" for v in (*((low + high) / 2), *(high - low))]

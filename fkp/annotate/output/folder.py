@@ -1,4 +1,4 @@
-"""The folder of a run: the files that may be in it, and who may write there."""
+"""The folder of a run: its files, and the lock on it."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from fkp.files import is_stray, remove_strays, replace_text
 from fkp.locks import locked
 
 TABLE_FORMATS = ("csv", "jsonl", "parquet")
-"""Of the main table."""
+"""Name of the main table, without its suffix."""
 
 FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS)
 FILES = (
@@ -34,15 +34,15 @@ FILES = (
     *(schema.file for schema in SCHEMAS.values() if schema.file not in FOLDERS),
     PAGE, RUN, JOURNAL, OVERLAY, RAW, BLINKS,
 )  # fmt: skip
-"""All that a run may leave in its folder, besides the folders."""
+"""All files that a run may leave in its folder."""
 
 
 @contextmanager
 def claimed(out: Path, overwrite: bool = False, resume: bool = False) -> Iterator[None]:
-    """Make the folder where it is not there, keep other runs out, and take it over.
+    """Create the folder if necessary, lock it, and prepare it for a run.
 
-    Raises FkpError where it holds results, unless they may be replaced or continued. What a killed
-    run left half-written is removed.
+    Raises FkpError if it holds results, unless they may be overwritten or resumed. Temporary files
+    of killed runs are removed.
     """
     _make(out)
     with locked(out):
@@ -85,7 +85,7 @@ def _take_over(out: Path, overwrite: bool, resume: bool) -> None:
 
 
 def _clear(folder: Path, everything: bool) -> None:
-    """Remove what is in a folder, or only the temporary files of writes that were cut short."""
+    """Remove the contents of a folder, or only the temporary files of interrupted writes."""
     for parent, folders, files in os.walk(folder, topdown=False):
         for name in files:
             if everything or is_stray(name, alone=True):
@@ -96,12 +96,12 @@ def _clear(folder: Path, everything: bool) -> None:
 
 
 def is_finished(out: Path) -> bool:
-    """Whether the folder holds the results of a run that came to its end."""
+    """Whether the folder holds the results of a finished run."""
     return (out / RUN).exists() and not (out / JOURNAL).exists()
 
 
 def read_run(out: Path) -> dict[str, Any]:
-    """The `run.json` of a finished run; FkpError where it is damaged."""
+    """The `run.json` of a finished run; raises FkpError if it is damaged."""
     try:
         facts = dict(parse_json((out / RUN).read_text(encoding="utf-8")))
         {str(status): int(count) for status, count in facts["statuses"].items()}
@@ -116,5 +116,5 @@ def write_run(out: Path, facts: Mapping[str, object]) -> None:
 
 
 def remove_parts(out: Path) -> None:
-    """Remove what only an unfinished run needs."""
+    """Remove the files that only an unfinished run needs."""
     shutil.rmtree(out / PARTS, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A pool of processes that survives the death of one."""
+"""A pool of processes that survives the death of a worker."""
 
 import os
 from collections import deque
@@ -16,30 +16,30 @@ from fkp.annotate.photo.drawing import DrawConfig, DrawOutcome
 from fkp.annotate.processes import kill_workers, start_tracker, work
 from fkp.keypoints import Faces
 
-KILLED = "the process that worked on it was killed, perhaps for its memory"
+KILLED = "the process that worked on it was killed, possibly for lack of memory"
 
 Piece = Cut | Failure | DrawOutcome
 
 
 class Task(Protocol):
-    """What a worker does at a time."""
+    """A task of a worker."""
 
     def __call__(self) -> Sequence[Piece]:
-        """The work."""
+        """Run the task."""
         ...
 
     def parts(self) -> "Sequence[Task]":
-        """The same work in the smallest tasks."""
+        """The same work, split into the smallest tasks."""
         ...
 
     def lost(self) -> Sequence[Piece]:
-        """What comes of a smallest task that kills its worker."""
+        """The result of a smallest task that kills its worker."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
-    """The faces of some pictures."""
+    """Find the faces of some pictures."""
 
     cutter: FaceCutter
     paths: Sequence[str]
@@ -52,13 +52,13 @@ class Cutting:
         return [Cutting(self.cutter, [path]) for path in self.paths]
 
     def lost(self) -> Sequence[Piece]:
-        """It could not be read."""
+        """The picture could not be read."""
         return [Failure(KILLED)]
 
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """Drawing one picture."""
+    """Draw one picture."""
 
     drawing: DrawConfig
     path: str
@@ -73,16 +73,15 @@ class Sketch:
         return [self]
 
     def lost(self) -> Sequence[Piece]:
-        """It could not be drawn."""
+        """The picture could not be drawn."""
         return [DrawOutcome(KILLED, {})]
 
 
 class Workers:
-    """`jobs` processes, fed by a thread; with one job all is done in the caller itself.
+    """`jobs` processes, fed by a thread; with one job, tasks run in the calling process.
 
-    told: called with each task's results as soon as they are there.
-    killed: how often a process was killed from outside. Its tasks are done again; one that kills
-    its process three times is lost.
+    told: called with each task's results as soon as they are ready. killed: how often a process was
+    killed from outside. Its tasks are repeated; one that kills its process three times is lost.
     """
 
     def __init__(self, jobs: int, told: Callable[[Sequence[Piece]], None]) -> None:
@@ -102,7 +101,7 @@ class Workers:
         self._thread.shutdown(cancel_futures=True)
 
     def submit(self, tasks: Sequence[Task]) -> "Future[list[Piece]]":
-        """Begin with tasks; the results come in their order."""
+        """Start tasks; the results come in their order."""
         if self.jobs > 1:
             return self._thread.submit(self._all, tasks)
         results: list[Piece] = []
@@ -127,7 +126,7 @@ class Workers:
                     results += self._heard(pieces)
                     waiting.popleft()
             except TerminatedWorkerError:
-                if self._closed:  # told to stop, as the caller was
+                if self._closed:  # interrupted, as the caller was
                     raise
                 self.killed += 1
                 start_tracker()  # it may have been killed as well
@@ -152,9 +151,9 @@ class Workers:
 
 
 def _behind(task: Task, folder: str) -> Sequence[Piece]:
-    """The task, in a process that lets the caller's go first: that one keeps all others busy.
+    """Run the task at a lower priority than the caller, which keeps all workers busy.
 
-    folder: where the caller is; the process may be older, and stand elsewhere.
+    folder: the caller's current folder, which may have changed since the process started.
     """
     _give_way()
     os.chdir(folder)

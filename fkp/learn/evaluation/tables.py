@@ -17,10 +17,10 @@ from fkp.learn.evaluation.metrics import THRESHOLDS, Scores
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figures:
-    """An evaluation and the figures that follow from it.
+    """An evaluation and the figures derived from it.
 
     nme, failure: with 95 % intervals over persons; failure is the share of faces over 10 %.
-    by: for each column asked for, the scores for each of its values.
+    by: for each requested column, the scores by value.
     """
 
     name: str
@@ -72,7 +72,7 @@ def as_json(found: Figures) -> dict[str, Any]:
         },
         "notes": result.notes,
     }
-    # JSON has no NaN.
+    # JSON has no NaN
     return dict(json.loads(json.dumps(values), parse_constant=lambda _: None))
 
 

@@ -1,4 +1,5 @@
-"""A network in one self-describing `.safetensors` file, which is safe to open from strangers."""
+"""Checkpoints: a network in one self-describing `.safetensors` file, safe to open from untrusted
+sources."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -16,22 +17,23 @@ import fkp
 from fkp.errors import DataError, FkpError, ModelError
 from fkp.files import replacing
 from fkp.keypoints import SCHEMES, Prediction, Scheme
+from fkp.labels.columns import MOST_POINTS
 from fkp.learn.networks.architectures import build
 from fkp.learn.networks.base import Architecture, Features
 from fkp.learn.networks.devices import pick_device
 from fkp.learn.networks.framing import Framing
 from fkp.learn.networks.inference import optimized
 
-FORMAT = 3
+FORMAT = 4
+_OLDER = 3
+"""Of weights that call the two estimates `judges_faces` and `judges_visibility`; still read."""
+
 _KEY = "fkp"
-MOST_POINTS = 2000
-
-
 BUNDLED = "bundled"
 
 
 def find_model(name: str) -> Path:
-    """The file of a network: the path itself, or for `bundled` the one that comes with fkp."""
+    """The file of a network: the path itself, or the bundled network's for `bundled`."""
     if name == BUNDLED:
         return Path(fkp.__file__).parent / "weights" / "keypoints68.safetensors"
     return Path(name)
@@ -39,7 +41,7 @@ def find_model(name: str) -> Path:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A trained network and all that is needed to use it.
+    """A trained network and everything needed to use it.
 
     size: side of its crops, pixels; crop_mode: `face` or `none`, how its training crops were cut.
     training: its training configuration; scores: on the validation rows.
@@ -71,7 +73,7 @@ class Model:
         batch: int = 64,
         least: npt.NDArray[np.float32] | None = None,
     ) -> Prediction:
-        """Points of crops (N, S, S) uint8, with the scales and probabilities that it estimates.
+        """Points of crops (N, S, S) uint8, with the network's scales and probabilities.
 
         least: (N,) for each crop, the face probability below which its points are not computed but
         NaN. Raises ModelError for crops of another size.
@@ -102,7 +104,7 @@ class Model:
     def _batch(
         self, crops: npt.NDArray[np.uint8], least: npt.NDArray[np.float32] | None
     ) -> Prediction:
-        """One batch, on the network's device."""
+        """Predict one batch on the network's device."""
         parameter = next(self.network.parameters())
         n = len(crops)
         part = torch.from_numpy(crops[_filled(np.arange(n))]).to(parameter.device)[:, None]
@@ -129,17 +131,17 @@ class Model:
 
 
 def _filled(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Rows, the last one repeated up to a multiple of eight.
+    """Pad rows to a multiple of eight by repeating the last one.
 
-    Kernels are compiled, and kept, for each new batch size.
+    Kernels are compiled and cached for each new batch size.
     """
     return np.pad(rows, (0, -len(rows) % 8), mode="edge")
 
 
 def _taken(features: Features, rows: torch.Tensor) -> Features:
     """The features of some of the crops, in the memory layout that suits convolutions."""
-    form = torch.channels_last
-    return tuple(f[rows].to(memory_format=form) if f.ndim == 4 else f[rows] for f in features)
+    layout = torch.channels_last
+    return tuple(f[rows].to(memory_format=layout) if f.ndim == 4 else f[rows] for f in features)
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -163,13 +165,13 @@ def describe(model: Model) -> dict[str, Any]:
         "training": model.training,
         "scores": model.scores,
         "calibration": model.calibration,
-        "judges_faces": model.estimates_faces,
-        "judges_visibility": model.estimates_visibility,
+        "estimates_faces": model.estimates_faces,
+        "estimates_visibility": model.estimates_visibility,
     }
 
 
 def save_model(path: Path, model: Model) -> None:
-    """Write the checkpoint whole or not at all; raises FkpError where it cannot be written."""
+    """Write the checkpoint atomically; raises FkpError if it cannot be written."""
     tensors = {
         k: v.detach().cpu().contiguous()  # safetensors refuses channels_last
         for k, v in model.network.state_dict().items()
@@ -186,7 +188,7 @@ def save_model(path: Path, model: Model) -> None:
 
 
 def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Model:
-    """Read a checkpoint, and check that its header and weights fit each other.
+    """Read a checkpoint, and check that its header and weights match.
 
     device: as for `pick_device`. The network is optimised for prediction (`inference.optimized`)
     unless it is to be `trainable`; only a trainable one can be saved again. Raises ModelError.
@@ -198,7 +200,7 @@ def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Mode
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             if _KEY not in header:
-                raise ModelError(f"{path}: a .safetensors file, but not one that fkp train wrote")
+                raise ModelError(f"{path}: a .safetensors file, but not a network of fkp")
             model = _described(header[_KEY])
             names = list(file.keys())
             _check_shapes(model, {k: file.get_slice(k).get_shape() for k in names})
@@ -217,10 +219,11 @@ _UNFIT = (KeyError, TypeError, ValueError, RuntimeError, RecursionError, DataErr
 
 
 def _described(text: str) -> Model:
-    """The model that a header describes, with a network without memory for its weights."""
+    """The model described by a header, with a network on the meta device."""
     meta = json.loads(text)
-    if meta["format"] != FORMAT:
+    if meta["format"] not in (_OLDER, FORMAT):
         raise ValueError(f"format {meta['format']}; this fkp reads format {FORMAT}")
+    estimates = "judges" if meta["format"] == _OLDER else "estimates"
     scheme, size, calibration = (
         _scheme(meta["scheme"]),
         int(meta["size"]),
@@ -235,13 +238,13 @@ def _described(text: str) -> Model:
         network = build(str(meta["architecture"]), len(scheme), size)
     return Model(
         network, str(meta["architecture"]), scheme, size, str(meta["crop"]), framing,
-        dict(meta["training"]), dict(meta["scores"]), calibration, bool(meta["judges_faces"]),
-        bool(meta["judges_visibility"]),
+        dict(meta["training"]), dict(meta["scores"]), calibration,
+        bool(meta[f"{estimates}_faces"]), bool(meta[f"{estimates}_visibility"]),
     )  # fmt: skip
 
 
 def _check_shapes(model: Model, shapes: dict[str, list[int]]) -> None:
-    """Refuse weights of other names or shapes before any is read; raises ValueError."""
+    """Check names and shapes of the weights before reading them; raises ValueError."""
     wanted = {
         name: list(value.shape)
         for name, value in model.network.state_dict().items()

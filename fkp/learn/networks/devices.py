@@ -1,4 +1,4 @@
-"""Where a network runs, and at which precision."""
+"""Devices and precision of networks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,9 @@ from fkp.errors import DataError
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Keep the networks of this process to one thread meanwhile: others need the processors."""
+    """Limit this process's networks to one thread within the block, as other processes need the
+    cores.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -39,7 +41,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def describe_devices() -> list[str]:
-    """A line for each device of this machine."""
+    """A description of each device of this machine."""
     precision = str(pick_precision("auto", torch.device("cpu"))).removeprefix("torch.")
     found = [f"cpu ({precision}, {torch.get_num_threads()} threads)"]
     found += [

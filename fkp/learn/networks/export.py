@@ -25,8 +25,8 @@ KEY = "fkp"
 """The key of fkp's metadata in the file."""
 
 
-class _Exported(nn.Module):
-    """Crops (N, 1, S, S) uint8 to points (N, K, 2) in crop pixels, and the network's estimates.
+class _ExportedNetwork(nn.Module):
+    """From crops (N, 1, S, S) uint8 to points (N, K, 2) in crop pixels and the network's estimates.
 
     scale: (N, K) crop pixels, of the distances from the true positions (times 3.8897: the 90 %
     radius); face: (N,) the probability of a face; visible: (N, K) that a point is visible.
@@ -78,7 +78,7 @@ def export(model: Model, path: Path, format_: str, crops: npt.NDArray[np.uint8])
     The file's metadata holds what `fkp info` shows: the points, how crops are framed, the scores.
     Raises DataError if a package is missing, ModelError if the points differ.
     """
-    network = _Exported(model)
+    network = _ExportedNetwork(model)
     meta = json.dumps(describe(model))
     path.parent.mkdir(parents=True, exist_ok=True)
     values = {"onnx": _onnx, "torchscript": _torchscript, "openvino": _openvino}[format_](
@@ -102,7 +102,7 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def _onnx(
-    network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
+    network: _ExportedNetwork, path: Path, meta: str, crops: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
     """Write ONNX; return the points it finds."""
     try:
@@ -128,11 +128,11 @@ def _onnx(
 
 
 def _torchscript(
-    network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
+    network: _ExportedNetwork, path: Path, meta: str, crops: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
     """Write TorchScript; return the points it finds."""
     with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # about values that are the same for all crops
+        warnings.simplefilter("ignore")  # warnings about values that are constant for all crops
         traced = torch.jit.trace(network, torch.from_numpy(crops[:1])[:, None])  # type: ignore[no-untyped-call]
         written = io.BytesIO()
         torch.jit.save(traced, written, _extra_files={f"{KEY}.json": meta})
@@ -142,7 +142,7 @@ def _torchscript(
 
 
 def _openvino(
-    network: _Exported, path: Path, meta: str, crops: npt.NDArray[np.uint8]
+    network: _ExportedNetwork, path: Path, meta: str, crops: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
     """Write OpenVINO's .xml and .bin, converted from ONNX; return the points it finds."""
     try:
