@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         evaluate,
         load,
         merge,
+        people,
         prepare,
         resume_training,
         to_frame,
@@ -62,7 +63,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "fkp.api": (
         "Frame", "Network", "Photo", "annotate", "audit", "benchmark", "convert", "evaluate",
-        "load", "merge", "prepare", "resume_training", "to_frame", "train", "video",
+        "load", "merge", "people", "prepare", "resume_training", "to_frame", "train", "video",
     ),
     "fkp.errors": (
         "DataError", "FkpError", "ImageError", "LabelError", "ModelError", "NoPicturesError",
@@ -98,6 +99,7 @@ __all__ = [
     "evaluate",
     "load",
     "merge",
+    "people",
     "prepare",
     "resume_training",
     "to_frame",

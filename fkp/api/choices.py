@@ -6,6 +6,7 @@ Also = Literal["openface", "pyfeat", "dlc", "coco", "yolo", "kaggle"]
 TableFormat = Literal["csv", "jsonl", "parquet"]
 Blur = Literal["eyes", "face"]
 Deinterlace = Literal["auto", "on", "off"]
+Order = Literal["surest", "left", "largest"]
 Backend = Literal["local", "dask"]
 
 Architecture = Literal["integral", "large", "lecture"]

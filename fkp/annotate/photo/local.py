@@ -7,6 +7,7 @@ of the one before. Nothing else is held, so that the memory depends on the chunk
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
+from fkp.annotate.choosing import chosen
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import KeypointNetwork, predict
 from fkp.annotate.inputs import Inputs
@@ -69,7 +70,8 @@ class Local:
         cuts = [piece for piece in pieces if not isinstance(piece, DrawOutcome)]
         seconds = spent(cuts)
         watch.skip()
-        results = predict(cuts, self.network, self.config)
+        found = predict(cuts, self.network, self.config)
+        results = chosen(paths, cuts, found, self.config)
         watch.lap("network")
         add_seconds(seconds, watch.seconds)
         watch.seconds.clear()
