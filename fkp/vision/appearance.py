@@ -84,7 +84,8 @@ def _colours(image: Image, anchors: FloatArray) -> npt.NDArray[np.float32]:
     lab = np.asarray(cv2.cvtColor(transform.cut(image), cv2.COLOR_BGR2LAB), np.float32)
     y, x = np.mgrid[:size, :size]
     places = transform.invert(np.stack([x, y], axis=-1).astype(np.float64))
-    inside = ((places > -0.5) & (places < np.array(image.shape[1::-1]) - 0.5)).all(-1)
+    low, high = places > -0.5, places < np.array(image.shape[1::-1]) - 0.5
+    inside = np.asarray(np.logical_and(low, high).all(-1), np.bool_)
     colours = np.full((CELLS, CELLS, 3), np.nan, np.float32)
     for row in range(CELLS):
         for column in range(CELLS):

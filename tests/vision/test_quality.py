@@ -25,7 +25,8 @@ def crop() -> Image:
 
 def test_sharpness_falls_with_blur_and_not_with_contrast() -> None:
     sharp = crop()
-    blurred = [np.asarray(cv2.GaussianBlur(sharp, (0, 0), sigma)) for sigma in (1, 2, 4)]
+    blurs = (cv2.GaussianBlur(sharp, (0, 0), sigma) for sigma in (1, 2, 4))
+    blurred = [np.asarray(one, np.uint8) for one in blurs]
     values = [float(picture_quality(one)[0]) for one in (sharp, *blurred)]
     assert all(a > b + 0.05 for a, b in pairwise(values)), values
     assert 0 < values[-1] < values[0] < 1
@@ -36,7 +37,7 @@ def test_sharpness_falls_with_blur_and_not_with_contrast() -> None:
 def test_sharpness_sees_a_shake_in_either_direction() -> None:
     sharp = crop()
     for size in ((9, 1), (1, 9)):
-        shaken = np.asarray(cv2.blur(sharp, size))
+        shaken = np.asarray(cv2.blur(sharp, size), np.uint8)
         assert picture_quality(shaken)[0] < picture_quality(sharp)[0] - 0.1
 
 

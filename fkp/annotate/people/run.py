@@ -81,7 +81,8 @@ def group_people(
         told = _edited(out, subjects, places) if edited else None
         seen = look_at(runs, subjects, jobs, progress)
         if told is None:
-            entries, names = _entries(subjects, seen, places, least), {}
+            entries = _entries(subjects, seen, places, least)
+            names: dict[str, str] = {}
         else:
             entries, names = told
             say(f"{out}: the sheets there are taken as they are")
