@@ -134,10 +134,8 @@ def test_the_way_back_is_the_inverse() -> None:
 
 
 def test_a_template_of_one_s_own(tmp_path: Path) -> None:
-    told = {
-        "size": [300, 400],
-        "points": {"p36": [80, 150], "p45": [220, 150], "mouth_left": [190, 290]},
-    }
+    places = {"p36": [80, 150], "p45": [220, 150], "mouth_left": [190, 290]}
+    told = {"size": [300, 400], "points": places}
     (tmp_path / "mine.json").write_text(json.dumps(told))
     framing = framing_of(tmp_path / "mine.json", enlarge=True)
     warp = framing.warp(FRONTAL, IBUG68)

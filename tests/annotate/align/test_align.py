@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +159,20 @@ def test_one_per_week_and_a_timelapse(photos: Path, aligned: Path, tmp_path: Pat
     assert np.abs(middle - (first + last) / 2).mean() < 4
 
 
+def beginning(path: Path, frames: int) -> Path:
+    """The first frames of the sample clip."""
+    with av.open(str(SAMPLES / "clip.mp4")) as clip, av.open(str(path), "w") as out:
+        moving = clip.streams.video[0]
+        stream = out.add_stream_from_template(moving)
+        for packet in islice(clip.demux(moving), frames):
+            packet.stream = stream
+            out.mux(packet)
+    return path
+
+
 def test_a_clip_stays_in_its_place(tmp_path: Path) -> None:
     """The eyes of the aligned film move far less than those of the clip."""
-    clip = tmp_path / "talk.mp4"
-    shutil.copyfile(SAMPLES / "clip.mp4", clip)
+    clip = beginning(tmp_path / "talk.mp4", 30)
     words = ("align", clip, "-o", tmp_path / "out", "--template", "eyes", "--size", "256")
     code, said = fkp_here(*words, "--faces", "first", cwd=tmp_path)
     assert code == 0
@@ -171,12 +182,12 @@ def test_a_clip_stays_in_its_place(tmp_path: Path) -> None:
     network = fkp.load()
     eyes = [
         IBUG68.anchor_points(frame.faces.points[0])[:2]
-        for frame in network.video(film, every=12, smooth=0)
+        for frame in network.video(film, every=6, smooth=0)
         if len(frame.faces)
     ]
     with Clip(film) as opened:
         assert len(list(opened.frames())) == frames[-1] - frames[0] + 1
-    assert len(eyes) >= 5
+    assert len(eyes) >= 4
     assert np.ptp(np.array(eyes), axis=0).max() < 0.04 * 256
     assert "1 faces aligned" in said
 
