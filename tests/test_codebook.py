@@ -61,10 +61,10 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
         "people.csv": ["people/people.csv"],
         "faces.csv": ["people/faces.csv"],
         "keypoints.csv": [
-            "people/keypoints.csv",
             "photos/keypoints.csv",
             "clip/keypoints.csv",
             "clip/raw.csv",
+            "people/keypoints.csv",
         ],
         **{name: [f"photos/{name}"] for name in ("openface.csv", "pyfeat.csv", "dlc.csv")},
         "blinks.csv": ["clip/blinks.csv"],
