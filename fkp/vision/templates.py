@@ -29,7 +29,7 @@ ARCFACE: Places = {
 `face_align`), whose left is the viewer's.
 """
 
-EYES: Places = {"right_eye": (0.36, 0.42), "left_eye": (0.64, 0.42)}
+EYES: Places = {"right_eye": (0.4, 0.43), "left_eye": (0.6, 0.43)}
 """Of the template `eyes`: shares of its side."""
 
 

@@ -95,7 +95,7 @@ def test_the_eyes_lie_where_the_template_says_whatever_the_face() -> None:
         points = some_points(seed)
         warp = Framing(TEMPLATES["eyes"], enlarge=True).warp(points, IBUG68)
         eyes = warp.transform.apply(IBUG68.anchor_points(points)[:2])
-        assert np.abs(eyes - [[0.36 * 1024, 0.42 * 1024], [0.64 * 1024, 0.42 * 1024]]).max() < 1e-6
+        assert np.abs(eyes - [[409.6, 440.32], [614.4, 440.32]]).max() < 1e-6
 
 
 def test_faces_are_not_enlarged_unless_asked() -> None:
