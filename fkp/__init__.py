@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Frame,
         Network,
         Photo,
+        align,
         annotate,
         audit,
         benchmark,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         evaluate,
         load,
         merge,
+        people,
         prepare,
         resume_training,
         to_frame,
@@ -61,8 +63,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "fkp.api": (
-        "Frame", "Network", "Photo", "annotate", "audit", "benchmark", "convert", "evaluate",
-        "load", "merge", "prepare", "resume_training", "to_frame", "train", "video",
+        "Frame", "Network", "Photo", "align", "annotate", "audit", "benchmark", "convert",
+        "evaluate", "load", "merge", "people", "prepare", "resume_training", "to_frame", "train",
+        "video",
     ),
     "fkp.errors": (
         "DataError", "FkpError", "ImageError", "LabelError", "ModelError", "NoPicturesError",
@@ -91,6 +94,7 @@ __all__ = [
     "UndecidedError",
     "UsageError",
     "__version__",
+    "align",
     "annotate",
     "audit",
     "benchmark",
@@ -98,6 +102,7 @@ __all__ = [
     "evaluate",
     "load",
     "merge",
+    "people",
     "prepare",
     "resume_training",
     "to_frame",

@@ -50,6 +50,30 @@ def test_a_clip_to_blinks(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "openings.png").stat().st_size > 5000
 
 
+def test_the_sharpest_frontal_face(tmp_path: Path) -> None:
+    said = run("clean_photos.py", SAMPLES, "out", cwd=tmp_path)
+    table = pd.read_csv(tmp_path / "out" / "quality.csv")
+    frontal = table[(table.out_of_plane <= 30) & (table.border_cut < 0.1) & (table.occluded < 0.3)]
+    best = Path(frontal.sort_values("sharpness").image.iloc[-1]).name
+    copied = [path.name for path in (tmp_path / "out").iterdir() if path.name != "quality.csv"]
+    assert copied == [best]
+    assert "1 copied" in said
+
+
+def test_photos_by_person(tmp_path: Path) -> None:
+    said = run("persons_to_folders.py", SAMPLES, "out", cwd=tmp_path)
+    assert "8 faces of" in said
+    folders = list((tmp_path / "out" / "persons").iterdir())
+    assert {path.name for folder in folders for path in folder.iterdir()} >= {"group.jpg"}
+    with_group = [folder for folder in folders if (folder / "group.jpg").exists()]
+    assert len(with_group) == 3
+
+
+def test_the_mean_face(tmp_path: Path) -> None:
+    assert "the mean of 8 faces" in run("mean_face.py", SAMPLES, "out", cwd=tmp_path)
+    assert (tmp_path / "out" / "mean.png").stat().st_size > 5000
+
+
 def test_every_example_is_run_here() -> None:
     text = Path(__file__).read_text(encoding="utf-8")
     for path in EXAMPLES.glob("*.py"):

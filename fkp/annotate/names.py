@@ -6,13 +6,15 @@ from collections.abc import Collection
 from fkp.errors import parse_json
 
 OVERLAYS, CROPS, YOLO = "overlays", "crops", "yolo"
+FACES = "faces"
+"""Of align: the aligned pictures."""
 RUN, JOURNAL = "run.json", "journal.jsonl"
 OVERLAY, RAW, BLINKS = "overlay.mp4", "raw.csv", "blinks.csv"
 """A clip's overlay, its points before smoothing, and its blinks."""
 PARTS = ".parts"
 """A clip's folder with what an unfinished run needs to resume."""
 
-OF_RUNS = frozenset({OVERLAYS, CROPS, YOLO, PARTS, OVERLAY})
+OF_RUNS = frozenset({OVERLAYS, CROPS, YOLO, FACES, PARTS, OVERLAY})
 OF_TRAINING = frozenset({"curves.png", "lr.png", "val_worst.png", "val_best.png", "aug.png"})
 OF_EVALUATION = frozenset({"ced.png", "calibration.png", "worst.png"})
 OF_AUDIT = frozenset({"audit.png"})

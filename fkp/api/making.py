@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.inputs import Inputs, find_inputs
 from fkp.annotate.inputs import shard as take_shard
 from fkp.annotate.names import CROPS, OVERLAYS
 from fkp.annotate.outcome import Failure
+from fkp.annotate.output.keep import names_one_of
 from fkp.annotate.output.results import Output, wanted_scheme
 from fkp.annotate.output.sinks import TableStream
 from fkp.annotate.photo.cluster import Cluster
@@ -25,13 +27,15 @@ from fkp.annotate.video.inputs import absent, find_clips, skipped_endings
 from fkp.annotate.video.live import Live
 from fkp.annotate.video.view import View
 from fkp.annotate.video.work import ClipConfig, ClipWork, check_schemas, clip_folders
-from fkp.api.network import Network, load_once, scheme_of, workers
+from fkp.api.network import Network, load_once, scheme_of, wanted_faces, workers
 from fkp.errors import UsageError
 from fkp.keypoints import Scheme
 from fkp.learn.networks.checkpoint import BUNDLED, find_model
 from fkp.learn.networks.devices import single_thread
 from fkp.vision.head import Camera
 from fkp.vision.images import Image
+from fkp.vision.measures import MEASURES
+from fkp.vision.quality import QUALITY
 from fkp.vision.sources import is_live, is_stream
 
 
@@ -81,6 +85,9 @@ class Wanted:
     overlay_size: int | None
     blur: str | None
     paths: bool
+    quality: bool
+    keep: str | None
+    order: str = "surest"
 
     def output(self, network: Network, gallery: bool) -> Output:
         """The settings of the files; raises FkpError, before any work, if the network's points do
@@ -88,12 +95,27 @@ class Wanted:
         """
         also = (self.also,) if isinstance(self.also, str) else tuple(self.also)
         scheme = wanted_scheme(also, scheme_of(self.scheme), network.model.scheme)
-        if not self.measures and (self.focal is not None or self.fov is not None):
-            raise UsageError("focal length and angle of view are only used with measures")
+        measures = self.measures or self._about(MEASURES)
+        if not measures and (self.focal is not None or self.fov is not None):
+            raise UsageError("the camera's focal length and angle of view are for measures alone")
         if self.focal is not None and self.fov is not None:
-            raise UsageError("give the focal length or the angle of view, not both")
-        camera = Camera(self.focal, self.fov) if self.measures else None
-        return Output(scheme, self.format, also, self.confidence, gallery, camera, self.paths)
+            raise UsageError("the focal length and the angle of view cannot be combined")
+        camera = Camera(self.focal, self.fov) if measures else None
+        judged = self.quality or self._about(QUALITY)
+        return Output(
+            scheme, self.format, also, self.confidence, gallery, camera, self.paths, judged
+        )
+
+    def _about(self, columns: Sequence[str]) -> bool:
+        """Whether `keep` needs any of these columns, which are then also in the table."""
+        return self.keep is not None and names_one_of(self.keep, columns)
+
+    def config(self, config: AnnotateConfig, output: Output) -> AnnotateConfig:
+        """Which faces are kept, in which order, and what is measured of their pictures."""
+        return wanted_faces(
+            replace(config, scheme=output.scheme), output.quality, self.keep, self.order,
+            output.measured,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +157,7 @@ def annotate_photos(network: Network, photos: Photos, wanted: Wanted, place: Pla
     inputs = take_shard(everything, *photos.shard)
     output.check_names(everything.relative(path) for path in everything.paths)
     config = replace(
-        network.config, scheme=output.scheme, jobs=workers(photos.jobs, inputs),
+        wanted.config(network.config, output), jobs=workers(photos.jobs, inputs),
         drawing=photos.drawing(wanted, place.folder), max_pixels=photos.max_pixels,
     )  # fmt: skip
     engine: Engine = Local(network.model, network.detector, config)
@@ -221,7 +243,7 @@ def annotate_clips(
     found = clips.find(place)
     table = None if place.stream is None else _table(place, output)
     folders = [None] * len(found.paths) if table else clip_folders(found, place.folder)
-    config = replace(network.config, scheme=output.scheme)
+    config = wanted.config(network.config, output)
     source = network.identity()
     reports = []
     with ExitStack() as stack:

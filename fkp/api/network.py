@@ -12,23 +12,26 @@ import numpy.typing as npt
 import pandas as pd
 
 import fkp
-from fkp.annotate.config import MIN_SCORE, AnnotateConfig
+from fkp.annotate.choosing import chosen
+from fkp.annotate.config import MIN_SCORE, ORDERS, AnnotateConfig
 from fkp.annotate.faces import predict
 from fkp.annotate.finder import FaceFinder
 from fkp.annotate.inputs import Inputs, find_inputs
 from fkp.annotate.outcome import Failure
 from fkp.annotate.output.journal import fingerprint
+from fkp.annotate.output.keep import Keep, names_one_of
 from fkp.annotate.output.results import wanted_scheme
+from fkp.annotate.output.rows import Columns
 from fkp.annotate.photo.cutting import FaceCutter
 from fkp.annotate.photo.local import Local
 from fkp.annotate.pipeline import Progress
 from fkp.annotate.video.live import Live
 from fkp.annotate.video.reading import Excerpt
 from fkp.annotate.video.run import ClipEngine
-from fkp.api.choices import Deinterlace, ExportFormat, Norm, Split
+from fkp.api.choices import Deinterlace, ExportFormat, Norm, Order, Split
 from fkp.api.results import Frame, Photo, frame_of, photo_of
 from fkp.errors import ImageError, UsageError
-from fkp.keypoints import SCHEMES, Faces, Scheme
+from fkp.keypoints import IBUG68, SCHEMES, Faces, Scheme
 from fkp.labels.cache import prepared
 from fkp.labels.store import Samples, read_samples
 from fkp.learn.evaluation import evaluate as evaluation
@@ -41,7 +44,9 @@ from fkp.vision.crop import CropTransform
 from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
 from fkp.vision.detectors import DetectorName, find_detector
 from fkp.vision.draw import as_bgr
+from fkp.vision.head import Camera
 from fkp.vision.images import Image
+from fkp.vision.quality import QUALITY
 from fkp.vision.sources import Opening, is_live, masked
 
 Paths = str | Path | Sequence[str | Path]
@@ -98,7 +103,8 @@ class Network:
             cut = cutter(str(image))
         else:
             cut = cutter.cut_image(as_bgr(image))
-        (result,) = predict([cut], self.model, self.config)
+        found = predict([cut], self.model, self.config)
+        (result,) = chosen([str(image)], [cut], found, self.config)
         if isinstance(result, Failure):
             raise ImageError(f"{image}: {result.reason}")
         return replace(result.faces, picture=image)
@@ -266,6 +272,9 @@ def load(
     min_face: float = 0,
     max_faces: int | None = None,
     batch: int = 64,
+    quality: bool = False,
+    keep: str | None = None,
+    order: Order = "surest",
 ) -> Network:
     """Load a network from its file, or the bundled one. Raises ModelError, DataError.
 
@@ -281,8 +290,13 @@ def load(
 
     detector_model: another network in YuNet's layout (ONNX). det_size: long side of the picture
     that the bundled detectors look at. min_score: faces scoring below this are discarded, as are
-    those with a box smaller than `min_face` pixels. max_faces: keep only the highest-scoring ones.
-    batch: faces per batch of the network.
+    those with a box smaller than `min_face` pixels. max_faces: only the highest-scoring ones.
+    batch: faces in a batch of the network.
+
+    quality: also measure sharpness and exposure, for `to_frame(..., quality=True)`. keep: an
+    expression of `pandas.DataFrame.query` about the columns of the table, those of measures and
+    quality among them; faces for which it is not true are discarded. order: of the faces of a
+    picture: `surest` (by falling score), `left` (from left to right) or `largest`.
     """
     if detector is None or isinstance(detector, str):
         file = None if detector_model is None else Path(detector_model)
@@ -292,7 +306,24 @@ def load(
     loaded = load_once(str(model), device)
     wanted = wanted_scheme((), scheme_of(scheme), loaded.scheme)
     config = AnnotateConfig(wanted, min_score, max_faces, batch=batch)
+    camera = Camera() if wanted.names == IBUG68.names else None
+    config = wanted_faces(config, quality, keep, order, camera)
     return Network(loaded, find_model(str(model)), detector, config, device)
+
+
+def wanted_faces(
+    config: AnnotateConfig, quality: bool, keep: str | None, order: str, camera: Camera | None
+) -> AnnotateConfig:
+    """The configuration with what is measured of faces, and which are kept in which order.
+
+    camera: for measures in `keep`, None where the points give none. Raises UsageError.
+    """
+    if order not in ORDERS:
+        raise UsageError(f"order: expected one of {', '.join(ORDERS)}, got {order}")
+    assert config.scheme is not None
+    chooser = None if keep is None else Keep(keep, Columns(config.scheme, True, camera, True))
+    judged = quality or (keep is not None and names_one_of(keep, QUALITY))
+    return replace(config, quality=judged, keep=chooser, order=order)
 
 
 @lru_cache(maxsize=2)

@@ -83,17 +83,22 @@ def frame_of(path: str, result: Result, moment: Moment, scheme: Scheme) -> Frame
 
 
 def to_frame(
-    items: Iterable[Photo | Frame], confidence: bool = False, measures: bool = False
+    items: Iterable[Photo | Frame],
+    confidence: bool = False,
+    measures: bool = False,
+    quality: bool = False,
 ) -> pd.DataFrame:
     """Photos or frames as a DataFrame with the columns of `keypoints.csv`, unrounded.
 
-    A row per face, and one for each photo or frame without a face. confidence: add a column for the
-    confidence of each point; measures: add the openings of eyes and mouth, and the head's pose.
+    A row per face, and one for each photo or frame without. confidence: also a column for the
+    confidence of each point; measures: also the openings of eyes and mouth, and the head's pose;
+    quality: also that of the face's picture, in which sharpness and exposure are known where
+    `fkp.load(quality=True)` measured them.
     """
     waiting = iter(items)
     first = next(waiting, None)
     scheme = FKP4 if first is None else first.faces.scheme
-    columns = Columns(scheme, confidence, Camera() if measures else None)
+    columns = Columns(scheme, confidence, Camera() if measures else None, quality)
     rest = chain([] if first is None else [first], waiting)
     return table((_record(item) for item in rest), columns)
 

@@ -1,5 +1,6 @@
 """Whole runs, as the commands do them: tables, overlays, pages, other tools' files."""
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import BinaryIO
 from fkp.annotate.config import MIN_SCORE
 from fkp.annotate.output import merge as merging
 from fkp.annotate.output.merge import Merged
+from fkp.annotate.people.grouping import ALIKE
+from fkp.annotate.people.run import People, group_people
 from fkp.annotate.pipeline import Progress
 from fkp.annotate.run import Report, Say
 from fkp.annotate.video.work import ClipConfig
-from fkp.api.choices import Also, Backend, Blur, Deinterlace, TableFormat
+from fkp.api.choices import Also, Backend, Blur, Deinterlace, Order, TableFormat
 from fkp.api.making import Clips, Photos, Place, Wanted, annotate_clips, annotate_photos
 from fkp.api.network import Paths, excerpt_of, listed, load, silent, unheard
 from fkp.keypoints import Scheme
@@ -30,6 +33,7 @@ def annotate(
     max_faces: int | None = None, max_pixels: int = MAX_PIXELS, batch: int = 64,
     format: TableFormat = "csv", also: Also | Sequence[Also] = (), confidence: bool = False,
     measures: bool = False, focal: float | None = None, fov: float | None = None,
+    quality: bool = False, keep: str | None = None, order: Order = "surest",
     overlays: bool = True, overlay_size: int | None = 1600,
     blur: Blur | None = None, crops: bool = False, crop_size: int = 256, paths: bool = True,
     overwrite: bool = False, resume: bool = False, jobs: int | None = None,
@@ -63,6 +67,7 @@ def annotate(
     )  # fmt: skip
     wanted = Wanted(
         scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
+        quality, keep, order,
     )  # fmt: skip
     photos = Photos(listed(inputs), crops, crop_size, max_pixels, jobs, shard, backend, scheduler)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)
@@ -76,8 +81,9 @@ def video(
     det_size: int = 640, min_score: float = MIN_SCORE, min_face: float = 0,
     max_faces: int | None = None, batch: int = 64, format: TableFormat = "csv",
     also: Also | Sequence[Also] = (), confidence: bool = False, measures: bool = False,
-    focal: float | None = None, fov: float | None = None,
-    overlays: bool = True, overlay_size: int | None = None, blur: Blur | None = None,
+    focal: float | None = None, fov: float | None = None, quality: bool = False,
+    keep: str | None = None, overlays: bool = True, overlay_size: int | None = None,
+    blur: Blur | None = None,
     every: int = 1, start: float | None = None, end: float | None = None,
     max_frames: int | None = None, smooth: float = 0.5, fill: int = 0, raw: bool = False,
     series: str | Path | None = None, stream: int | None = None, deinterlace: Deinterlace = "auto",
@@ -111,6 +117,7 @@ def video(
     )  # fmt: skip
     wanted = Wanted(
         scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
+        quality, keep,
     )  # fmt: skip
     config = ClipConfig(
         excerpt_of(every, start, end, max_frames), Opening(stream, deinterlace, fps), smooth, fill,
@@ -119,6 +126,27 @@ def video(
     clips = Clips(listed(inputs), config, live, view, stop, on_finish)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)
     return annotate_clips(network, clips, wanted, place)
+
+
+def people(
+    folders: str | Path | Sequence[str | Path], out: str | Path | None = None, *,
+    alike: float = ALIKE, jobs: int | None = None, overwrite: bool = False,
+    progress: Progress | None = None, say: Say | None = None,
+) -> People:  # fmt: skip
+    """Group the faces of finished runs of one occasion by person: the whole run of `fkp people`.
+
+    folders: of `fkp.annotate` and `fkp.video`, whose pictures are looked at again. out: the folder
+    for `people.csv` and `faces.csv`, `keypoints.csv` with the column `person`, and the page; None
+    for `people/` in the first folder. alike: likeness from which two groups are one person.
+
+    Where the sheets are there, they are taken as they were edited: persons of one name become one,
+    and each face goes to the person of its row. overwrite: group again. Raises FkpError.
+    """
+    listed_folders = [Path(folder) for folder in listed(folders)]
+    return group_people(
+        listed_folders, listed_folders[0] / "people" if out is None else Path(out), alike,
+        overwrite, jobs or os.cpu_count() or 1, progress or silent, say or unheard,
+    )  # fmt: skip
 
 
 def merge(

@@ -24,6 +24,8 @@ _SUMMARIES = {
     "predict": "Predict the points for the rows of a data set.",
     "annotate": "Find faces and keypoints in pictures.",
     "video": "Find faces and keypoints in clips, frame by frame.",
+    "align": "Cut faces out so that they lie on each other; timelapses.",
+    "people": "Group the faces of results by person.",
     "merge": "Join the results of several shards of annotate.",
     "convert": "Write labels in the format of another tool.",
     "export": "Write a network for other runtimes.",

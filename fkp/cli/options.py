@@ -134,6 +134,17 @@ def result_options(command: Command) -> Command:
             help="Instead of --focal: angle of view along the longer side; default: 53.",
         ),
         click.option(
+            "--quality",
+            is_flag=True,
+            help="Add columns for sharpness, exposure, size, occlusion, and angle of each face.",
+        ),
+        click.option(
+            "--keep",
+            metavar="EXPRESSION",
+            help='Discard faces for which this is not true: "abs(yaw) < 30 and sharpness > 0.4"; '
+            "columns of --measures and --quality are added where it names them.",
+        ),
+        click.option(
             "--no-paths",
             "paths",
             is_flag=True,

@@ -22,9 +22,10 @@ class Output:
     """What is written about the faces found.
 
     scheme: their points. format: of the main table, one of TABLE_FORMATS. also: names of SCHEMAS to
-    write besides. each: write the confidence of each point. gallery: whether there is a page with
-    the pictures. measured: the camera for the measures, None for no measures. paths: whether
-    `run.json` and pages may hold full paths; otherwise only names.
+    write besides. each: a confidence for each point. gallery: whether there is a page with the
+    pictures. measured: the measures of each face, as this camera shows it. paths:
+    whether whole paths may stand in `run.json` and in pages; otherwise names alone. quality: of the
+    picture of each face.
     """
 
     scheme: Scheme
@@ -34,6 +35,7 @@ class Output:
     gallery: bool = True
     measured: Camera | None = None
     paths: bool = True
+    quality: bool = False
 
     def __post_init__(self) -> None:
         """Raise FkpError for settings that cannot be combined, before any work."""
@@ -60,6 +62,7 @@ class Output:
             "confidence": self.each,
             "measures": None if self.measured is None else asdict(self.measured),
             "paths": self.paths,
+            "quality": self.quality,
         }
 
     @property
@@ -72,7 +75,7 @@ class Output:
         """The rows of the main table, in the format in which they are appended."""
         each = self.each or any(schema.each for schema in self.schemas)
         name = "csv" if self.format == "parquet" else self.format
-        return TABLES[name](self.scheme, each, self.measured)
+        return TABLES[name](self.scheme, each, self.measured, self.quality)
 
     @property
     def stream(self) -> Rows:
@@ -104,7 +107,8 @@ class Output:
             schema.make(out, self.scheme, self.records(out), root)
         if self.gallery:
             records = self.records(out)
-            write_gallery(out / PAGE, records, out / OVERLAYS, root, jobs, self.paths)
+            columns = self.rows.columns
+            write_gallery(out / PAGE, records, out / OVERLAYS, root, jobs, columns, self.paths)
         if self.format == "parquet":
             with replacing(out / "keypoints.parquet") as part:
                 write_parquet(part, self.rows.columns, self.records(out))

@@ -11,6 +11,7 @@ import numpy as np
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.rows import Record
 from fkp.files import replacing
+from fkp.vision.colours import page_colours
 
 MOST = 2000
 """Maximum number of frames drawn per face; longer clips are thinned out."""
@@ -51,6 +52,7 @@ def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> No
         "frames": len(times),
         "problems": problems[:MOST],
         "step": float(np.median(np.diff(times))) if len(times) > 1 else 1.0,
+        "colours": page_colours(),
         "faces": [_row(number, life) for number, life in sorted(lives.items())],
     }
     page = files("fkp.annotate.video").joinpath("clip.html").read_text(encoding="utf-8")

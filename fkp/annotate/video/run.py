@@ -98,6 +98,8 @@ class ClipEngine:
                     results = steady.push(found)
                     waiting.extend(_slides(stretch))
                     followed += len(stretch.shots)
+                if self.config.keep is not None:
+                    results = self.config.keep([path] * len(results), results)
                 watch.lap("network")
                 for result in results:
                     slide = waiting.popleft()

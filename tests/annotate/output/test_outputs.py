@@ -268,7 +268,7 @@ def test_the_gallery_shows_every_face_and_failure(here: Path) -> None:
     assert shown[0][6].startswith("/9j/")  # a JPEG
     assert shown[2][1:4] == ["no_face", None, None]
     unreadable = next(card for card in shown if card[1] == "unreadable")
-    assert unreadable[4:] == ["empty file (0 bytes)", None, None]
+    assert unreadable[4:] == ["empty file (0 bytes)", None, None, []]
     assert page.count("</script>") == 1
     assert "http" not in page.replace("http://www.w3.org", "")
 
