@@ -17,6 +17,7 @@ network = fkp.train("data.csv", "runs/mine", epochs=20)
 print(network.evaluate("data.csv").scores.nme)
 
 fkp.annotate("photos/", "results/", resume=True)   # whole runs, as the commands make them
+fkp.hide("photos/", "hidden/")                     # copies in which faces are hidden
 
 `fkp.annotate` is the function; modules are imported as `from fkp.annotate.x import y`.
 """
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         benchmark,
         convert,
         evaluate,
+        hide,
         load,
         merge,
         prepare,
@@ -62,7 +64,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "fkp.api": (
         "Frame", "Network", "Photo", "annotate", "audit", "benchmark", "convert", "evaluate",
-        "load", "merge", "prepare", "resume_training", "to_frame", "train", "video",
+        "hide", "load", "merge", "prepare", "resume_training", "to_frame", "train", "video",
     ),
     "fkp.errors": (
         "DataError", "FkpError", "ImageError", "LabelError", "ModelError", "NoPicturesError",
@@ -96,6 +98,7 @@ __all__ = [
     "benchmark",
     "convert",
     "evaluate",
+    "hide",
     "load",
     "merge",
     "prepare",

@@ -11,8 +11,12 @@ OVERLAY, RAW, BLINKS = "overlay.mp4", "raw.csv", "blinks.csv"
 """Of a clip: the video with the points drawn, the points before smoothing, when eyes were shut."""
 PARTS = ".parts"
 """Of a clip: what an unfinished run needs to be resumed."""
+COPIES, FOUND, REVIEW = "copies", "found", "review"
+HIDDEN, FACES = "hidden.csv", "faces.csv"
+"""Of `fkp hide`: what is fit to be published, the tables of the faces found, pictures to check; and
+a row per input, and one per face."""
 
-OF_RUNS = frozenset({OVERLAYS, CROPS, YOLO, PARTS, OVERLAY})
+OF_RUNS = frozenset({OVERLAYS, CROPS, YOLO, PARTS, OVERLAY, COPIES, REVIEW})
 OF_TRAINING = frozenset({"curves.png", "lr.png", "val_worst.png", "val_best.png", "aug.png"})
 OF_EVALUATION = frozenset({"ced.png", "calibration.png", "worst.png"})
 OF_AUDIT = frozenset({"audit.png"})

@@ -1,12 +1,13 @@
 """The functions and values that users import from `fkp`, which says how they fit together."""
 
 from fkp.api.data import audit, convert, prepare
+from fkp.api.hiding import hide
 from fkp.api.network import Network, load
 from fkp.api.results import Frame, Photo, to_frame
 from fkp.api.runs import annotate, merge, video
 from fkp.api.training import benchmark, evaluate, resume_training, train
 
 __all__ = [
-    "Frame", "Network", "Photo", "annotate", "audit", "benchmark", "convert", "evaluate", "load",
-    "merge", "prepare", "resume_training", "to_frame", "train", "video",
+    "Frame", "Network", "Photo", "annotate", "audit", "benchmark", "convert", "evaluate", "hide",
+    "load", "merge", "prepare", "resume_training", "to_frame", "train", "video",
 ]  # fmt: skip

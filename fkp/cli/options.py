@@ -17,7 +17,7 @@ from fkp.vision.detectors import DETECTORS
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
-def _not(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
+def is_off(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
     """The argument that a `--no-...` option switches off."""
     return not given
 
@@ -137,7 +137,7 @@ def result_options(command: Command) -> Command:
             "--no-paths",
             "paths",
             is_flag=True,
-            callback=_not,
+            callback=is_off,
             help="Leave whole paths out of run.json and the page.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run."),
@@ -154,7 +154,7 @@ def drawing_options(largest: str, what: str) -> Callable[[Command], Command]:
     def add(command: Command) -> Command:
         options = (
             click.option(
-                "--no-overlays", "overlays", is_flag=True, callback=_not, help="Draw nothing."
+                "--no-overlays", "overlays", is_flag=True, callback=is_off, help="Draw nothing."
             ),
             click.option(
                 "--overlay-size",
