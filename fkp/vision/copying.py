@@ -175,9 +175,9 @@ def _native(encoded: Encoded, form: str) -> Original:
         data = boxes.as_still(data, b"avif")
     with opened(data) as image:
         options = _options(image, form, encoded)
-        exif = _exif(image)
         turned = form != "JXL" or bool(getattr(image, "jpeg", False))
         upright = ImageOps.exif_transpose(image) if turned else image
+        exif = _exif(image)  # which removes the orientation
         if upright.mode in ("P", "PA"):
             upright = upright.convert("RGBA" if "transparency" in image.info else "RGB")
         elif upright.mode == "1":

@@ -23,6 +23,7 @@ from fkp.vision.covering import cover
 from fkp.vision.detect import FaceDetector
 from fkp.vision.images import Image
 from fkp.vision.joining import FORMS, has_sound, join, tags_of
+from fkp.vision.process import settle
 from fkp.vision.recording import Recording
 from fkp.vision.video import Clip
 
@@ -56,6 +57,7 @@ class HideClip:
 
     def outcome(self) -> Outcome:
         """Make the copy; OSError of a disk that cannot be written is raised."""
+        settle()
         film = Film.of(self.records())
         if film.size_wh == (0, 0):
             _, first = next(self.records())

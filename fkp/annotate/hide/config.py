@@ -16,7 +16,7 @@ frame is hidden in all frames in which it reaches LOW."""
 DOUBTFUL = 0.5
 """Faces of a lower score are for a person to check."""
 
-PADDING = 0.15
+PADDING = 0.2
 
 UNSEEN = 0.15
 """More padding, where a face was not found in this frame but must be near."""

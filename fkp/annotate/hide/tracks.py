@@ -300,14 +300,15 @@ class Tracer:
                     box = self._extrapolated(path, i, step, k)
                     path.spots[at] = Spot(_grown(box, GROWTH * k / self._film.rate), Source.HELD)
 
-    def _extrapolated(self, path: Path, i: int, step: int, k: int) -> Box:
+    def _extrapolated(self, path: Path, i: int, way: int, k: int) -> Box:
         """The box that holds a face where it was, and where it would be if it went on so."""
         box = path.spots[i].box
-        before = path.spots.get(i - 2 * step)
+        before = path.spots.get(i - 2 * way)
         if before is None or before.source is Source.HELD:
             return box
         on = box.copy()
-        on[:2] += (box[:2] - before.box[:2]) / 2 * k
+        step = (box[:2] - before.box[:2]) / 2 * k
+        on[:2] += np.clip(step, -box[2:] / 2, box[2:] / 2)
         low = np.minimum(box[:2], on[:2])
         high = np.maximum(box[:2] + box[2:], on[:2] + on[2:])
         return np.concatenate([low, high - low])
