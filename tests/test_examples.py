@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.helpers import SAMPLES, write_pictures
+from tests.helpers import SAMPLES, shorter, write_pictures
 
 EXAMPLES = SAMPLES.parent / "examples"
 
@@ -48,6 +48,15 @@ def test_a_clip_to_blinks(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "out" / "blinks.csv")
     assert list(table.columns) == ["face", "start", "end", "frames"]
     assert (tmp_path / "out" / "openings.png").stat().st_size > 5000
+
+
+def test_all_are_hidden_but_one(tmp_path: Path) -> None:
+    shorter(SAMPLES / "clip.mp4", tmp_path / "clip.mp4", 8)
+    said = run("hide_all_but_one.py", "clip.mp4", "out", cwd=tmp_path)
+    assert "is clear" in said
+    faces = pd.read_csv(tmp_path / "out" / "faces.csv")
+    assert list(faces.state).count("clear") == 1
+    assert (tmp_path / "out" / "copies" / "clip.mp4").is_file()
 
 
 def test_every_example_is_run_here() -> None:
