@@ -20,7 +20,7 @@ out = Path(sys.argv[2] if len(sys.argv) > 2 else "hidden")
 fkp.hide(clip, out, jobs=1)
 faces = pd.read_csv(out / "faces.csv")
 faces = faces[faces.state == "hidden"]
-speaker = faces.loc[faces.frames_found.idxmax()]
+speaker = faces.sort_values("frames_found").iloc[-1]
 
 # The second run does not search again.
 corrections = out / "corrections.csv"

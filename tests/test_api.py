@@ -295,8 +295,8 @@ OPTIONS: dict[str, tuple[Callable[..., Any], str, dict[str, str | None]]] = {
 """By command: its function, the least that it needs, and options of other names there, or none."""
 
 OTHERWISE = {
-    ("annotate", "out"), ("hide", "out"), ("predict", "out"), ("audit", "report"), ("export", "format"),
-    ("prepare", "limits"),
+    ("annotate", "out"), ("hide", "out"), ("predict", "out"), ("audit", "report"),
+    ("export", "format"), ("prepare", "limits"),
 }  # fmt: skip
 """Options whose default the command fills in or has in another form, or that it requires."""
 

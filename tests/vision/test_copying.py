@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,6 +40,11 @@ def photograph(path: Path, orientation: int = 6) -> bytes:
     return profile
 
 
+def tables(image: Any) -> object:
+    """The quantisation of a JPEG."""
+    return image.quantization
+
+
 def test_a_photograph_loses_what_it_tells(tmp_path: Path) -> None:
     profile = photograph(tmp_path / "a.jpg")
     Original.read(tmp_path / "a.jpg").write(tmp_path / "b" / "a.jpg")
@@ -47,7 +53,7 @@ def test_a_photograph_loses_what_it_tells(tmp_path: Path) -> None:
         assert told not in data
     with Image.open(tmp_path / "a.jpg") as one, Image.open(tmp_path / "b" / "a.jpg") as other:
         assert (one.size, other.size) == ((64, 48), (48, 64))  # turned upright
-        assert one.quantization == other.quantization
+        assert tables(one) == tables(other)
         assert other.info["icc_profile"] == profile
     before, after = read_image(tmp_path / "a.jpg"), read_image(tmp_path / "b" / "a.jpg")
     assert np.abs(before.astype(int) - after).mean() < 4
@@ -74,7 +80,7 @@ def test_metadata_stays_when_asked_but_no_thumbnail(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_formats_without_loss_keep_every_pixel(
-    tmp_path: Path, name: str, mode: str, options: dict[str, object]
+    tmp_path: Path, name: str, mode: str, options: dict[str, Any]
 ) -> None:
     path = tmp_path / name
     Image.fromarray(smooth()).convert(mode).save(path, **options)

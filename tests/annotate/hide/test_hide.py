@@ -104,6 +104,11 @@ def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.abs(before.astype(int) - after).max(2) > 40
 
 
+def tables(image: Any) -> object:
+    """The quantisation of a JPEG."""
+    return image.quantization
+
+
 def test_every_input_has_a_row_and_every_readable_one_a_copy(given: Path, out: Path) -> None:
     rows = table(out, "hidden.csv")
     assert list(rows.index) == ["broken.jpg", "face.jpg", "film.mp4", "nobody.png"]
@@ -143,7 +148,7 @@ def test_a_photo_stays_as_it_is_but_for_the_face(given: Path, out: Path) -> None
     assert middle.mean() > 0.2
     assert b"2024:05" not in (out / "copies" / "face.jpg").read_bytes()
     with Image.open(given / "face.jpg") as one, Image.open(out / "copies" / "face.jpg") as other:
-        assert one.quantization == other.quantization
+        assert tables(one) == tables(other)
 
 
 def test_a_clip_keeps_its_frames_times_and_sound(given: Path, out: Path) -> None:
