@@ -1,6 +1,7 @@
 """Copies of picture files: same size, format and quality, without what a file tells besides."""
 
 import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from fkp.errors import ImageError
 from fkp.files import replacing
 from fkp.vision import boxes
+from fkp.vision.covering import Outline, cover
 from fkp.vision.images import MAX_PIXELS, Encoded
 from fkp.vision.others import opened
 
@@ -82,6 +84,11 @@ class Original:
     def size_wh(self) -> tuple[int, int]:
         """Width and height, upright."""
         return self.pixels.shape[1], self.pixels.shape[0]
+
+    def cover(self, outlines: Iterable[Outline], method: str) -> None:
+        """Hide what lies in the outlines, see `fkp.vision.covering.cover`."""
+        black = (0, 0, 0, 255) if self.mode == "CMYK" else 0
+        cover(self.pixels, outlines, method, self.mode in ("RGBA", "LA"), black)
 
     def bgr(self) -> npt.NDArray[np.uint8]:
         """The pixels as (H, W, 3) uint8 BGR, for a look at them."""
@@ -198,9 +205,9 @@ def _options(image: Any, form: str, encoded: Encoded) -> dict[str, Any]:
         if image.mode != "L":
             options["subsampling"] = max(sampling, 0)
         options["progressive"] = bool(image.info.get("progressive"))
-    elif form == "TIFF" and image.info.get("compression"):
+    elif form == "TIFF" and image.mode != "1" and image.info.get("compression"):
         options = {"compression": image.info["compression"]}
-    elif form == "WEBP" and b"VP8L" in encoded.data[:64]:
+    elif form == "WEBP" and b"VP8L" in encoded.data and b"VP8 " not in encoded.data[: 1 << 20]:
         options = {"lossless": True}
     elif form == "JPEG2000" and encoded.header.kind == "jp2":
         options = {"irreversible": False}

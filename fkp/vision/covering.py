@@ -1,6 +1,6 @@
 """Parts of pictures made unrecognisable."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
 import cv2
@@ -14,7 +14,7 @@ METHODS: tuple[str, ...] = get_args(Method)
 """How a face is hidden: all but `mask` cover the whole face; `mask` its landmarks' hull alone."""
 
 Values = npt.NDArray[Any]
-"""A picture (H, W) or (H, W, C) of any type; a fourth channel is left as it is."""
+"""A picture (H, W) or (H, W, C) of any type."""
 
 Outline = npt.NDArray[np.float64]
 """(N, 2): the corners of a polygon, in pixels, centres at integers."""
@@ -64,17 +64,26 @@ def covered(
     return mask > 0
 
 
-def cover(image: Values, outlines: Iterable[Outline], method: str) -> None:
+def cover(
+    image: Values,
+    outlines: Iterable[Outline],
+    method: str,
+    alpha: bool = False,
+    black: Sequence[float] | float = 0,
+) -> None:
     """Hide what lies in the outlines, in place.
 
+    alpha: whether the last channel is opacity, which stays. black: the value of black.
     Nothing of the picture within an outline is left but the mean colours of a few cells (`mosaic`,
     and `blur`, which joins them smoothly), or nothing at all (`fill`, `mask`: black).
     """
     for outline in outlines:
-        _cover(image, outline, method)
+        _cover(image[..., :-1] if alpha else image, outline, method, black)
 
 
-def _cover(image: Values, outline: Outline, method: str) -> None:
+def _cover(
+    image: Values, outline: Outline, method: str, black: Sequence[float] | float
+) -> None:  # fmt: skip
     height, width = image.shape[:2]
     if len(outline) == 0:
         return
@@ -84,17 +93,14 @@ def _cover(image: Values, outline: Outline, method: str) -> None:
     if right <= x or bottom <= y:
         return
     part = image[y:bottom, x:right]
-    colours = part[..., :3] if part.ndim == 3 and part.shape[2] in (2, 4) else part
-    if part.ndim == 3 and part.shape[2] == 2:  # gray with alpha
-        colours = part[..., 0]
     mask = np.zeros(part.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.rint(inner - [x, y]).astype(np.int32)], 1)
     inside = mask > 0
     if method in ("fill", "mask"):
-        colours[inside] = 0
+        part[inside] = black
         return
     cell = max(float(np.ptp(outline, axis=0).max()) / CELLS, 1.0)
-    colours[inside] = _coarse(colours, cell, smooth=method == "blur")[inside]
+    part[inside] = _coarse(part, cell, smooth=method == "blur")[inside]
 
 
 def _coarse(part: Values, cell: float, smooth: bool) -> Values:

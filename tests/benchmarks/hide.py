@@ -88,7 +88,11 @@ def visible_frames(truth: Truth, original: Path, copy: Path) -> tuple[int, int]:
             total += bool(seen)
             if not seen:
                 continue
-            bright, black = blackened(before.bgr(), after.bgr())
+            one_image, other_image = before.bgr(), after.bgr()
+            if one_image.shape != other_image.shape:  # deface scales to multiples of 16
+                size = (one_image.shape[1], one_image.shape[0])
+                other_image = np.asarray(cv2.resize(other_image, size), np.uint8)
+            bright, black = blackened(one_image, other_image)
             visible += any(
                 _share(face.x, face.y, face.side, bright, black) < HIDDEN * face.share
                 for face in seen

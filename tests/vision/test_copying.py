@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from fkp.vision.copying import Original
+from fkp.vision.covering import rectangle
 from fkp.vision.images import read_image
 
 DATE, GPS, EXIF, MAKER_NOTE, ORIENTATION = 0x0132, 0x8825, 0x8769, 0x927C, 0x0112
@@ -92,6 +93,19 @@ def test_formats_without_loss_keep_every_pixel(
         assert np.abs(difference).max() <= (8 if name == "a.gif" else 0)  # another palette
         if "compression" in options:
             assert other.info["compression"] == "tiff_lzw"
+
+
+def test_all_inks_are_hidden(tmp_path: Path) -> None:
+    """Of CMYK the fourth channel is a colour, of RGBA it is none."""
+    for mode, name in (("CMYK", "a.tif"), ("RGBA", "a.png")):
+        Image.fromarray(smooth()).convert(mode).save(tmp_path / name)
+        original = Original.read(tmp_path / name)
+        original.cover([rectangle(np.array([10.0, 10.0, 20.0, 20.0]))], "fill")
+        original.write(tmp_path / f"copy{name[1:]}")
+        with Image.open(tmp_path / f"copy{name[1:]}") as copy:
+            assert copy.mode == mode
+            assert np.asarray(copy.convert("RGB"))[12:28, 12:28].max() == 0
+            assert mode == "CMYK" or np.asarray(copy)[..., 3].min() == 255
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tiff"])

@@ -18,7 +18,6 @@ from fkp.annotate.photo.drawing import UNNAMEABLE, DrawOutcome
 from fkp.annotate.photo.workers import KILLED, Piece, Task
 from fkp.errors import ImageError
 from fkp.vision.copying import Original
-from fkp.vision.covering import cover
 from fkp.vision.images import to_gray
 from fkp.vision.process import settle
 
@@ -83,7 +82,7 @@ class HidePhoto:
         plan = self._plan(result, original)
         verdicts = {number: plan.verdict(path) for number, path in plan.film.paths.items()}
         outlines = plan.outlines(0, verdicts)
-        cover(original.pixels, outlines, self.config.method)
+        original.cover(outlines, self.config.method)
         original.write(self.out / COPIES / self.copy, self.config.metadata)
         pictures = self._pictures(plan, original)
         notes = (result.note, original.note)
@@ -102,7 +101,8 @@ class HidePhoto:
                 transform = self.keep.transform(points, film.size_wh)
                 if transform is not None:
                     likeness[number] = self.keep.likeness(transform.cut(gray))
-        return Plan(film, self.config, self.config.low, self.corrections, likeness)
+        kept = self.keep.numbers if self.keep is not None else frozenset()
+        return Plan(film, self.config, self.config.low, self.corrections, likeness, kept)
 
     def _pictures(self, plan: Plan, original: Original) -> dict[int, str]:
         """Write what a person should check; the names of the pictures by face."""

@@ -273,6 +273,7 @@ def test_a_changed_photo_is_looked_at_again(tmp_path: Path) -> None:
     assert fkp.hide(photo, tmp_path / "out", jobs=1).hidden == 0
     assert cv2.imwrite(str(photo), portrait())
     assert fkp.hide(photo, tmp_path / "out", jobs=1, overwrite=True).hidden > 0
+    assert fkp.hide(photo, tmp_path / "out", jobs=1, overwrite=True, keep=["0"]).clear == 1
 
 
 def test_known_faces_stay_clear(given: Path, tmp_path: Path) -> None:
