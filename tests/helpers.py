@@ -229,10 +229,10 @@ def shorter(source: Path, path: Path, count: int) -> Path:
     with Clip(source) as clip, av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25)
         assert isinstance(stream, av.VideoStream)
+        images = [frame.bgr() for frame, _ in zip(clip.frames(), range(count), strict=False)]
+        stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = "yuv420p"
-        for frame, _ in zip(clip.frames(), range(count), strict=False):
-            image = frame.bgr()
-            stream.height, stream.width = image.shape[:2]
+        for image in images:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         out.mux(stream.encode(None))
     return path
