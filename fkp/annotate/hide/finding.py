@@ -11,9 +11,9 @@ from pathlib import Path
 
 from fkp import __version__
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.names import FOUND
+from fkp.annotate.network import KeypointNetwork
 from fkp.annotate.output.folder import is_finished, read_run
 from fkp.annotate.output.journal import differences, fingerprint
 from fkp.annotate.output.results import Output

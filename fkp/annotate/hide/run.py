@@ -12,7 +12,6 @@ from pathlib import Path
 
 from fkp import __version__
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.hide.clip import HideClip
 from fkp.annotate.hide.config import HideConfig
 from fkp.annotate.hide.corrections import Corrections
@@ -25,6 +24,7 @@ from fkp.annotate.hide.review import write_review
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.names import FACES
 from fkp.annotate.names import HIDDEN as TABLE
+from fkp.annotate.network import KeypointNetwork
 from fkp.annotate.outcome import Result
 from fkp.annotate.output.folder import claimed, is_finished, read_run, remove_parts, write_run
 from fkp.annotate.output.gallery import PAGE
