@@ -16,7 +16,8 @@ table = fkp.to_frame(network.photos("photos/"))
 network = fkp.train("data.csv", "runs/mine", epochs=20)
 print(network.evaluate("data.csv").scores.nme)
 
-fkp.annotate("photos/", "results/", resume=True)   # a whole run, as the command does it
+fkp.annotate("photos/", "results/", resume=True)   # whole runs, as the commands make them
+fkp.hide("photos/", "hidden/")                     # copies in which faces are hidden
 
 `fkp.annotate` is the function; modules are imported as `from fkp.annotate.x import y`.
 """
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         benchmark,
         convert,
         evaluate,
+        hide,
         load,
         merge,
         people,
@@ -64,8 +66,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "fkp.api": (
         "Frame", "Network", "Photo", "align", "annotate", "audit", "benchmark", "convert",
-        "evaluate", "load", "merge", "people", "prepare", "resume_training", "to_frame", "train",
-        "video",
+        "evaluate", "hide", "load", "merge", "people", "prepare", "resume_training", "to_frame",
+        "train", "video",
     ),
     "fkp.errors": (
         "DataError", "FkpError", "ImageError", "LabelError", "ModelError", "NoPicturesError",
@@ -100,6 +102,7 @@ __all__ = [
     "benchmark",
     "convert",
     "evaluate",
+    "hide",
     "load",
     "merge",
     "people",

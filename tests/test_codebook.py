@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from fkp.keypoints import SCHEMES
-from tests.helpers import SAMPLES, fkp_here, write_course, write_kaggle
+from tests.helpers import SAMPLES, STEADY, encode, fkp_here, write_course, write_kaggle
 from tests.published import face68, write_300w
 
 BOOK_PATH = Path(__file__).resolve().parents[1] / "docs" / "reference" / "codebook.json"
@@ -37,6 +37,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     fkp_here("annotate", "group.jpg", "broken.jpg", *all_columns, *lines, cwd=work)
     clip = ("video", SAMPLES / "clip.mp4", "--max-frames", "6", "--raw", "--no-overlays")
     fkp_here(*clip, *all_columns, "-o", "clip", cwd=work)
+    hidden = ("group.jpg", "coffee.jpg", "broken.jpg", "short.mp4", "--keep", "group.jpg")
+    encode(work / "short.mp4", STEADY[:3])
+    fkp_here("hide", *hidden, "--jobs", "1", "-o", "hidden", cwd=work)
     write_course(work, 24, persons=12)
     labels = pd.read_csv(work / "labels.csv").assign(camera="left").astype(object)
     labels.loc[3, "nose_tip_x"] = "abc"
@@ -68,6 +71,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
         ],
         **{name: [f"photos/{name}"] for name in ("openface.csv", "pyfeat.csv", "dlc.csv")},
         "blinks.csv": ["clip/blinks.csv"],
+        **{name: [f"hidden/{name}"] for name in ("hidden.csv", "faces.csv")},
         "kaggle.csv": ["kaggle/kaggle.csv"],
         "errors-NAME.csv": ["evaluation/errors-run.csv"],
         "results.csv": ["runs/run/results.csv"],

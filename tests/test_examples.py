@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.helpers import SAMPLES, write_pictures
+from tests.helpers import SAMPLES, shorter, write_pictures
 
 EXAMPLES = SAMPLES.parent / "examples"
 
@@ -72,6 +72,15 @@ def test_photos_by_person(tmp_path: Path) -> None:
 def test_the_mean_face(tmp_path: Path) -> None:
     assert "the mean of 8 faces" in run("mean_face.py", SAMPLES, "out", cwd=tmp_path)
     assert (tmp_path / "out" / "mean.png").stat().st_size > 5000
+
+
+def test_all_are_hidden_but_one(tmp_path: Path) -> None:
+    shorter(SAMPLES / "clip.mp4", tmp_path / "clip.mp4", 8)
+    said = run("hide_all_but_one.py", "clip.mp4", "out", cwd=tmp_path)
+    assert "is clear" in said
+    faces = pd.read_csv(tmp_path / "out" / "faces.csv")
+    assert list(faces.state).count("clear") == 1
+    assert (tmp_path / "out" / "copies" / "clip.mp4").is_file()
 
 
 def test_every_example_is_run_here() -> None:

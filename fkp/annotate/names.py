@@ -14,7 +14,12 @@ OVERLAY, RAW, BLINKS = "overlay.mp4", "raw.csv", "blinks.csv"
 PARTS = ".parts"
 """A clip's folder with what an unfinished run needs to resume."""
 
-OF_RUNS = frozenset({OVERLAYS, CROPS, YOLO, FACES, PARTS, OVERLAY})
+COPIES, FOUND, REVIEW = "copies", "found", "review"
+HIDDEN, FACE_TABLE = "hidden.csv", "faces.csv"
+"""Of hide: what is fit to be published, the tables of the faces found, pictures to check; and a row
+per input, and one per face."""
+
+OF_RUNS = frozenset({OVERLAYS, CROPS, YOLO, FACES, PARTS, OVERLAY, COPIES, REVIEW})
 OF_TRAINING = frozenset({"curves.png", "lr.png", "val_worst.png", "val_best.png", "aug.png"})
 OF_EVALUATION = frozenset({"ced.png", "calibration.png", "worst.png"})
 OF_AUDIT = frozenset({"audit.png"})

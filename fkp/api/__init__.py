@@ -3,6 +3,7 @@ together."""
 
 from fkp.api.aligning import align
 from fkp.api.data import audit, convert, prepare
+from fkp.api.hiding import hide
 from fkp.api.network import Network, load
 from fkp.api.results import Frame, Photo, to_frame
 from fkp.api.runs import annotate, merge, people, video
@@ -10,5 +11,5 @@ from fkp.api.training import benchmark, evaluate, resume_training, train
 
 __all__ = [
     "Frame", "Network", "Photo", "align", "annotate", "audit", "benchmark", "convert", "evaluate",
-    "load", "merge", "people", "prepare", "resume_training", "to_frame", "train", "video",
+    "hide", "load", "merge", "people", "prepare", "resume_training", "to_frame", "train", "video",
 ]  # fmt: skip

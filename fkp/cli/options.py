@@ -17,8 +17,8 @@ from fkp.vision.detectors import DETECTORS
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
-def _not(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
-    """An option `--no-...` that switches an argument off."""
+def is_off(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
+    """The argument that a `--no-...` option switches off."""
     return not given
 
 
@@ -148,8 +148,8 @@ def result_options(command: Command) -> Command:
             "--no-paths",
             "paths",
             is_flag=True,
-            callback=_not,
-            help="Leave full paths out of run.json and the page.",
+            callback=is_off,
+            help="Leave whole paths out of run.json and the page.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run."),
         click.option("--resume", is_flag=True, help="Continue a run that was stopped."),
@@ -165,7 +165,7 @@ def drawing_options(largest: str, what: str) -> Callable[[Command], Command]:
     def add(command: Command) -> Command:
         options = (
             click.option(
-                "--no-overlays", "overlays", is_flag=True, callback=_not, help="Draw nothing."
+                "--no-overlays", "overlays", is_flag=True, callback=is_off, help="Draw nothing."
             ),
             click.option(
                 "--overlay-size",

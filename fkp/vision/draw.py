@@ -63,6 +63,15 @@ def draw_number(image: Image, number: int, box: FloatArray, colour: Colour) -> N
     cv2.putText(image, text, at, font, scale, (0, 0, 0), thick, cv2.LINE_AA)
 
 
+def outlined(image: Image, box: FloatArray, colour: Colour) -> Image:
+    """A copy of a BGR picture (H, W, 3) with the outline of a box (4,), xywh."""
+    image = image.copy()
+    width = max(1, round(float(max(box[2], box[3])) / 60))
+    corner, opposite = box[:2] - 0.5, box[:2] + box[2:] - 0.5
+    cv2.rectangle(image, _fixed(corner), _fixed(opposite), colour, width, cv2.LINE_AA, _SHIFT)
+    return image
+
+
 def as_bgr(image: Image) -> Image:
     """A picture as (H, W, 3) BGR; ImageError where it is neither that nor (H, W) gray, uint8."""
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):

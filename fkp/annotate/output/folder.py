@@ -10,12 +10,16 @@ from typing import Any
 
 from fkp.annotate.names import (
     BLINKS,
+    COPIES,
     CROPS,
+    FACES,
+    HIDDEN,
     JOURNAL,
     OVERLAY,
     OVERLAYS,
     PARTS,
     RAW,
+    REVIEW,
     RUN,
     YOLO,
 )
@@ -28,11 +32,11 @@ from fkp.locks import locked
 TABLE_FORMATS = ("csv", "jsonl", "parquet")
 """Name of the main table, without its suffix."""
 
-FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS)
+FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS, COPIES, REVIEW)
 FILES = (
     *(f"keypoints.{name}" for name in TABLE_FORMATS),
     *(schema.file for schema in SCHEMAS.values() if schema.file not in FOLDERS),
-    PAGE, RUN, JOURNAL, OVERLAY, RAW, BLINKS,
+    PAGE, RUN, JOURNAL, OVERLAY, RAW, BLINKS, HIDDEN, FACES,
 )  # fmt: skip
 """All files that a run may leave in its folder."""
 

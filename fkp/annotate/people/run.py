@@ -163,6 +163,8 @@ def _write_table(
             for image, result in run.records():
                 for row in rows_of(image, result, own.measured, own.quality):
                     cells = zip(every, own.cells(row), strict=True)
-                    texts = ["" if cell is None else column.template % cell for column, cell in cells]
+                    texts = [
+                        "" if cell is None else column.template % cell for column, cell in cells
+                    ]
                     number = -1 if row.face is None else row.face.number or 0
                     file.write(csv_line([*texts, who.get((place, image, number), "")]))

@@ -53,7 +53,7 @@ def _overlay(
     """Join the parts; returns notes on the sound."""
     sound, notes = None, []
     if not is_stream(clip) and not is_sequence(clip) and has_sound(clip):
-        sound, reason = _sound(clip, records(), to_end)
+        sound, reason = sound_of(clip, records(), to_end)
         notes += [f"{OVERLAY} is without sound: {reason}"] if reason else []
     part = folder / f"{OVERLAY}.part"
     notes += join(film.parts(), part, sound)
@@ -61,8 +61,8 @@ def _overlay(
     return notes
 
 
-def _sound(clip: str, records: Iterator[Record], to_end: bool) -> tuple[Sound | None, str]:
-    """The sound for the frames of a table, or the reason why it is left out."""
+def sound_of(clip: str, records: Iterator[Record], to_end: bool) -> tuple[Sound | None, str]:
+    """The sound for the frames of a table, or the reason why there is none."""
     moments = [result.moment for _, result in records if result.moment is not None]
     stamps, times = (
         np.array([getattr(m, name) for m in moments]) for name in ("timestamp", "time")

@@ -24,7 +24,7 @@ from fkp.annotate.video.blinks import write_blinks
 from fkp.annotate.video.film import Film
 from fkp.annotate.video.finish import finish_clip
 from fkp.annotate.video.live import Live
-from fkp.annotate.video.reading import Excerpt
+from fkp.annotate.video.reading import DETECT_EVERY, Excerpt
 from fkp.annotate.video.run import ClipEngine
 from fkp.annotate.video.series import draw_series
 from fkp.errors import FkpError, UsageError
@@ -46,8 +46,8 @@ class ClipConfig:
 
     opening: how it is read. smooth, fill: as in `Steady`. overlay: whether to draw it, at most
     `overlay_size` pixels long, None for the clip's own size. blur: `eyes` or `face`, to make them
-    unrecognisable. raw: also write the points before smoothing. series: where to plot the points
-    over time.
+    unrecognisable. raw: also the points before smoothing. series: where to draw the points over
+    time. detect_every: as in `Reading`.
     """
 
     excerpt: Excerpt = field(default_factory=Excerpt)
@@ -59,6 +59,7 @@ class ClipConfig:
     blur: str | None = None
     raw: bool = False
     series: Path | None = None
+    detect_every: int = DETECT_EVERY
 
     def identity(self) -> dict[str, object]:
         """The settings that determine the bytes of the results."""
@@ -77,6 +78,7 @@ class ClipConfig:
             "overlays": self.overlay,
             "overlay_size": self.overlay_size,
             "blur": self.blur,
+            "detect_every": self.detect_every,
         }
 
 
@@ -125,7 +127,7 @@ class ClipWork:
         return ClipEngine(
             self.network, self.detector, self.config, clip.excerpt, clip.opening, clip.smooth,
             clip.fill, film=self._film, states=parts if self.live is None else None, live=self.live,
-            source=self.path,
+            source=self.path, detect_every=clip.detect_every,
         )  # fmt: skip
 
     @property
