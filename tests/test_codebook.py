@@ -70,7 +70,7 @@ def entry(column: str, known: set[str]) -> str:
     """What the codebook calls a column."""
     if column in known:
         return column
-    numbered = re.sub(r"^([xy]_)\d+$", r"\1<0-67>", column)
+    numbered = re.sub(r"^([xyXYZ]_)\d+$", r"\1<0-67>", column)
     for name in NAMES if numbered == column else ():
         if column.startswith(f"{name}_") and f"<point>{column[len(name) :]}" in known:
             return f"<point>{column[len(name) :]}"

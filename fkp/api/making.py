@@ -14,6 +14,7 @@ from fkp.annotate.inputs import shard as take_shard
 from fkp.annotate.names import CROPS, OVERLAYS
 from fkp.annotate.outcome import Failure
 from fkp.annotate.output.results import Output, wanted_scheme
+from fkp.annotate.output.schemas import chosen
 from fkp.annotate.output.sinks import TableStream
 from fkp.annotate.photo.cluster import Cluster
 from fkp.annotate.photo.drawing import DrawConfig
@@ -86,12 +87,18 @@ class Wanted:
         """The files; raises FkpError before any work where the network's points do not suit."""
         also = (self.also,) if isinstance(self.also, str) else tuple(self.also)
         scheme = wanted_scheme(also, scheme_of(self.scheme), network.model.scheme)
-        if not self.measures and (self.focal is not None or self.fov is not None):
-            raise UsageError("the camera's focal length and angle of view are for measures alone")
+        posed = self.measures or any(schema.posed for schema in chosen(also))
+        if not posed and (self.focal is not None or self.fov is not None):
+            raise UsageError(
+                "the camera's focal length and angle of view are for measures and for openface"
+            )
         if self.focal is not None and self.fov is not None:
             raise UsageError("the focal length and the angle of view cannot be combined")
-        camera = Camera(self.focal, self.fov) if self.measures else None
-        return Output(scheme, self.format, also, self.confidence, gallery, camera, self.paths)
+        camera = Camera(self.focal, self.fov)
+        measured = camera if self.measures else None
+        return Output(
+            scheme, self.format, also, self.confidence, gallery, measured, self.paths, camera
+        )
 
 
 @dataclass(frozen=True, slots=True)

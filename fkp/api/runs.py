@@ -46,7 +46,7 @@ def annotate(
     format: of the table. also: what is written for other tools, besides; in a stream, instead.
     confidence: a column for the confidence of each point; measures: columns for the openings of
     eyes and mouth, and the head's pose; focal (pixels) or fov (degrees along the longer side): of
-    the camera, for these. overlays: False draws nothing; overlay_size: their long
+    the camera, for these and for openface. overlays: False draws nothing; overlay_size: their long
     side at most, pixels, None for the picture's own. blur: makes eyes or faces unrecognisable.
     crops: also an upright crop of each face, `crop_size` pixels wide. paths: False leaves whole
     paths out of `run.json` and pages.

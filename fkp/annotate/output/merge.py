@@ -100,6 +100,7 @@ def _output(identity: dict[str, Any]) -> Output:
         gallery=identity["overlays"],
         measured=None if measures is None else Camera(**measures),
         paths=identity["paths"],
+        camera=Camera(**identity["camera"]),
     )
 
 

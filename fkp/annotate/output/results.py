@@ -1,7 +1,7 @@
 """What is written of the faces found: the main table, and what is made of it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fkp.annotate.names import OVERLAYS
@@ -24,7 +24,8 @@ class Output:
     scheme: their points. format: of the main table, one of TABLE_FORMATS. also: names of SCHEMAS to
     write besides. each: a confidence for each point. gallery: whether there is a page with the
     pictures. measured: the measures of each face, as this camera shows it. paths:
-    whether whole paths may stand in `run.json` and in pages; otherwise names alone.
+    whether whole paths may stand in `run.json` and in pages; otherwise names alone. camera: for the
+    pose in other tools' tables.
     """
 
     scheme: Scheme
@@ -34,6 +35,7 @@ class Output:
     gallery: bool = True
     measured: Camera | None = None
     paths: bool = True
+    camera: Camera = field(default_factory=Camera)
 
     def __post_init__(self) -> None:
         """Raise FkpError for what does not go together, before any work."""
@@ -60,6 +62,7 @@ class Output:
             "confidence": self.each,
             "measures": None if self.measured is None else asdict(self.measured),
             "paths": self.paths,
+            "camera": asdict(self.camera),
         }
 
     @property
@@ -82,7 +85,7 @@ class Output:
         if self.format != "csv" or len(self.also) != 1 or self.schemas[0].rows is None:
             asked = ", ".join((*(() if self.format == "csv" else (self.format,)), *self.also))
             raise UsageError(f"a stream takes the rows of one table, not {asked}: choose a folder")
-        return self.schemas[0].rows(self.scheme)
+        return self.schemas[0].rows(self.scheme, self.camera)
 
     def check_names(self, names: Iterable[str]) -> None:
         """Raise FkpError where two inputs, by their names below the root, would share a file."""
@@ -101,7 +104,7 @@ class Output:
     def finish(self, out: Path, root: str, jobs: int) -> None:
         """Make all else from the main table, when that is whole. root: the folder of all inputs."""
         for schema in self.schemas:
-            schema.make(out, self.scheme, self.records(out), root)
+            schema.make(out, self.scheme, self.records(out), root, self.camera)
         if self.gallery:
             records = self.records(out)
             write_gallery(out / PAGE, records, out / OVERLAYS, root, jobs, self.paths)
