@@ -36,8 +36,10 @@ if TYPE_CHECKING:
         benchmark,
         convert,
         evaluate,
+        events,
         load,
         merge,
+        minutes,
         prepare,
         resume_training,
         to_frame,
@@ -62,7 +64,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "fkp.api": (
         "Frame", "Network", "Photo", "annotate", "audit", "benchmark", "convert", "evaluate",
-        "load", "merge", "prepare", "resume_training", "to_frame", "train", "video",
+        "events", "load", "merge", "minutes", "prepare", "resume_training", "to_frame", "train",
+        "video",
     ),
     "fkp.errors": (
         "DataError", "FkpError", "ImageError", "LabelError", "ModelError", "NoPicturesError",
@@ -96,8 +99,10 @@ __all__ = [
     "benchmark",
     "convert",
     "evaluate",
+    "events",
     "load",
     "merge",
+    "minutes",
     "prepare",
     "resume_training",
     "to_frame",

@@ -33,7 +33,15 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     fkp_here("annotate", "group.jpg", "--also", "kaggle", "-o", "kaggle", cwd=work)
     lines = ("--format", "jsonl", "--no-overlays", "-o", "lines")
     fkp_here("annotate", "group.jpg", "broken.jpg", *all_columns, *lines, cwd=work)
-    clip = ("video", SAMPLES / "clip.mp4", "--max-frames", "6", "--raw", "--no-overlays")
+    clip = (
+        "video",
+        SAMPLES / "clip.mp4",
+        "--max-frames",
+        "24",
+        "--raw",
+        "--no-overlays",
+        "--events",
+    )
     fkp_here(*clip, *all_columns, "-o", "clip", cwd=work)
     write_course(work, 24, persons=12)
     labels = pd.read_csv(work / "labels.csv").assign(camera="left").astype(object)
@@ -55,7 +63,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     paths = {
         "keypoints.csv": ["photos/keypoints.csv", "clip/keypoints.csv", "clip/raw.csv"],
         **{name: [f"photos/{name}"] for name in ("openface.csv", "pyfeat.csv", "dlc.csv")},
-        "blinks.csv": ["clip/blinks.csv"],
+        "events.csv": ["clip/events.csv"],
+        "minutes.csv": ["clip/minutes.csv"],
         "kaggle.csv": ["kaggle/kaggle.csv"],
         "errors-NAME.csv": ["evaluation/errors-run.csv"],
         "results.csv": ["runs/run/results.csv"],

@@ -7,8 +7,10 @@ from fkp.errors import parse_json
 
 OVERLAYS, CROPS, YOLO = "overlays", "crops", "yolo"
 RUN, JOURNAL = "run.json", "journal.jsonl"
-OVERLAY, RAW, BLINKS = "overlay.mp4", "raw.csv", "blinks.csv"
-"""Of a clip: the video with the points drawn, the points before smoothing, when eyes were shut."""
+OVERLAY, RAW = "overlay.mp4", "raw.csv"
+EVENTS, MINUTES = "events.csv", "minutes.csv"
+"""Of a clip: the video with the points drawn, the points before smoothing, what eyes and mouths do,
+and how often."""
 PARTS = ".parts"
 """Of a clip: what an unfinished run needs to be resumed."""
 

@@ -83,14 +83,14 @@ class Wanted:
     blur: str | None
     paths: bool
 
-    def output(self, network: Network, gallery: bool) -> Output:
+    def output(self, network: Network, gallery: bool, events: bool = False) -> Output:
         """The files; raises FkpError before any work where the network's points do not suit."""
         also = (self.also,) if isinstance(self.also, str) else tuple(self.also)
         scheme = wanted_scheme(also, scheme_of(self.scheme), network.model.scheme)
-        posed = self.measures or any(schema.posed for schema in chosen(also))
+        posed = self.measures or events or any(schema.posed for schema in chosen(also))
         if not posed and (self.focal is not None or self.fov is not None):
             raise UsageError(
-                "the camera's focal length and angle of view are for measures and for openface"
+                "the camera's focal length and angle of view are for measures, events and openface"
             )
         if self.focal is not None and self.fov is not None:
             raise UsageError("the focal length and the angle of view cannot be combined")
@@ -190,8 +190,8 @@ class Clips:
     def check(self, place: Place) -> None:
         """Raise UsageError for arguments that contradict each other."""
         config, many = self.config, len(self.given) > 1
-        if place.stream is not None and (config.raw or config.series):
-            raise UsageError("raw and series need a folder for the results, not a stream")
+        if place.stream is not None and (config.raw or config.series or config.events):
+            raise UsageError("raw, series and events need a folder for the results, not a stream")
         if place.resume and (self.stream or self.live):
             raise UsageError("a stream cannot be resumed: what came is gone")
         if many and (self.stream or self.live):
@@ -221,8 +221,10 @@ def annotate_clips(
 ) -> list[Report]:  # fmt: skip
     """Annotate clips, or one stream."""
     clips.check(place)
-    output = wanted.output(network, gallery=False)
+    output = wanted.output(network, gallery=False, events=clips.config.events)
     check_schemas(output)
+    if clips.config.events:
+        output.check_68("events")
     found = clips.find(place)
     table = None if place.stream is None else _table(place, output)
     folders = [None] * len(found.paths) if table else clip_folders(found, place.folder)

@@ -80,9 +80,10 @@ def video(
     overlays: bool = True, overlay_size: int | None = None, blur: Blur | None = None,
     every: int = 1, start: float | None = None, end: float | None = None,
     max_frames: int | None = None, smooth: float = 0.5, fill: int = 0, raw: bool = False,
-    series: str | Path | None = None, stream: int | None = None, deinterlace: Deinterlace = "auto",
-    fps: float | None = None, live: bool = False, view: bool = False, paths: bool = True,
-    overwrite: bool = False, resume: bool = False, stop: threading.Event | None = None,
+    series: str | Path | None = None, events: bool = False, stream: int | None = None,
+    deinterlace: Deinterlace = "auto", fps: float | None = None, live: bool = False,
+    view: bool = False, paths: bool = True, overwrite: bool = False, resume: bool = False,
+    stop: threading.Event | None = None,
     progress: Progress | None = None, say: Say | None = None,
     on_finish: Callable[[Report], None] | None = None,
 ) -> list[Report]:  # fmt: skip
@@ -96,7 +97,8 @@ def video(
     every: only frames whose number is a multiple of this. start, end: seconds since the first
     frame, None for the whole. smooth: jitter smoothing, 0 (off) to 1. fill: gaps of a face up to so
     many frames are filled; raw: also `raw.csv`, the points before smoothing. series: draw the
-    points over time into this file. stream: the number of the video stream in a file, None for the
+    points over time into this file. events: also what eyes and mouths do,
+    `events.csv` and `minutes.csv`. stream: the number of the video stream in a file, None for the
     largest. deinterlace: `auto` for frames that are marked as interlaced, `on` for all, or `off`.
     fps: the frame rate of folders and patterns of pictures that are the frames of clips.
 
@@ -113,7 +115,7 @@ def video(
     )  # fmt: skip
     config = ClipConfig(
         excerpt_of(every, start, end, max_frames), Opening(stream, deinterlace, fps), smooth, fill,
-        overlays, overlay_size, blur, raw, None if series is None else Path(series),
+        overlays, overlay_size, blur, raw, None if series is None else Path(series), events,
     )  # fmt: skip
     clips = Clips(listed(inputs), config, live, view, stop, on_finish)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)

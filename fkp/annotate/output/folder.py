@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fkp.annotate.names import (
-    BLINKS,
     CROPS,
+    EVENTS,
     JOURNAL,
+    MINUTES,
     OVERLAY,
     OVERLAYS,
     PARTS,
@@ -32,7 +33,7 @@ FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS)
 FILES = (
     *(f"keypoints.{name}" for name in TABLE_FORMATS),
     *(schema.file for schema in SCHEMAS.values() if schema.file not in FOLDERS),
-    PAGE, RUN, JOURNAL, OVERLAY, RAW, BLINKS,
+    PAGE, RUN, JOURNAL, OVERLAY, RAW, EVENTS, MINUTES,
 )  # fmt: skip
 """All that a run may leave in its folder, besides the folders."""
 

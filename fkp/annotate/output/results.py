@@ -45,13 +45,18 @@ class Output:
             )
         if self.format == "parquet":
             check_parquet()
-        if self.measured is not None and self.scheme.names != IBUG68.names:
-            raise FkpError(
-                "measures need the 68 points, which the bundled network has; not these "
-                f"{len(self.scheme)} of {self.scheme.name}"
-            )
+        if self.measured is not None:
+            self.check_68("measures")
         for schema in self.schemas:
             schema.check_points(self.scheme)
+
+    def check_68(self, what: str) -> None:
+        """Raise FkpError for other points than the 68 that something needs."""
+        if self.scheme.names != IBUG68.names:
+            raise FkpError(
+                f"{what} need the 68 points, which the bundled network has; not these "
+                f"{len(self.scheme)} of {self.scheme.name}"
+            )
 
     def identity(self) -> dict[str, object]:
         """What the bytes of the results depend on."""
