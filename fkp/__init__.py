@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         minutes,
         prepare,
         resume_training,
+        symmetry,
         to_frame,
         train,
         video,
@@ -64,8 +65,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "fkp.api": (
         "Frame", "Network", "Photo", "annotate", "audit", "benchmark", "convert", "evaluate",
-        "events", "load", "merge", "minutes", "prepare", "resume_training", "to_frame", "train",
-        "video",
+        "events", "load", "merge", "minutes", "prepare", "resume_training", "symmetry", "to_frame",
+        "train", "video",
     ),
     "fkp.errors": (
         "DataError", "FkpError", "ImageError", "LabelError", "ModelError", "NoPicturesError",
@@ -105,6 +106,7 @@ __all__ = [
     "minutes",
     "prepare",
     "resume_training",
+    "symmetry",
     "to_frame",
     "train",
     "video",

@@ -33,16 +33,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     fkp_here("annotate", "group.jpg", "--also", "kaggle", "-o", "kaggle", cwd=work)
     lines = ("--format", "jsonl", "--no-overlays", "-o", "lines")
     fkp_here("annotate", "group.jpg", "broken.jpg", *all_columns, *lines, cwd=work)
-    clip = (
-        "video",
-        SAMPLES / "clip.mp4",
-        "--max-frames",
-        "24",
-        "--raw",
-        "--no-overlays",
-        "--events",
-    )
-    fkp_here(*clip, *all_columns, "-o", "clip", cwd=work)
+    clip = ("video", SAMPLES / "clip.mp4", "--max-frames", "24", "--raw", "--events")
+    fkp_here(*clip, *all_columns, "--no-overlays", "-o", "clip", cwd=work)
     write_course(work, 24, persons=12)
     labels = pd.read_csv(work / "labels.csv").assign(camera="left").astype(object)
     labels.loc[3, "nose_tip_x"] = "abc"

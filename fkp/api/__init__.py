@@ -3,10 +3,11 @@
 from fkp.api.data import audit, convert, prepare
 from fkp.api.network import Network, load
 from fkp.api.results import Frame, Photo, events, minutes, to_frame
-from fkp.api.runs import annotate, merge, video
+from fkp.api.runs import annotate, merge, symmetry, video
 from fkp.api.training import benchmark, evaluate, resume_training, train
 
 __all__ = [
     "Frame", "Network", "Photo", "annotate", "audit", "benchmark", "convert", "evaluate", "events",
-    "load", "merge", "minutes", "prepare", "resume_training", "to_frame", "train", "video",
+    "load", "merge", "minutes", "prepare", "resume_training", "symmetry", "to_frame", "train",
+    "video",
 ]  # fmt: skip

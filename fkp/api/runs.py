@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from fkp.annotate.clinic.run import Visits, measure_visits
 from fkp.annotate.config import MIN_SCORE
 from fkp.annotate.output import merge as merging
 from fkp.annotate.output.merge import Merged
@@ -18,6 +19,7 @@ from fkp.keypoints import Scheme
 from fkp.learn.networks.checkpoint import BUNDLED
 from fkp.vision.detect import FaceDetector
 from fkp.vision.detectors import DetectorName
+from fkp.vision.head import Camera
 from fkp.vision.images import MAX_PIXELS
 from fkp.vision.sources import Opening
 
@@ -120,6 +122,26 @@ def video(
     clips = Clips(listed(inputs), config, live, view, stop, on_finish)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)
     return annotate_clips(network, clips, wanted, place)
+
+
+def symmetry(
+    results: str | Path, out: str | Path, *, rest: str = "rest*",
+    listed: str | Path | None = None, ipd: float | None = None, focal: float | None = None,
+    fov: float | None = None, overwrite: bool = False,
+) -> Visits:  # fmt: skip
+    """Measure both sides of faces in photographs of visits, at rest and in expressions.
+
+    results: the folder of a finished `annotate` with the 68 points, whose pictures are called
+    PERSON/VISIT/EXPRESSION.jpg. out: the folder for PERSON/VISIT.csv and PERSON.html. rest: a
+    pattern for expressions at rest. listed: a CSV with image, person, expression, and perhaps
+    visit, ipd_mm, iris_px, instead of folders. ipd: millimetres between the pupils; without,
+    lengths are in distances of the eye centres. focal (pixels) or fov (degrees along the longer
+    side): of the camera. Raises FkpError for results or a list that cannot be used.
+    """
+    return measure_visits(
+        Path(results), Path(out), None if listed is None else Path(listed), rest, ipd,
+        Camera(focal, fov), overwrite,
+    )  # fmt: skip
 
 
 def merge(

@@ -23,6 +23,7 @@ _SUMMARIES = {
     "predict": "Write a network's points for the rows of a data set.",
     "annotate": "Find faces and keypoints in pictures.",
     "video": "Find faces and keypoints in clips, frame by frame.",
+    "symmetry": "Measure both sides of faces in photos of visits.",
     "merge": "Join the results of several shards of annotate.",
     "convert": "Write labels in the format of another tool.",
     "export": "Write a network for other runtimes.",

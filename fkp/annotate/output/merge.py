@@ -59,7 +59,7 @@ def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
         others = differences(own, first, ("here", "elsewhere"))
         if others:
             raise FkpError(f"{folder}: is part of another run: {'; '.join(others)}")
-    output = _output(first)
+    output = output_of(first)
     folders = [folder for _, folder, _ in runs]
     with claimed(out, overwrite):
         _join_tables(folders, out, output.rows)
@@ -89,7 +89,7 @@ def _merged(runs: Sequence[dict[str, Any]], table: Path) -> Merged:
     return Merged(table, sum(facts["inputs"] for facts in runs), faces, statuses)
 
 
-def _output(identity: dict[str, Any]) -> Output:
+def output_of(identity: dict[str, Any]) -> Output:
     """What the shards wrote, to be written of all."""
     measures = identity["measures"]
     return Output(
@@ -111,7 +111,7 @@ def _finished(parts: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
         facts = read_run(folder)
         try:
             _shard(facts), facts["inputs"] + 0
-            _output(facts["identity"])
+            output_of(facts["identity"])
         except (ValueError, KeyError, TypeError) as error:
             raise FkpError(f"{folder / RUN}: not of a run over photos: {error!r}") from error
         yield folder, facts

@@ -1,5 +1,6 @@
 """Blinks, closures, yawns and speech are found by a face's own habits, with their times."""
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -217,6 +218,6 @@ def test_the_command_writes_both_tables_and_marks_the_page(samples: Path, tmp_pa
     assert rates["face"].tolist() == [0]
     assert '"events": [' in (tmp_path / "out" / "index.html").read_text()
     with pytest.raises(UsageError, match="events need a folder"):
-        fkp_here(*command, "-o", "-", cwd=tmp_path)
+        fkp.video(str(samples / "clip.mp4"), io.BytesIO(), events=True)
     with pytest.raises(FkpError, match="events need the 68 points"):
         fkp_here(*command, "--scheme", "fkp4", "-o", "four", cwd=tmp_path)
