@@ -284,6 +284,7 @@ OPTIONS: dict[str, tuple[Callable[..., Any], str, dict[str, str | None]]] = {
         dict.fromkeys(("models", "by", "as_json", "out", "sheet", "worst", "device")),
     ),
     "merge": (fkp.merge, "one -o two", {}),
+    "symmetry": (fkp.symmetry, "results -o out", {}),
     "predict": (
         fkp.Network.predict, "bundled data.csv -o p.csv",
         {"model": None, "device": None, "kaggle": None},

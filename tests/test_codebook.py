@@ -19,6 +19,9 @@ BOOK: list[dict[str, Any]] = json.loads(BOOK_PATH.read_text())
 NAMES = {name for scheme in SCHEMES.values() for name in scheme.names}
 
 
+VISIT = [("group.jpg", "rest"), ("group.jpg", "smile"), ("broken.jpg", "frown")]
+
+
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     """The tables of every command, by their names in the codebook."""
@@ -31,6 +34,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     photos = ("group.jpg", "coffee.jpg", "broken.jpg", "--jobs", "1", "--no-overlays")
     fkp_here("annotate", *photos, *all_columns, *also, "-o", "photos", cwd=work)
     fkp_here("annotate", "group.jpg", "--also", "kaggle", "-o", "kaggle", cwd=work)
+    rows = [f"{name},photos,{expression}" for name, expression in VISIT]
+    (work / "list.csv").write_text("\n".join(["image,person,expression", *rows]))
+    fkp_here("symmetry", "photos", "--list", "list.csv", "-o", "symmetry", cwd=work)
     lines = ("--format", "jsonl", "--no-overlays", "-o", "lines")
     fkp_here("annotate", "group.jpg", "broken.jpg", *all_columns, *lines, cwd=work)
     clip = ("video", SAMPLES / "clip.mp4", "--max-frames", "24", "--raw", "--events")
@@ -57,6 +63,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
         **{name: [f"photos/{name}"] for name in ("openface.csv", "pyfeat.csv", "dlc.csv")},
         "events.csv": ["clip/events.csv"],
         "minutes.csv": ["clip/minutes.csv"],
+        "VISIT.csv": ["symmetry/photos/1.csv"],
         "kaggle.csv": ["kaggle/kaggle.csv"],
         "errors-NAME.csv": ["evaluation/errors-run.csv"],
         "results.csv": ["runs/run/results.csv"],

@@ -1,5 +1,6 @@
 """The scripts of examples/, as a user runs them."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,16 @@ def test_a_clip_to_blinks(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "out" / "blinks.csv")
     assert {"face", "eye", "onset", "duration", "depth"} <= set(table.columns)
     assert (tmp_path / "out" / "openings.png").stat().st_size > 5000
+
+
+def test_visits_to_smiles(tmp_path: Path) -> None:
+    for visit in ("1", "2"):
+        (tmp_path / "in" / "neil" / visit).mkdir(parents=True)
+        for name in ("rest", "smile"):
+            shutil.copyfile(SAMPLES / "astronaut.jpg", tmp_path / f"in/neil/{visit}/{name}.jpg")
+    said = run("visits_to_smiles.py", "in", "out", cwd=tmp_path)
+    assert "2 smiles of 1 persons" in said
+    assert (tmp_path / "out" / "smiles.png").stat().st_size > 5000
 
 
 def test_every_example_is_run_here() -> None:

@@ -77,7 +77,7 @@ def _step(times: FloatArray) -> float:
 
 def _movement(times: FloatArray, openings: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(T,) standard deviation around each moment without the trend, and how often the opening
-    crosses its mean there; NaN where too little was seen.
+    changes clearly from one side of its mean to the other there; NaN where too little was seen.
     """
     movement, turns = np.full((2, len(times)), np.nan)
     least = max(5, round(0.6 * WINDOW / _step(times))) if len(times) > 1 else 5
@@ -89,5 +89,6 @@ def _movement(times: FloatArray, openings: FloatArray) -> tuple[FloatArray, Floa
         t = times[a:b] - times[i]
         rest = openings[a:b] - np.polyval(np.polyfit(t, openings[a:b], 1), t)
         movement[i] = rest.std()
-        turns[i] = np.count_nonzero(np.diff(rest > 0))
+        clear = rest[np.abs(rest) > 0.5 * movement[i]]
+        turns[i] = np.count_nonzero(np.diff(clear > 0))
     return movement, turns

@@ -58,7 +58,7 @@ def test_what_was_moved_is_found_in_any_pose(pose: tuple[float, float, float], f
     assert smile.excursion(rest) * EYES == pytest.approx([10, 2.5], rel=0.05)
     change = dict(zip(MEASURES, (smile.sides() - rest.sides()) * EYES, strict=True))
     assert change["mouth_corner_height"] == pytest.approx([-8, -2], abs=0.4)
-    assert change["mouth_corner_width"] == pytest.approx([6, 1.5], abs=0.4)
+    assert change["mouth_corner_width"] == pytest.approx([6, 1.5], abs=0.6)
     for name in ("brow_height", "eye_opening", "nostril_height"):
         assert change[name] == pytest.approx(0, abs=0.05)
 
@@ -82,7 +82,7 @@ def test_points_that_are_no_face_have_no_measures() -> None:
     assert frontal(lacking, MATRIX) is None
 
 
-def results(folder: Path, found: dict[str, Array | None | str], scheme: Scheme = IBUG68) -> Path:
+def results(folder: Path, found: dict[str, Array | str | None], scheme: Scheme = IBUG68) -> Path:
     """A finished run that found these points, nothing, or could not read a picture."""
     folder.mkdir()
     output = Output(scheme, gallery=False)
@@ -96,20 +96,18 @@ def results(folder: Path, found: dict[str, Array | None | str], scheme: Scheme =
     return folder
 
 
-def _result(points: Array | None | str, scheme: Scheme) -> Result:
+def _result(points: Array | str | None, scheme: Scheme) -> Result:
     if isinstance(points, str):
         return Failure(points)
     if points is None:
         return Annotated(Faces.empty(scheme), 640, 480)
-    both = np.array([points, points + [150, 0]], np.float32)[:, : len(scheme)]
+    both = np.stack([points, points + np.array([150, 0])])[:, : len(scheme)].astype(np.float32)
     scores = np.array([0.9, 0.5], np.float32)
-    return Annotated(
-        Faces(scheme, np.zeros((2, 4), np.float32), scores, both, np.ones(both.shape[:2], np.float32)),
-        640, 480,
-    )  # fmt: skip
+    sure = np.ones(both.shape[:2], np.float32)
+    return Annotated(Faces(scheme, np.zeros((2, 4), np.float32), scores, both, sure), 640, 480)
 
 
-FOUND = {
+FOUND: dict[str, Array | str | None] = {
     "in/anna/may/rest.jpg": seen(HEAD), "in/anna/may/smile.jpg": seen(SMILE, yaw=8),
     "in/anna/june/smile.jpg": seen(SMILE), "in/anna/june/broken.jpg": "empty file (0 bytes)",
     "in/bea/one/Rest.jpg": seen(HEAD, yaw=25), "in/bea/one/frown.jpg": None,
@@ -149,12 +147,8 @@ def test_a_table_per_visit_and_a_page_per_person(tmp_path: Path) -> None:
 def test_a_list_names_pictures_and_scales(tmp_path: Path) -> None:
     folder = results(tmp_path / "results", FOUND)
     listed = tmp_path / "list.csv"
-    eyes = float(
-        np.linalg.norm(
-            FOUND["in/anna/may/rest.jpg"][[36, 39]].mean(0)
-            - FOUND["in/anna/may/rest.jpg"][[42, 45]].mean(0)
-        )
-    )  # type: ignore[index]
+    level = seen(HEAD)
+    eyes = float(np.linalg.norm(level[[36, 39]].mean(0) - level[[42, 45]].mean(0)))
     iris = eyes * 11.7 / 60
     listed.write_text(
         "image,person,expression,visit,ipd_mm,iris_px\n"
