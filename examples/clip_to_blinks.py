@@ -29,8 +29,8 @@ for face, own in table.groupby("face"):
     for eye in ("right", "left"):
         opening = own[f"{eye}_eye_opening"]
         axes.plot(own.time, opening / opening.median(), label=f"face {face}, {eye}")
-for blink in blinks.itertuples():
-    axes.axvspan(blink.onset, blink.end, alpha=0.2, linewidth=0)
+for onset, end in blinks[["onset", "end"]].to_numpy():
+    axes.axvspan(onset, end, alpha=0.2, linewidth=0)
 axes.set(xlabel="seconds", ylabel="opening, of the median")
 axes.legend()
 figure.savefig(out / "openings.png")

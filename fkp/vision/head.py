@@ -125,7 +125,8 @@ def fit_head(points: FloatArray, camera: Array, among: Sequence[int] = RIGID) ->
         eyes = camera[0, 0] * np.linalg.norm(HEAD[36] - HEAD[45]) / at[2, 0]
         misfit = float(np.sqrt(((drawn - seen) ** 2).sum(1).mean()) / eyes)
         if misfit < min(least, MISFIT):
-            best = Fit(np.asarray(cv2.Rodrigues(spin)[0]), np.asarray(at)[:, 0])
+            turned, where = cv2.Rodrigues(spin)[0], at[:, 0]
+            best = Fit(np.asarray(turned, np.float64), np.asarray(where, np.float64))
             least = misfit
     return None if best is None or _from_behind(best) else best
 

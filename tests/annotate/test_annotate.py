@@ -19,8 +19,9 @@ import pandas as pd
 import pytest
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import TOLERANCE, KeypointNetwork, face_scores
+from fkp.annotate.faces import face_scores
 from fkp.annotate.inputs import find_inputs, read_list
+from fkp.annotate.network import TOLERANCE, KeypointNetwork
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.folder import claimed
 from fkp.annotate.output.sinks import TableFile, TableStream

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import TOLERANCE, KeypointNetwork, face_scores, least, located
+from fkp.annotate.faces import face_scores, least, located
+from fkp.annotate.network import TOLERANCE, KeypointNetwork
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.annotate.video.matching import BRIDGE, GRADUAL, Knot, Matching, Sighting
 from fkp.annotate.video.reading import Shot, Stretch
