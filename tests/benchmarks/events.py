@@ -14,6 +14,7 @@ import argparse
 import tempfile
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -102,7 +103,7 @@ def run(data: Path, network: Network, count: int, seconds: float, keep: Path | N
         if np.linalg.norm(points[36] - points[45]) > LARGE and openings.min() >= OPEN:
             faces.append((image, points))
     chosen = faces[:: max(1, len(faces) // count)][:count]
-    kept: dict[str, Array] = {}
+    kept: dict[str, Any] = {}
     for rate in (30, 15):
         hits = false = total = 0
         late: list[float] = []

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -155,7 +156,8 @@ def test_a_face_that_looks_away_or_is_unclear_has_no_events(name: str, away: flo
     face = trace(20, blinking(5, 15))
     values = np.array(getattr(face, name))
     values[face.times > 12] = away
-    table = events_of([replace(face, **{name: values})])
+    changed: dict[str, Any] = {name: values}
+    table = events_of([replace(face, **changed)])
     assert [round(onset) for onset in table["onset"]] == [5, 5]
     values[face.times > 7] = away
     sure = face.confidence.copy()
