@@ -8,6 +8,7 @@ import click
 
 from fkp import api
 from fkp.cli import console
+from fkp.files import replace_text
 from fkp.learn.evaluation.benchmarks import report
 from fkp.learn.evaluation.benchmarks.report import ScoreTable
 from fkp.learn.evaluation.benchmarks.run import BENCHMARKS
@@ -88,10 +89,10 @@ def benchmark_command(
 def _write(out: Path, name: str, model: str, tables: Sequence[ScoreTable]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".csv":
-        report.as_frame(name, model, tables).to_csv(out, index=False)
-        return
-    text = json.dumps(report.as_json(name, model, tables), indent=1)
-    out.write_text(text + "\n", encoding="utf-8")
+        text = report.as_frame(name, model, tables).to_csv(index=False)
+    else:
+        text = json.dumps(report.as_json(name, model, tables), indent=1) + "\n"
+    replace_text(out, text)
 
 
 def _print(table: ScoreTable, model: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from fkp import api
 from fkp.api.choices import Norm, Split
 from fkp.cli import console
+from fkp.files import replace_text
 from fkp.labels.cache import prepared
 from fkp.labels.store import SPLITS
 from fkp.learn.evaluation import plots, tables
@@ -155,9 +156,9 @@ def _write(out: Path, found: Sequence[Figures], changes: Sequence[Difference]) -
     """Write figures, tables and plots."""
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_json(found, changes), indent=1)
-    (out / "figures.json").write_text(text + "\n", encoding="utf-8")
-    (out / "table.md").write_text(tables.markdown(found), encoding="utf-8")
-    (out / "table.tex").write_text(tables.latex(found), encoding="utf-8")
+    replace_text(out / "figures.json", text + "\n")
+    replace_text(out / "table.md", tables.markdown(found))
+    replace_text(out / "table.tex", tables.latex(found))
     for one in found:
         tables.write_errors(out / f"errors-{one.name}.csv", one.result)
     plots.write_ced(out / "ced.png", [(one.name, one.result.scores) for one in found])

@@ -1,16 +1,17 @@
 """`fkp`: the group of commands, and what becomes of errors."""
 
 import importlib
-import signal
 import sys
 import traceback
-from types import FrameType
+import warnings
+from contextlib import suppress
 from typing import NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
 from fkp import __version__
+from fkp.cli import signals
 from fkp.errors import FkpError, UndecidedError, UsageError
 
 _SUMMARIES = {
@@ -68,14 +69,6 @@ def cli() -> None:
     """Facial keypoints: labelled faces in, a network out; photos in, keypoints out."""
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came: handled as Ctrl-C is."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
-
-
 def _trace(error: Exception) -> None:
     """With --verbose, where an error came from."""
     from fkp.cli import console
@@ -92,20 +85,46 @@ def _end(text: str, code: int, error: BaseException | None) -> NoReturn:
     sys.exit(code)
 
 
+def _stopped(stopped: signals.Stopped, error: BaseException) -> NoReturn:
+    """Exit as a signal asks, with what the library noted on the way."""
+    lines = [stopped.line]
+    link: BaseException | None = error
+    while link is not None:
+        lines += getattr(link, "__notes__", ())
+        link = link.__cause__ or link.__context__
+    with suppress(OSError):  # the terminal may be gone
+        click.echo("\n".join(dict.fromkeys(lines)), err=True)
+    signals.leave(stopped.code)
+
+
 def main() -> None:
     """Run the command line; exit 0 success, 1 failed, 2 wrong usage, 3 a person is needed."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signals.listen()
+    # Of a process that was killed: the run continues, or says why not.
+    warnings.filterwarnings("ignore", "resource_tracker")
+    try:
+        sys.exit(_run())
+    except BaseException as error:
+        stopped = signals.came()
+        if stopped is None:
+            raise
+        _stopped(stopped, error)
+
+
+def _run() -> int:
+    """The exit code of the command, where it does not exit by itself."""
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt) as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, Terminated):
-            _end("terminated", 143, cause)
-        _end("interrupted", 130, cause)
+        return error.exit_code
+    except click.Abort as error:
+        if signals.came() is None:
+            _end("interrupted", 130, error)
+        raise
     except FkpError as error:
+        if signals.came() is not None:
+            raise
         _trace(error)
         code = 2 if isinstance(error, UsageError) else 1
         if isinstance(error, UndecidedError):
@@ -113,9 +132,9 @@ def main() -> None:
         _end(error.told(lambda setting: setting.option), code, error)
     except OSError as error:
         # A full disk, no permission: for the user to mend. Anything else is a bug.
-        if error.errno is None:
+        if error.errno is None or signals.came() is not None:
             raise
         _trace(error)
         where = f"{error.filename}: " if error.filename else ""
         _end(f"{where}{(error.strerror or 'failed').lower()}", 1, error)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0

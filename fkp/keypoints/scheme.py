@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from unicodedata import category
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,10 @@ ANCHOR_NAMES = ("right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left"
 
 PointIndices = tuple[tuple[int, ...], ...]
 """For each of some points, the indices of the points whose mean it is; () where it is unknown."""
+
+
+_CONTROLS = frozenset({"Cc", "Zl", "Zp"})
+"""Unicode's categories of control characters and ends of lines, which break tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,11 @@ class Scheme:
         k = len(self.names)
         if k == 0 or len(set(self.names)) != k:
             raise DataError(f"scheme {self.name}: needs at least one point, and unique names")
+        for name in self.names:
+            if any(category(letter) in _CONTROLS for letter in name):
+                raise DataError(
+                    f"scheme {self.name}: the point {name!r} has a control character in its name"
+                )
         flip = self.flip_order
         if flip is not None and (
             sorted(flip) != list(range(k)) or any(flip[flip[i]] != i for i in range(k))

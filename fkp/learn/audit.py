@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.errors import DataError, ImageError
+from fkp.files import replacing
 from fkp.keypoints import mean_points
 from fkp.labels.split import split_groups
 from fkp.labels.store import Samples
@@ -159,7 +160,8 @@ def write_audit(path: Path, audit: Audit) -> None:
         }
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(path, index=False)
+    with replacing(path) as part:
+        frame.to_csv(part, index=False)
 
 
 def _shift(audit: Audit, i: int) -> Array:

@@ -48,7 +48,7 @@ class Disk(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self._file = path.open("w+b", buffering=0)
         self._place = 0
-        self.problem: OSError | None = None
+        self.problem: BaseException | None = None
 
     def write(self, data: Any, /) -> int:
         """Write all of the data."""
@@ -57,7 +57,7 @@ class Disk(io.RawIOBase):
         try:
             while self.problem is None and left:
                 left = left[self._file.write(left) :]
-        except OSError as error:
+        except BaseException as error:  # also Ctrl-C
             self.problem = error
         self._place += size
         return size
@@ -89,7 +89,7 @@ class Disk(io.RawIOBase):
         return True
 
     def check(self) -> None:
-        """Raise the OSError of a failed write."""
+        """Raise the error of a failed write."""
         if self.problem is not None:
             raise self.problem
 

@@ -30,6 +30,7 @@ from fkp.annotate.photo.drawing import DrawConfig
 from fkp.annotate.photo.local import Local
 from fkp.annotate.pipeline import Summary, annotate
 from fkp.errors import DataError, FkpError
+from fkp.files import temporary_name
 from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, RADIUS_90, Faces, Prediction, Scheme
 from fkp.learn.networks.checkpoint import Model, find_model, load_model
 from fkp.vision.crop import UPRIGHT_LAYOUT
@@ -338,8 +339,12 @@ def test_what_a_killed_process_left_behind_is_removed(tmp_path: Path) -> None:
     (tmp_path / "overlays").mkdir()
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    strays = [f".{dead.pid}-3.part.json", f"overlays/.{dead.pid}-9.part.jpg"]
-    others = [f".{os.getpid()}-3.part.json", ".mine.part", "keypoints.csv.part"]
+    strays = [
+        temporary_name(dead.pid, 3, ".json"),
+        f"overlays/{temporary_name(dead.pid, 9, '.jpg')}",
+        ".0123abcd-1-4.part.csv",  # of another machine, which is not writing here now
+    ]
+    others = [temporary_name(os.getpid(), 3, ".json"), ".mine.part", "keypoints.csv.part"]
     for name in (*strays, *others):
         (tmp_path / name).touch()
     with claimed(tmp_path, resume=True):

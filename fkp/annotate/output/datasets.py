@@ -1,16 +1,15 @@
 """Whole data sets of the results, for the tools of object detection: COCO and YOLO."""
 
 import json
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PurePath
-from typing import IO
 
 import numpy as np
 
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.output.rows import Record
 from fkp.errors import FkpError
+from fkp.files import scratch
 from fkp.keypoints import Faces, Scheme
 from fkp.vision.images import fitting_name
 
@@ -29,7 +28,8 @@ def write_coco(path: Path, scheme: Scheme, records: Iterable[Record]) -> None:
         "skeleton": [[a + 1, b + 1] for a, b in scheme.edges],
     }
     count = 0
-    with path.open("w", encoding="utf-8") as out, _aside(path.parent) as aside:
+    # What comes last waits aside.
+    with path.open("w", encoding="utf-8") as out, scratch(path.parent) as aside:
         head = {"info": {"description": "annotated by fkp"}, "categories": [category]}
         out.write(json.dumps(head)[:-1] + ', "annotations": [')
         for number, (name, result) in enumerate(records, 1):
@@ -45,11 +45,6 @@ def write_coco(path: Path, scheme: Scheme, records: Iterable[Record]) -> None:
         out.write('\n], "images": [')
         out.writelines(aside)
         out.write("\n]}\n")
-
-
-def _aside(folder: Path) -> IO[str]:
-    """A file for what comes last; it is gone when it is closed."""
-    return tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder)
 
 
 def _image(number: int, name: str, result: Annotated | Failure) -> dict[str, object]:

@@ -23,7 +23,7 @@ from fkp.annotate.names import (
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.schemas import SCHEMAS
 from fkp.errors import FkpError, parse_json
-from fkp.files import is_stray, replace_text
+from fkp.files import is_stray, remove_strays, replace_text
 from fkp.locks import locked
 
 TABLE_FORMATS = ("csv", "jsonl", "parquet")
@@ -77,9 +77,7 @@ def _take_over(out: Path, overwrite: bool, resume: bool) -> None:
         if (out / JOURNAL).exists():
             raise FkpError(f"{out}: holds an unfinished run; resume or overwrite it")
         raise FkpError(f"{out}: holds results; overwrite them or choose another folder")
-    for path in out.iterdir():
-        if is_stray(path.name):
-            path.unlink()
+    remove_strays(out, alone=True)
     for name in FILES if overwrite else ():
         (out / name).unlink(missing_ok=True)
         (out / f"{name}.part").unlink(missing_ok=True)
@@ -91,7 +89,7 @@ def _clear(folder: Path, everything: bool) -> None:
     """Remove what is in a folder, or only the temporary files of writes that were cut short."""
     for parent, folders, files in os.walk(folder, topdown=False):
         for name in files:
-            if everything or is_stray(name):
+            if everything or is_stray(name, alone=True):
                 os.unlink(os.path.join(parent, name))
         for name in folders if everything else ():
             path = os.path.join(parent, name)

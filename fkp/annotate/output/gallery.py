@@ -8,13 +8,13 @@ from heapq import heappush, heappushpop, nlargest
 from importlib.resources import files
 from pathlib import Path
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 
 from fkp.annotate.inputs import relative_to
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.output.rows import Record
+from fkp.annotate.processes import work
 from fkp.errors import ImageError
 from fkp.files import replacing
 from fkp.vision.images import Encoded, encoded_jpeg, overlay_name, resized
@@ -68,8 +68,8 @@ def write_gallery(
     called by their whole paths, or by those below the root alone.
     """
     cards, total = _chosen(_cards(records, root, paths))
-    pool = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=16)
-    thumbnails = pool(joblib.delayed(_thumbnail)(overlays / card.overlay, card) for card in cards)
+    tasks = ((overlays / card.overlay, card) for card in cards)
+    thumbnails = work(jobs, _thumbnail, tasks, batch=16)
     page = files("fkp.annotate.output").joinpath("gallery.html").read_text(encoding="utf-8")
     before, after = page.split("/*DATA*/")
     with replacing(path) as part, part.open("w", encoding="utf-8") as out:

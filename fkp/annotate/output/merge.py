@@ -76,8 +76,8 @@ def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
             "identity": {**first, SHARD: "1/1"},
         }
         told = {"root": root, "merged": [str(folder) for folder in folders]} if output.paths else {}
-        write_run(out, {**told, **facts})
         output.tidy(out)
+        write_run(out, {**told, **facts})  # last: it says that all is there
     return merged
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, Self
 
-import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from fkp.annotate.outcome import Failure
 from fkp.annotate.photo.cutting import Cut, FaceCutter
 from fkp.annotate.photo.drawing import DrawConfig, DrawOutcome
+from fkp.annotate.processes import kill_workers, start_tracker, work
 from fkp.keypoints import Faces
 
 KILLED = "the process that worked on it was killed, perhaps for its memory"
@@ -89,12 +89,16 @@ class Workers:
         self.jobs, self.told, self.killed = jobs, told, 0
         self._thread = ThreadPoolExecutor(1)
         self._closed = False
+        if jobs > 1:
+            start_tracker()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._closed = True
+        if kind is not None and self.jobs > 1:  # nobody waits for what they do
+            kill_workers()
         self._thread.shutdown(cancel_futures=True)
 
     def submit(self, tasks: Sequence[Task]) -> "Future[list[Piece]]":
@@ -126,6 +130,7 @@ class Workers:
                 if self._closed:  # told to stop, as the caller was
                     raise
                 self.killed += 1
+                start_tracker()  # it may have been killed as well
                 patience = 2 if len(waiting) < before else patience - 1
                 if patience == 0:
                     results += self._one_by_one(waiting.popleft())
@@ -142,12 +147,8 @@ class Workers:
                 yield from self._heard(part.lost())
 
     def _run(self, tasks: Sequence[Task]) -> Iterator[Sequence[Piece]]:
-        pool = joblib.Parallel(n_jobs=self.jobs, return_as="generator", batch_size=1)
         here = os.getcwd()
-        results: Iterator[Sequence[Piece]] = pool(
-            joblib.delayed(_behind)(task, here) for task in tasks
-        )
-        return results
+        return work(self.jobs, _behind, [(task, here) for task in tasks])
 
 
 def _behind(task: Task, folder: str) -> Sequence[Piece]:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from fkp.errors import DataError
+from fkp.files import replacing
 from fkp.labels.cut import Progress
 from fkp.labels.split import split_groups
 from fkp.learn.detector.data import DetectorData
@@ -94,7 +95,8 @@ def fit_detector(
         lambda done, loss, seconds: report(done, iterations, loss),
         start=load_detector(),
     )
-    export_onnx(average_network(load_detector(), network, SHARE), training.out)
+    with replacing(training.out) as part:
+        export_onnx(average_network(load_detector(), network, SHARE), part)
     state.unlink(missing_ok=True)
     before, after = (
         score_detector(held, YuNetDetector(path, min_score=0.02).detect)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fkp.files import replacing
 from fkp.learn.evaluation import metrics, statistics
 from fkp.learn.evaluation.evaluate import Evaluation
 from fkp.learn.evaluation.metrics import THRESHOLDS, Scores
@@ -105,7 +106,8 @@ def write_errors(path: Path, result: Evaluation) -> None:
             **{f"{name}_px": distance[:, k].round(4) for k, name in enumerate(result.scheme.names)},
         }
     )
-    frame.to_csv(path, index=False)
+    with replacing(path) as part:
+        frame.to_csv(part, index=False)
 
 
 HEAD = ("", "faces", "NME, %", "95 %", "over 8 %", "over 10 %", "AUC 8 %", "RMSE, px")

@@ -14,7 +14,7 @@ import torch
 
 from fkp import __version__
 from fkp.errors import DataError, parse_json
-from fkp.files import is_stray, replace_text, replacing
+from fkp.files import remove_strays, replace_text, replacing
 from fkp.labels.store import Samples
 from fkp.learn.evaluation import plots
 from fkp.learn.evaluation.evaluate import Evaluation, evaluate
@@ -49,7 +49,7 @@ class RunFolder(Listener):
         if (path / BEST).exists() or (path / CONFIG).exists():
             raise DataError(f"{path}: holds a run; resume it or choose another name")
         path.mkdir(parents=True, exist_ok=True)
-        _remove_strays(path)
+        remove_strays(path)
         about = {
             "fkp": __version__,
             "torch": torch.__version__,
@@ -69,7 +69,7 @@ class RunFolder(Listener):
         about = read_config(path / CONFIG)
         if is_finished(path):
             raise DataError(f"{path}: this run is already finished")
-        _remove_strays(path)
+        remove_strays(path)
         return cls(path, about)
 
     @property
@@ -174,15 +174,8 @@ def is_finished(path: Path) -> bool:
     if not (path / REPORT).exists():
         return False
     (path / STATE).unlink(missing_ok=True)
-    _remove_strays(path)
+    remove_strays(path)
     return True
-
-
-def _remove_strays(folder: Path) -> None:
-    """Remove the temporary files of processes that are gone."""
-    for path in folder.iterdir():
-        if is_stray(path.name):
-            path.unlink(missing_ok=True)
 
 
 def read_config(path: Path) -> dict[str, Any]:
