@@ -18,7 +18,7 @@ out = Path(sys.argv[2] if len(sys.argv) > 2 else "hidden")
 
 # The first run hides everybody, and says who is there.
 fkp.hide(clip, out, jobs=1)
-faces = pd.read_csv(out / "faces.csv")
+faces = pd.read_csv(out / "hidden_faces.csv")
 faces = faces[faces.state == "hidden"]
 speaker = faces.sort_values("frames_found").iloc[-1]
 

@@ -286,6 +286,7 @@ OPTIONS: dict[str, tuple[Callable[..., Any], str, dict[str, str | None]]] = {
     ),
     "hide": (fkp.hide, "photos", {}),
     "merge": (fkp.merge, "one -o two", {}),
+    "symmetry": (fkp.symmetry, "results -o out", {}),
     "predict": (
         fkp.Network.predict, "bundled data.csv -o p.csv",
         {"model": None, "device": None, "kaggle": None},

@@ -21,6 +21,9 @@ PERSON = ("keypoints.csv", "person")
 NAMES = {name for scheme in SCHEMES.values() for name in scheme.names}
 
 
+VISIT = [("group.jpg", "rest"), ("group.jpg", "smile"), ("broken.jpg", "frown")]
+
+
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     """The tables of every command, by their names in the codebook."""
@@ -33,10 +36,13 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     photos = ("group.jpg", "coffee.jpg", "broken.jpg", "--jobs", "1", "--no-overlays")
     fkp_here("annotate", *photos, *all_columns, *also, "-o", "photos", cwd=work)
     fkp_here("annotate", "group.jpg", "--also", "kaggle", "-o", "kaggle", cwd=work)
+    rows = [f"{name},photos,{expression}" for name, expression in VISIT]
+    (work / "list.csv").write_text("\n".join(["image,person,expression", *rows]))
+    fkp_here("symmetry", "photos", "--list", "list.csv", "-o", "symmetry", cwd=work)
     lines = ("--format", "jsonl", "--no-overlays", "-o", "lines")
     fkp_here("annotate", "group.jpg", "broken.jpg", *all_columns, *lines, cwd=work)
-    clip = ("video", SAMPLES / "clip.mp4", "--max-frames", "6", "--raw", "--no-overlays")
-    fkp_here(*clip, *all_columns, "-o", "clip", cwd=work)
+    clip = ("video", SAMPLES / "clip.mp4", "--max-frames", "24", "--raw", "--events")
+    fkp_here(*clip, *all_columns, "--no-overlays", "-o", "clip", cwd=work)
     hidden = ("group.jpg", "coffee.jpg", "broken.jpg", "short.mp4", "--keep", "group.jpg")
     encode(work / "short.mp4", STEADY[:3])
     fkp_here("hide", *hidden, "--jobs", "1", "-o", "hidden", cwd=work)
@@ -70,8 +76,10 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
             "people/keypoints.csv",
         ],
         **{name: [f"photos/{name}"] for name in ("openface.csv", "pyfeat.csv", "dlc.csv")},
-        "blinks.csv": ["clip/blinks.csv"],
-        **{name: [f"hidden/{name}"] for name in ("hidden.csv", "faces.csv")},
+        "events.csv": ["clip/events.csv"],
+        "minutes.csv": ["clip/minutes.csv"],
+        "VISIT.csv": ["symmetry/photos/1.csv"],
+        **{name: [f"hidden/{name}"] for name in ("hidden.csv", "hidden_faces.csv")},
         "kaggle.csv": ["kaggle/kaggle.csv"],
         "errors-NAME.csv": ["evaluation/errors-run.csv"],
         "results.csv": ["runs/run/results.csv"],
@@ -86,7 +94,7 @@ def entry(column: str, known: set[str]) -> str:
     """What the codebook calls a column."""
     if column in known:
         return column
-    numbered = re.sub(r"^([xy]_)\d+$", r"\1<0-67>", column)
+    numbered = re.sub(r"^([xyXYZ]_)\d+$", r"\1<0-67>", column)
     for name in NAMES if numbered == column else ():
         if column.startswith(f"{name}_") and f"<point>{column[len(name) :]}" in known:
             return f"<point>{column[len(name) :]}"

@@ -1,5 +1,6 @@
 """The scripts of examples/, as a user runs them."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_a_clip_to_blinks(tmp_path: Path) -> None:
     said = run("clip_to_blinks.py", SAMPLES / "clip.mp4", "out", cwd=tmp_path)
     assert "of 2 faces" in said
     table = pd.read_csv(tmp_path / "out" / "blinks.csv")
-    assert list(table.columns) == ["face", "start", "end", "frames"]
+    assert {"face", "eye", "onset", "duration", "depth"} <= set(table.columns)
     assert (tmp_path / "out" / "openings.png").stat().st_size > 5000
 
 
@@ -78,9 +79,19 @@ def test_all_are_hidden_but_one(tmp_path: Path) -> None:
     shorter(SAMPLES / "clip.mp4", tmp_path / "clip.mp4", 8)
     said = run("hide_all_but_one.py", "clip.mp4", "out", cwd=tmp_path)
     assert "is clear" in said
-    faces = pd.read_csv(tmp_path / "out" / "faces.csv")
+    faces = pd.read_csv(tmp_path / "out" / "hidden_faces.csv")
     assert list(faces.state).count("clear") == 1
     assert (tmp_path / "out" / "copies" / "clip.mp4").is_file()
+
+
+def test_visits_to_smiles(tmp_path: Path) -> None:
+    for visit in ("1", "2"):
+        (tmp_path / "in" / "neil" / visit).mkdir(parents=True)
+        for name in ("rest", "smile"):
+            shutil.copyfile(SAMPLES / "astronaut.jpg", tmp_path / f"in/neil/{visit}/{name}.jpg")
+    said = run("visits_to_smiles.py", "in", "out", cwd=tmp_path)
+    assert "2 smiles of 1 persons" in said
+    assert (tmp_path / "out" / "smiles.png").stat().st_size > 5000
 
 
 def test_every_example_is_run_here() -> None:

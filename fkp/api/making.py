@@ -16,6 +16,7 @@ from fkp.annotate.names import CROPS, OVERLAYS
 from fkp.annotate.outcome import Failure
 from fkp.annotate.output.keep import names_one_of
 from fkp.annotate.output.results import Output, wanted_scheme
+from fkp.annotate.output.schemas import chosen
 from fkp.annotate.output.sinks import TableStream
 from fkp.annotate.photo.cluster import Cluster
 from fkp.annotate.photo.drawing import DrawConfig
@@ -89,22 +90,27 @@ class Wanted:
     keep: str | None
     order: str = "surest"
 
-    def output(self, network: Network, gallery: bool) -> Output:
+    def output(self, network: Network, gallery: bool, events: bool = False) -> Output:
         """The settings of the files; raises FkpError, before any work, if the network's points do
         not suit.
         """
         also = (self.also,) if isinstance(self.also, str) else tuple(self.also)
         scheme = wanted_scheme(also, scheme_of(self.scheme), network.model.scheme)
         measures = self.measures or self._about(MEASURES)
-        if not measures and (self.focal is not None or self.fov is not None):
-            raise UsageError("the camera's focal length and angle of view are for measures alone")
+        posed = measures or events or any(schema.posed for schema in chosen(also))
+        if not posed and (self.focal is not None or self.fov is not None):
+            raise UsageError(
+                "the camera's focal length and angle of view are for measures, events and openface"
+            )
         if self.focal is not None and self.fov is not None:
             raise UsageError("the focal length and the angle of view cannot be combined")
-        camera = Camera(self.focal, self.fov) if measures else None
+        camera = Camera(self.focal, self.fov)
+        measured = camera if measures else None
         judged = self.quality or self._about(QUALITY)
         return Output(
-            scheme, self.format, also, self.confidence, gallery, camera, self.paths, judged
-        )
+            scheme, self.format, also, self.confidence, gallery, measured, self.paths, judged,
+            camera,
+        )  # fmt: skip
 
     def _about(self, columns: Sequence[str]) -> bool:
         """Whether `keep` needs any of these columns, which are then also in the table."""
@@ -207,8 +213,8 @@ class Clips:
     def check(self, place: Place) -> None:
         """Raise UsageError for arguments that contradict each other."""
         config, many = self.config, len(self.given) > 1
-        if place.stream is not None and (config.raw or config.series):
-            raise UsageError("raw and series need a folder for the results, not a stream")
+        if place.stream is not None and (config.raw or config.series or config.events):
+            raise UsageError("raw, series and events need a folder for the results, not a stream")
         if place.resume and (self.stream or self.live):
             raise UsageError("a live stream cannot be resumed: its earlier frames are gone")
         if many and (self.stream or self.live):
@@ -238,8 +244,10 @@ def annotate_clips(
 ) -> list[Report]:  # fmt: skip
     """Annotate clips, or one stream."""
     clips.check(place)
-    output = wanted.output(network, gallery=False)
+    output = wanted.output(network, gallery=False, events=clips.config.events)
     check_schemas(output)
+    if clips.config.events:
+        output.check_68("events")
     found = clips.find(place)
     table = None if place.stream is None else _table(place, output)
     folders = [None] * len(found.paths) if table else clip_folders(found, place.folder)

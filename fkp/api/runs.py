@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from fkp.annotate.clinic.run import Visits, measure_visits
 from fkp.annotate.config import MIN_SCORE
 from fkp.annotate.output import merge as merging
 from fkp.annotate.output.merge import Merged
@@ -21,6 +22,7 @@ from fkp.keypoints import Scheme
 from fkp.learn.networks.checkpoint import BUNDLED
 from fkp.vision.detect import FaceDetector
 from fkp.vision.detectors import DetectorName
+from fkp.vision.head import Camera
 from fkp.vision.images import MAX_PIXELS
 from fkp.vision.sources import Opening
 
@@ -50,8 +52,8 @@ def annotate(
     format: of the table. also: other tools' files to write as well; in a stream, instead.
     confidence: add a column for the confidence of each point; measures: add columns for the
     openings of eyes and mouth, and the head's pose; focal (pixels) or fov (degrees along the longer
-    side): of the camera, for the measures. overlays: False draws nothing; overlay_size: their long
-    side at most, pixels, None for the picture's own. blur: makes eyes or faces unrecognisable.
+    side): of the camera, for these and openface. overlays: False draws nothing; overlay_size: their
+    long side at most, pixels, None for the picture's own. blur: makes eyes or faces unrecognisable.
     crops: also write an upright crop of each face, `crop_size` pixels wide. paths: False leaves
     full paths out of `run.json` and pages.
 
@@ -86,9 +88,10 @@ def video(
     blur: Blur | None = None,
     every: int = 1, start: float | None = None, end: float | None = None,
     max_frames: int | None = None, smooth: float = 0.5, fill: int = 0, raw: bool = False,
-    series: str | Path | None = None, stream: int | None = None, deinterlace: Deinterlace = "auto",
-    fps: float | None = None, live: bool = False, view: bool = False, paths: bool = True,
-    overwrite: bool = False, resume: bool = False, stop: threading.Event | None = None,
+    series: str | Path | None = None, events: bool = False, stream: int | None = None,
+    deinterlace: Deinterlace = "auto", fps: float | None = None, live: bool = False,
+    view: bool = False, paths: bool = True, overwrite: bool = False, resume: bool = False,
+    stop: threading.Event | None = None,
     progress: Progress | None = None, say: Say | None = None,
     on_finish: Callable[[Report], None] | None = None,
 ) -> list[Report]:  # fmt: skip
@@ -103,7 +106,8 @@ def video(
     every: only frames whose number is a multiple of this. start, end: seconds since the first
     frame, None for the whole. smooth: jitter smoothing, 0 (off) to 1. fill: fill gaps of a face of
     up to this many frames; raw: also write `raw.csv`, the points before smoothing. series: plot the
-    points over time into this file. stream: the number of the video stream in a file, None for the
+    points over time into this file. events: also write what eyes and mouths do, `events.csv` and
+    `minutes.csv`. stream: the number of the video stream in a file, None for the
     largest. deinterlace: `auto` for frames that are marked as interlaced, `on` for all, or `off`.
     fps: the frame rate of folders and patterns of pictures that are the frames of clips.
 
@@ -121,7 +125,7 @@ def video(
     )  # fmt: skip
     config = ClipConfig(
         excerpt_of(every, start, end, max_frames), Opening(stream, deinterlace, fps), smooth, fill,
-        overlays, overlay_size, blur, raw, None if series is None else Path(series),
+        overlays, overlay_size, blur, raw, None if series is None else Path(series), events,
     )  # fmt: skip
     clips = Clips(listed(inputs), config, live, view, stop, on_finish)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)
@@ -146,6 +150,26 @@ def people(
     return group_people(
         listed_folders, listed_folders[0] / "people" if out is None else Path(out), alike,
         overwrite, jobs or os.cpu_count() or 1, progress or silent, say or unheard,
+    )  # fmt: skip
+
+
+def symmetry(
+    results: str | Path, out: str | Path, *, rest: str = "rest*",
+    listed: str | Path | None = None, ipd: float | None = None, focal: float | None = None,
+    fov: float | None = None, overwrite: bool = False,
+) -> Visits:  # fmt: skip
+    """Measure both sides of faces in photographs of visits, at rest and in expressions.
+
+    results: the folder of a finished `annotate` with the 68 points, whose pictures are called
+    PERSON/VISIT/EXPRESSION.jpg. out: the folder for PERSON/VISIT.csv and PERSON.html. rest: a
+    pattern for expressions at rest. listed: a CSV with image, person, expression, and perhaps
+    visit, ipd_mm, iris_px, instead of folders. ipd: millimetres between the pupils; without,
+    lengths are in distances of the eye centres. focal (pixels) or fov (degrees along the longer
+    side): of the camera. Raises FkpError for results or a list that cannot be used.
+    """
+    return measure_visits(
+        Path(results), Path(out), None if listed is None else Path(listed), rest, ipd,
+        Camera(focal, fov), overwrite,
     )  # fmt: skip
 
 

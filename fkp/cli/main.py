@@ -27,6 +27,7 @@ _SUMMARIES = {
     "align": "Cut faces out so that they lie on each other; timelapses.",
     "people": "Group the faces of results by person.",
     "hide": "Hide the faces in copies of photos and clips.",
+    "symmetry": "Measure both sides of faces in photos of visits.",
     "merge": "Join the results of several shards of annotate.",
     "convert": "Write labels in the format of another tool.",
     "export": "Write a network for other runtimes.",

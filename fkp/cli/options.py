@@ -125,7 +125,8 @@ def result_options(command: Command) -> Command:
             "--focal",
             type=click.FloatRange(0, min_open=True),
             metavar="PIXELS",
-            help="Focal length of the camera for --measures; default: the picture's longer side.",
+            help="Focal length of the camera, for --measures and --also openface; default: the "
+            "picture's longer side.",
         ),
         click.option(
             "--fov",

@@ -1,4 +1,4 @@
-"""What became of an input, as rows of `hidden.csv` and `faces.csv`."""
+"""What became of an input, as rows of `hidden.csv` and `hidden_faces.csv`."""
 
 import math
 import os
@@ -125,7 +125,7 @@ class Outcome:
         return csv_line(cells)
 
     def face_lines(self) -> str:
-        """Its rows in `faces.csv`."""
+        """Its rows in `hidden_faces.csv`."""
         clip = self.kind == "clip"
         return "".join(csv_line(row.cells(self.path, clip)) for row in self.faces)
 

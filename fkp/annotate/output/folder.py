@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from fkp.annotate.names import (
-    BLINKS,
     COPIES,
     CROPS,
-    FACES,
+    EVENTS,
+    FACE_TABLE,
     HIDDEN,
     JOURNAL,
+    MINUTES,
     OVERLAY,
     OVERLAYS,
     PARTS,
@@ -36,7 +37,7 @@ FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS, COPIES, REVIEW)
 FILES = (
     *(f"keypoints.{name}" for name in TABLE_FORMATS),
     *(schema.file for schema in SCHEMAS.values() if schema.file not in FOLDERS),
-    PAGE, RUN, JOURNAL, OVERLAY, RAW, BLINKS, HIDDEN, FACES,
+    PAGE, RUN, JOURNAL, OVERLAY, RAW, EVENTS, MINUTES, HIDDEN, FACE_TABLE,
 )  # fmt: skip
 """All files that a run may leave in its folder."""
 

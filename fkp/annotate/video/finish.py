@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fkp.annotate.names import OVERLAY
 from fkp.annotate.output.gallery import PAGE
@@ -21,12 +22,14 @@ SAME = 0.002
 
 
 def finish_clip(
-    clip: str, film: Film | None, to_end: bool, folder: Path, records: Records
-) -> list[str]:
-    """Write `overlay.mp4`, if frames were drawn, and `index.html`; returns notes on both.
+    clip: str, film: Film | None, to_end: bool, folder: Path, records: Records,
+    events: pd.DataFrame | None = None,
+) -> list[str]:  # fmt: skip
+    """Write `overlay.mp4`, where frames were drawn, and `index.html`; returns notes on both.
 
-    to_end: whether the frames reach the end of the clip. records: reads the finished table. A file
-    that cannot be made is a note and does not end the run; only an OSError of the folder is raised.
+    to_end: whether the frames reach the end of the clip. records: reads the finished table.
+    events: of the faces, to be marked on the page. A file that cannot be made is a note and does
+    not end the run; only the OSError of a folder that cannot be written is raised.
     """
     notes: list[str] = []
     overlay = None
@@ -39,7 +42,7 @@ def finish_clip(
         except Exception as error:  # any error: the table does not depend on it
             notes.append(f"{OVERLAY} could not be made: {error}")
     try:
-        write_page(folder / PAGE, overlay, records())
+        write_page(folder / PAGE, overlay, records(), events)
     except OSError:
         raise
     except Exception as error:  # likewise

@@ -132,7 +132,7 @@ def test_a_photo_stays_as_it_is_but_for_the_face(given: Path, out: Path) -> None
     before, after = (cv2.imread(str(f / "face.jpg")) for f in (given, out / "copies"))
     assert before is not None
     assert after is not None
-    faces = table(out, "faces.csv").loc[["face.jpg"]]
+    faces = table(out, "hidden_faces.csv").loc[["face.jpg"]]
     mask = changed(before, after)
     assert 0.05 < mask.mean() < 0.4
     best = faces.sort_values("score").iloc[-1]
@@ -201,7 +201,7 @@ def test_a_second_run_takes_corrections_and_finds_nothing_anew(
     given: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = again(out, tmp_path / "out")
-    faces = table(folder, "faces.csv")
+    faces = table(folder, "hidden_faces.csv")
     best = faces.loc[["face.jpg"]].sort_values("score").iloc[-1]
     rows = [
         f"face.jpg,clear,{best.face},,,,,,",
@@ -218,7 +218,7 @@ def test_a_second_run_takes_corrections_and_finds_nothing_anew(
     assert report.clear == 1
     nobody = cv2.imread(str(folder / "copies/inner/nobody.png"))
     assert nobody is not None
-    cleared = table(folder, "faces.csv").loc[["face.jpg"]]
+    cleared = table(folder, "hidden_faces.csv").loc[["face.jpg"]]
     assert list(cleared[cleared.face == best.face].state) == ["clear"]
     before, after = (cv2.imread(str(f / "face.jpg")) for f in (given, folder / "copies"))
     assert before is not None
@@ -283,7 +283,7 @@ def test_known_faces_stay_clear(given: Path, tmp_path: Path) -> None:
     found = given / "film.mp4"
     one = fkp.hide(found, tmp_path / "one", jobs=1, keep=tmp_path / "me.png")
     assert one.clear == 1
-    row = table(tmp_path / "one", "faces.csv").sort_values("score").iloc[-1]
+    row = table(tmp_path / "one", "hidden_faces.csv").sort_values("score").iloc[-1]
     assert (row.state, float(row.likeness) > 0.6) == ("clear", True)
     assert row.check.startswith("left clear")
     shutil.copytree(tmp_path / "one" / "found", tmp_path / "two" / "found")
