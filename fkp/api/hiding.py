@@ -50,7 +50,8 @@ def hide(
     Faces that are not found stay visible: look at every copy before you publish it.
 
     inputs: files, folders (searched recursively) and patterns. out: the folder for the results:
-    `copies/`, which is what to publish; `hidden.csv`, a row per input; `hidden_faces.csv`, a row per face;
+    `copies/`, which is what to publish; `hidden.csv`, a row per input; `hidden_faces.csv`, a row
+    per face;
     `index.html`, what to check; `found/`, what a second run reuses.
 
     method: `mosaic`, `blur`, `fill` (black), or `mask`: black, the landmarks' hull alone. padding:

@@ -126,8 +126,8 @@ def hide_command(inputs: tuple[str, ...], **given: Any) -> int:
     """Hide the faces in copies of photos and clips: files, folders, globs.
 
     Writes copies/, of the same size, format and quality, without metadata; hidden.csv (a row per
-    input), hidden_faces.csv (a row per face), and index.html with what a person should check. Faces that
-    are not found stay visible.
+    input), hidden_faces.csv (a row per face), and index.html with what a person should check. Faces
+    that are not found stay visible.
 
     \b
     fkp hide photos/ clip.mp4 --out hidden/

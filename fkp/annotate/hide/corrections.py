@@ -22,7 +22,7 @@ BOX = COLUMNS[5:]
 class Correction:
     """One row.
 
-    action: `hide` or `clear`. face: the number of a face in `hidden_faces.csv`; box: (x, y, width, height)
+    action: `hide` or `clear`. face: its number in `hidden_faces.csv`; box: (x, y, width, height)
     in pixels; one of both. first, last: frames of a clip; None to the first or the last one.
     """
 
