@@ -205,7 +205,7 @@ class CanvasMaker:
     def _angle(self, rng: Random) -> float:
         if rng.random() < self.settings.turned:
             return float(rng.uniform(-180, 180))
-        return float(np.clip(rng.normal(0, 15), -45, 45))
+        return float(np.clip(rng.normal(0, 20), -60, 60))
 
 
 def visible(scene: Scene, settings: CanvasSettings) -> Scene:

@@ -111,7 +111,7 @@ def loss(output: Tensor, targets: Targets, grid: Tensor) -> tuple[Tensor, Tensor
     focal = (wanted - score).square() * functional.binary_cross_entropy_with_logits(
         output[..., :2], wanted, reduction="none"
     )
-    total = (focal.sum(2) * known).sum() + 2 * (1 - giou).sum() + 0.5 * points
+    total = (focal.sum(2) * known).sum() + 2 * (1 - giou).sum() + 2 * points
     with torch.no_grad():
         wrong = score.prod(2).sqrt() * (targets.label == NOTHING)
     return total / count, wrong.amax(1)
