@@ -47,7 +47,7 @@ SETS = {"faces68": "images", "ytf68": "training", "fairface": "images", "portrai
 """The sets with `labels_ibug.csv`, and the folder of their pictures."""
 
 ITERATIONS = 15_000  # of the detector
-EPOCHS = 36  # of the keypoint network
+EPOCHS = 26  # of the keypoint network
 
 CANVASES = 3000  # composed pictures for the face head
 CANVAS = 448  # their side
