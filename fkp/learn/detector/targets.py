@@ -29,6 +29,10 @@ class Targets:
     box: Tensor
     points: Tensor
 
+    def to(self, device: torch.device) -> "Targets":
+        """The same on a device."""
+        return Targets(self.label.to(device), self.box.to(device), self.points.to(device))
+
 
 def cells(size: int) -> npt.NDArray[np.float64]:
     """(N, 3): column, row and stride of each cell of a square picture."""
