@@ -40,6 +40,10 @@ class CanvasMaker:
     ) -> None:
         self.backgrounds, self.portraits = backgrounds, portraits
         self.shares, self.close = np.array(shares) / sum(shares), close
+        # A close picture that fills a canvas has no surroundings: too many of them, and the network
+        # takes the sides of a picture for those of its face.
+        alone = self.shares * np.where(close, 0.1, 1.0)
+        self._alone = alone / alone.sum() if alone.any() else self.shares
         self.settings = settings or CanvasSettings()
         self._peopled = [i for i, scene in enumerate(backgrounds) if scene.sure.any()]
         donors = [scene for part in portraits for scene in part]
@@ -130,16 +134,16 @@ class CanvasMaker:
 
     def _portrait(self, size: int, rng: Random) -> Scene:
         """One portrait that fills the canvas, or nearly."""
-        scene, _ = self._any_portrait(rng)
+        scene, _ = self._any_portrait(rng, self._alone)
         extent = np.array(scene.image.shape[1::-1], np.float64)
-        scale = size / extent.max() * float(np.exp(rng.uniform(np.log(0.5), np.log(1.6))))
+        scale = size / extent.max() * float(np.exp(rng.uniform(np.log(0.4), np.log(1.6))))
         centre = extent * (0.5 + rng.normal(0, 0.1, 2))
         return warp(scene, similarity(scale, self._angle(rng), centre, size, rng), size, rng)
 
     def _paste(self, canvas: Scene, height: float, rng: Random) -> Scene:
         """The canvas with one more portrait, its face so high, where it hides no other face."""
         size = canvas.image.shape[0]
-        scene, close = self._any_portrait(rng)
+        scene, close = self._any_portrait(rng, self.shares)
         if close:
             scene = with_room(scene)
         face = scene.boxes[main_face(scene)]
@@ -197,15 +201,15 @@ class CanvasMaker:
         moved[face] = own[MIRRORED] if mirror else own
         return Scene(image, canvas.boxes, moved, canvas.sure)
 
-    def _any_portrait(self, rng: Random) -> tuple[Scene, bool]:
-        chosen = int(rng.choice(len(self.portraits), p=self.shares))
+    def _any_portrait(self, rng: Random, shares: Array) -> tuple[Scene, bool]:
+        chosen = int(rng.choice(len(self.portraits), p=shares))
         portraits = self.portraits[chosen]
         return portraits[int(rng.integers(len(portraits)))], self.close[chosen]
 
     def _angle(self, rng: Random) -> float:
         if rng.random() < self.settings.turned:
             return float(rng.uniform(-180, 180))
-        return float(np.clip(rng.normal(0, 15), -45, 45))
+        return float(np.clip(rng.normal(0, 20), -60, 60))
 
 
 def visible(scene: Scene, settings: CanvasSettings) -> Scene:

@@ -24,7 +24,7 @@ class CanvasSettings:
     peopled: float = 0.55  # the other canvases whose background has a face of its own
     pasted: float = 0.6  # the other canvases that get faces pasted
     swapped: float = 0.35  # faces of backgrounds that get another face
-    turned: float = 0.06  # faces at any angle
+    turned: float = 0.12  # faces at any angle
     covered: float = 0.22  # faces partly hidden
     gray: float = 0.2
     dark: float = 0.12

@@ -29,6 +29,10 @@ class Targets:
     box: Tensor
     points: Tensor
 
+    def to(self, device: torch.device) -> "Targets":
+        """The same on a device."""
+        return Targets(self.label.to(device), self.box.to(device), self.points.to(device))
+
 
 def cells(size: int) -> npt.NDArray[np.float64]:
     """(N, 3): column, row and stride of each cell of a square picture."""
@@ -111,7 +115,7 @@ def loss(output: Tensor, targets: Targets, grid: Tensor) -> tuple[Tensor, Tensor
     focal = (wanted - score).square() * functional.binary_cross_entropy_with_logits(
         output[..., :2], wanted, reduction="none"
     )
-    total = (focal.sum(2) * known).sum() + 2 * (1 - giou).sum() + 0.5 * points
+    total = (focal.sum(2) * known).sum() + 2 * (1 - giou).sum() + 2 * points
     with torch.no_grad():
         wrong = score.prod(2).sqrt() * (targets.label == NOTHING)
     return total / count, wrong.amax(1)

@@ -20,6 +20,7 @@ class Augmentation:
     rotation: float = 25.0  # degrees, either way
     scale: float = 0.2  # natural logarithm, either way
     shift: float = 0.08  # of the crop side, either way
+    wide: float = 0.0  # share of pictures with twice these three ranges
     brightness: float = 0.2  # of the range, either way
     contrast: float = 0.4  # natural logarithm, either way
     blur: float = 0.3  # share of pictures brought to a lower resolution and back
@@ -97,9 +98,13 @@ def sample_changes(
     def either_way(limit: float) -> Tensor:
         return (2 * uniform(count) - 1) * limit
 
-    angle = torch.deg2rad(either_way(settings.rotation))
-    scale = torch.exp(either_way(settings.scale))
-    shift = torch.stack([either_way(settings.shift), either_way(settings.shift)], 1) * size
+    reach = torch.ones(count)
+    if settings.wide:
+        reach += (uniform(count) < settings.wide).float()
+    angle = torch.deg2rad(reach * either_way(settings.rotation))
+    scale = torch.exp(reach * either_way(settings.scale))
+    shift = torch.stack([either_way(settings.shift), either_way(settings.shift)], 1)
+    shift *= reach[:, None] * size
     flipped = uniform(count) < 0.5
     flipped &= settings.flip and flip_order is not None
     return Changes(
