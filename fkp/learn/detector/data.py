@@ -64,11 +64,11 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
         return [
             scene
             for image, scene in read_scenes(pictures, table).items()
-            if persons.get(person(image), "train") == "train" and scene.sure.any()
+            if persons.get(person(image), "train") == "train" and scene.known.any()
         ]
 
     portraits = (
-        [frames[n] for n in sorted(frames) if side[n] == "train" and frames[n].sure.any()],
+        [frames[n] for n in sorted(frames) if side[n] == "train" and frames[n].known.any()],
         _faces(folder / "faces68", persons, _edges_from_points(folder, frames)),
         training("fairface", lambda image: f"fairface/{image}"),
         training("portraits", lambda image: Path(image).stem),
@@ -92,9 +92,9 @@ def read_scenes(folder: Path, table: BoxTable) -> dict[str, Scene]:
         score, second = table.scores[at], table.second[at]
         alone = np.isnan(second)
         keep = alone | (second > 0) | (score >= UNSURE)
-        sure = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= SURE))
+        known = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= SURE))
         scenes[path.name] = Scene(
-            read_image(path), table.boxes[at[keep]], table.anchors[at[keep]], sure[keep]
+            read_image(path), table.boxes[at[keep]], table.anchors[at[keep]], known[keep]
         )
     return scenes
 

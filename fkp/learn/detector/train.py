@@ -1,4 +1,4 @@
-"""The detector's training loop: seeded by iteration, so that a stopped run goes on exactly."""
+"""The detector's training loop, seeded by iteration, so that a stopped run resumes exactly."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Report = Callable[[int, float, float], None]
 """Called with iteration, mean loss and seconds since the start."""
 
 REFRESH = 200
-"""Iterations between two looks at which backgrounds are hard."""
+"""Iterations between two updates of the hard backgrounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ def train_detector(
     report: Report,
     start: FaceNet | None = None,
 ) -> FaceNet:
-    """Train, resuming from `state_path` where it exists; the averaged network, on the CPU.
+    """Train, resuming from `state_path` if it exists; returns the averaged network on the CPU.
 
-    start: a trained network whose weights it begins with.
+    start: a trained network whose weights to start from.
     """
     device = pick_device(config.device)
     torch.manual_seed(config.seed)
@@ -135,7 +135,7 @@ def _follow(average: torch.nn.Module, network: torch.nn.Module, decay: float) ->
 
 
 class _Batches:
-    """Canvases with their targets; backgrounds on which the network errs come more often."""
+    """Canvases with their targets; backgrounds on which the network errs are used more often."""
 
     def __init__(self, config: DetectorConfig, data: DetectorData, hardness: Tensor) -> None:
         self.config, self.hardness = config, hardness
@@ -146,23 +146,23 @@ class _Batches:
         self.refresh()
 
     def make(self, iteration: int) -> tuple[Tensor, Targets, list[int]]:
-        """Pictures (B, 3, S, S) uint8, their targets, and their backgrounds' numbers."""
+        """Pictures (B, 3, S, S) uint8, their targets, and the indices of their backgrounds."""
         rng = np.random.default_rng((self.config.seed, iteration))
         weights = self.weights
         side, count = self.config.size, self.config.batch
         if rng.random() < self.config.large_share:
             side, count = self.config.large, self.config.large_batch
         made = [self.maker.make(side, rng, weights) for _ in range(count)]
-        parts = [assign(c.boxes, c.anchors, c.sure, self.grids[side]) for c, _ in made]
+        parts = [assign(c.boxes, c.anchors, c.known, self.grids[side]) for c, _ in made]
         pictures = torch.from_numpy(np.stack([c.image for c, _ in made]))
         return pictures.permute(0, 3, 1, 2), collect(parts), [number for _, number in made]
 
     def learn(self, backgrounds: list[int], wrong: Tensor) -> None:
-        """Remember how sure the network was of something wrong on each background."""
+        """Record the highest score of a wrong cell on each background."""
         for number, value in zip(backgrounds, wrong.tolist(), strict=True):
             if number >= 0:
                 self.hardness[number] += 0.3 * (value - self.hardness[number])
 
     def refresh(self) -> None:
-        """Take the hardness into account from the next batch on."""
+        """Use the recorded hardness from the next batch on."""
         self.weights: npt.NDArray[np.float64] = 0.1 + self.hardness.numpy().copy()
