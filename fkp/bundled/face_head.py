@@ -58,7 +58,7 @@ def mine(
 
 
 def fit_face_head(model: Model, faces: Crops, others: Crops, seed: int, steps: int = 1500) -> Model:
-    """Fit the layers of a network that estimate whether a crop is a face; all others are unchanged."""
+    """Fit the layers of a network that estimate whether a crop is a face, and only these."""
     network = model.network
     head = network.face_head
     if head is None:

@@ -159,7 +159,7 @@ def _keypoints(
 
 
 def _canvases(pictures: DetectorData, count: int) -> Iterator[Scene]:
-    """Composed pictures with covered, rotated, blurred and tiny faces, other than the detector's."""
+    """Composed pictures with covered, rotated, blurred and tiny faces, unlike the detector's."""
     maker = CanvasMaker(pictures.scenes, pictures.portraits, pictures.shares, pictures.close)
     rng = np.random.default_rng(1)
     for _ in range(count):
