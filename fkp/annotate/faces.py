@@ -1,21 +1,18 @@
 """From the crops of many pictures to their faces, by the network."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from fkp.annotate.config import AnnotateConfig
+from fkp.annotate.network import TOLERANCE, KeypointNetwork
 from fkp.annotate.outcome import Annotated, Failure, Result
 from fkp.annotate.photo.cutting import Cut
+from fkp.annotate.reframing import reframe
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
 from fkp.vision.looks import distinct
-
-TOLERANCE = 0.02
-"""A point's confidence is the probability that it is within this share of the crop's side of its
-true position: about 5 % of the distance of the outer eye corners."""
 
 SMALL = 48
 """Pixels. If no face was found and smaller faces than this were not searched for, the row says
@@ -27,33 +24,6 @@ TURNED_ALONE = 0.7
 tell faces from other things."""
 
 
-class KeypointNetwork(Protocol):
-    """Finds the points in crops."""
-
-    @property
-    def scheme(self) -> Scheme:
-        """The points that it finds."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Side of its crops in pixels."""
-        ...
-
-    @property
-    def layout(self) -> npt.NDArray[np.float64]:
-        """Positions of the five anchor points in its crops, (5, 2) fractions of the side."""
-        ...
-
-    def predict(
-        self, crops: npt.NDArray[np.uint8], batch: int, least: npt.NDArray[np.float32]
-    ) -> Prediction:
-        """Predict crops (N, S, S); points are not needed for crops whose face probability is below
-        `least` (N,).
-        """
-        ...
-
-
 def predict(
     cuts: Sequence[Cut | Failure], network: KeypointNetwork, config: AnnotateConfig
 ) -> list[Result]:
@@ -62,9 +32,11 @@ def predict(
     if not good:
         return [cut for cut in cuts if isinstance(cut, Failure)]
     detected = np.concatenate([cut.scores for cut in good])
-    said = network.predict(
-        np.concatenate([cut.crops for cut in good]), config.batch, least(detected, config.min_score)
-    )
+    crops = np.concatenate([cut.crops for cut in good])
+    said = network.predict(crops, config.batch, least(detected, config.min_score))
+    usable = np.isfinite(detected) & ~(face_scores(detected, said.face) < config.min_score)
+    framed = [transform for cut in good for transform in cut.transforms]
+    said, framed = reframe(crops, framed, said, network, config.batch, usable)
     results: list[Result] = []
     start = 0
     for cut in cuts:
@@ -73,7 +45,7 @@ def predict(
             continue
         rows = slice(start, start + len(cut.transforms))
         start = rows.stop
-        faces = _faces(cut, said.take(rows), network, config)
+        faces = _faces(cut, said.take(rows), framed[rows], network, config)
         results.append(Annotated(faces, cut.width, cut.height, _note(cut, faces)))
     return results
 
@@ -86,8 +58,17 @@ def _note(cut: Cut, faces: Faces) -> str:
     return "; ".join(said)
 
 
-def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: AnnotateConfig) -> Faces:
-    """The faces of one picture that score high enough, highest first, in picture pixels."""
+def _faces(
+    cut: Cut,
+    said: Prediction,
+    framed: Sequence[CropTransform],
+    network: KeypointNetwork,
+    config: AnnotateConfig,
+) -> Faces:
+    """The faces of one picture that score high enough, highest first, in picture pixels.
+
+    framed: the transforms of the crops that the points were found in.
+    """
     scores = face_scores(cut.scores, said.face)
     turned = np.array([abs(np.arctan2(t.b, t.a)) > np.pi / 3 for t in cut.transforms], bool)
     scores[turned & np.isnan(said.face) & (cut.scores < TURNED_ALONE)] = 0
@@ -97,7 +78,7 @@ def _faces(cut: Cut, said: Prediction, network: KeypointNetwork, config: Annotat
     kept = kept[distinct(cut.boxes[kept], scores[kept])][: config.max_faces]
     points, confidence = located(
         said.take(kept),
-        [cut.transforms[i] for i in kept],
+        [framed[int(i)] for i in kept],
         network,
         config.scheme or network.scheme,
     )

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
+from fkp.annotate.network import KeypointNetwork
 from fkp.annotate.outcome import Failure
 from fkp.annotate.photo.local import Local
 from fkp.keypoints import Faces

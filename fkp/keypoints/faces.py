@@ -57,6 +57,12 @@ class Prediction:
         """The prediction for some of the crops."""
         return Prediction(self.points[rows], self.scale[rows], self.face[rows], self.visible[rows])
 
+    def changed(self, rows: npt.NDArray[np.int64], new: "Prediction") -> "Prediction":
+        """A copy in which these rows are those of another prediction."""
+        order = np.arange(len(self.face))
+        order[rows] = len(order) + np.arange(len(rows))
+        return Prediction.joined([self, new]).take(order)
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Face:

@@ -99,6 +99,13 @@ class CropTransform:
             self.size,
         )
 
+    def after(self, first: "CropTransform") -> "CropTransform":
+        """Both, `first` first: from its pictures' pixels to this crop's."""
+        own, turn = complex(self.a, self.b), complex(first.a, first.b)
+        shift = own * complex(first.tx, first.ty) + complex(self.tx, self.ty)
+        both = own * turn
+        return CropTransform(both.real, both.imag, shift.real, shift.imag, self.size)
+
     @classmethod
     def fit(cls, points: FloatArray, targets: FloatArray, size: int) -> "CropTransform":
         """The least-squares similarity that takes points (P, 2) to targets (P, 2) in the crop.

@@ -132,16 +132,16 @@ def _decode(
             raise ValueError(f"expected {(1, rows * columns, channels)}, got {array.shape}")
     classes, objects, boxes, points = (array[0] for array in out)
     scores = np.sqrt(classes[:, 0].clip(0, 1) * objects[:, 0].clip(0, 1)).astype(np.float64)
-    sure = np.flatnonzero(scores >= least)
-    cells = np.stack([sure % columns, sure // columns], axis=1).astype(np.float64)
-    own = boxes[sure].astype(np.float64)
+    kept = np.flatnonzero(scores >= least)
+    cells = np.stack([kept % columns, kept // columns], axis=1).astype(np.float64)
+    own = boxes[kept].astype(np.float64)
     sides = np.exp(own[:, 2:].clip(max=MOST_LOG)) * stride
     corners = (cells + own[:, :2]) * stride - sides / 2
-    places = (points[sure].reshape(-1, 5, 2) + cells[:, None]) * stride
+    places = (points[kept].reshape(-1, 5, 2) + cells[:, None]) * stride
     found = np.concatenate([corners, sides, places.reshape(-1, 10)], axis=1)
     # Anything beyond is not a face and could not be cut out.
     whole = (abs(found) < FARTHEST).all(1) & (np.ptp(places, axis=1) > 0).any(1)
-    return found[whole, :4], scores[sure][whole], places[whole]
+    return found[whole, :4], scores[kept][whole], places[whole]
 
 
 @lru_cache(maxsize=4)

@@ -19,8 +19,9 @@ import pandas as pd
 import pytest
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import TOLERANCE, KeypointNetwork, face_scores
+from fkp.annotate.faces import face_scores
 from fkp.annotate.inputs import find_inputs, read_list
+from fkp.annotate.network import TOLERANCE, KeypointNetwork
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.folder import claimed
 from fkp.annotate.output.sinks import TableFile, TableStream
@@ -224,16 +225,16 @@ def test_faces_of_many_pictures_share_a_batch_and_map_back(tmp_path: Path, sampl
 
 def test_the_network_has_its_say_about_what_is_a_face(tmp_path: Path, samples: Path) -> None:
     rows = {}
-    for face, name in ((0.99, "sure"), (0.01, "doubtful"), (float("nan"), "silent")):
+    for face, name in ((0.99, "confident"), (0.01, "doubtful"), (float("nan"), "silent")):
         paths = [str(samples / "group.jpg")]
         _, rows[name] = run(paths, tmp_path / name, Spy(face=face), drawing=None)
     assert rows["doubtful"]["status"].tolist() == ["no_face"]
     count = len(rows["silent"])
-    assert 3 <= count <= len(rows["sure"])
+    assert 3 <= count <= len(rows["confident"])
     expected = np.sqrt(0.99 * rows["silent"]["score"])
-    assert np.allclose(rows["sure"]["score"][:count], expected, atol=2e-4)
-    # The surest first.
-    assert rows["sure"]["score"].is_monotonic_decreasing
+    assert np.allclose(rows["confident"]["score"][:count], expected, atol=2e-4)
+    # The highest score first.
+    assert rows["confident"]["score"].is_monotonic_decreasing
 
 
 def test_scores_of_faces() -> None:
@@ -244,7 +245,7 @@ def test_scores_of_faces() -> None:
     assert np.isnan(scores[2:]).all()
 
 
-def test_only_the_surest_faces_and_their_confidence(tmp_path: Path, samples: Path) -> None:
+def test_only_the_best_faces_and_their_confidence(tmp_path: Path, samples: Path) -> None:
     # Scales at which a point lies within the tolerance in 90 % of cases.
     spy = Spy(face=1.0, scale=TOLERANCE * 40 / RADIUS_90)
     paths = [str(samples / "group.jpg")]

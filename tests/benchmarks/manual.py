@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import KeypointNetwork, located, predict
+from fkp.annotate.faces import located, predict
+from fkp.annotate.network import KeypointNetwork
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.photo.cutting import FaceCutter
 from fkp.keypoints import IBUG68, RADIUS_90, Faces

@@ -94,4 +94,4 @@ def test_what_cannot_be_converted_is_told(tmp_path: Path) -> None:
         convert(samples, "coco", tmp_path / "l.json")
     done = fkp("convert", "data.csv", "--to", "coco", "-o", "data.csv", cwd=tmp_path)
     assert done.returncode == 2
-    assert "is the data itself" in done.stderr
+    assert "is the data set itself" in done.stderr

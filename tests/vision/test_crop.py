@@ -68,6 +68,13 @@ def test_a_crop_beyond_the_border_repeats_it() -> None:
     assert (small == 77).all()
 
 
+def test_one_crop_after_another() -> None:
+    first, second = CropTransform(0.4, 0.2, 5, -3, 64), CropTransform(1.1, -0.3, -2, 8, 48)
+    both, points = second.after(first), np.array([[3.0, 4.0], [50.0, -7.0]])
+    np.testing.assert_allclose(both.apply(points), second.apply(first.apply(points)))
+    assert both.size == 48
+
+
 def test_framed_puts_the_anchors_on_the_layout() -> None:
     face = UPRIGHT_LAYOUT * 300 + [100, 50]
     crop = CropTransform.framed(face, UPRIGHT_LAYOUT, 112)

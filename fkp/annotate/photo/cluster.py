@@ -15,8 +15,9 @@ import joblib
 
 import fkp
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import KeypointNetwork, predict
+from fkp.annotate.faces import predict
 from fkp.annotate.inputs import Inputs
+from fkp.annotate.network import KeypointNetwork
 from fkp.annotate.outcome import Annotated, Result
 from fkp.annotate.photo.cutting import FaceCutter, spent
 from fkp.annotate.pipeline import Chunk, chunked

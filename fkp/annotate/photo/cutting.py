@@ -21,7 +21,7 @@ At 1 instead of 2 the points of 24 photographs came no nearer to those of whole 
 0.49 % of the eye distance), at a third more time.
 """
 
-SURE = 0.5
+WORTHWHILE = 0.5
 """Detector score from which a face is worth decoding again: most below it are false alarms."""
 
 
@@ -103,9 +103,9 @@ class FaceCutter:
         found = search(self.detector, image, factor)
         watch.lap("detect")
         transforms = [CropTransform.framed(a, self.layout, self.size) for a in found.anchors]
-        sure = [t.scale for t, s in zip(transforms, found.scores, strict=True) if s >= SURE]
+        scales = [t.scale for t, s in zip(transforms, found.scores, strict=True) if s >= WORTHWHILE]
         finer = factor
-        while finer > 1 and max(sure, default=0.0) * finer > SHARPEST:
+        while finer > 1 and max(scales, default=0.0) * finer > SHARPEST:
             finer //= 2
         if finer < factor:
             image = encoded.decode(finer, gray=True)

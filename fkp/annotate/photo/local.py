@@ -8,8 +8,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import KeypointNetwork, predict
+from fkp.annotate.faces import predict
 from fkp.annotate.inputs import Inputs
+from fkp.annotate.network import KeypointNetwork
 from fkp.annotate.outcome import Annotated, Result
 from fkp.annotate.photo.cutting import FaceCutter, spent
 from fkp.annotate.photo.drawing import DrawOutcome

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import TOLERANCE, KeypointNetwork, face_scores, least, located
+from fkp.annotate.faces import face_scores, least, located
+from fkp.annotate.network import TOLERANCE, KeypointNetwork
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.annotate.video.matching import BRIDGE, GRADUAL, Knot, Matching, Sighting
 from fkp.annotate.video.reading import Shot, Stretch
@@ -103,8 +104,8 @@ class Follower:
         for box, score, anchors in zip(found.boxes, found.scores, found.anchors, strict=True):
             place = place_of(CropTransform.framed(anchors, self.network.layout, size))
             whole = bool(((anchors >= 0) & (anchors < shots[at].size)).all())
-            own, sure = _relative(box, place), float(score)
-            sightings.append(Sighting(at, Track(own, sure), place, own, sure, True, whole))
+            own, best = _relative(box, place), float(score)
+            sightings.append(Sighting(at, Track(own, best), place, own, best, True, whole))
         return sightings
 
     def _recognise(self, shots: Sequence[Shot], finds: Sequence[Sighting]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
+from fkp.annotate.network import KeypointNetwork
 from fkp.annotate.outcome import Failure, Result
 from fkp.annotate.pipeline import Chunk
 from fkp.annotate.video.film import Drawing, Drawn, Film, Undrawn

@@ -12,9 +12,9 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from fkp.annotate.config import AnnotateConfig
-from fkp.annotate.faces import KeypointNetwork
 from fkp.annotate.inputs import Inputs
 from fkp.annotate.names import BLINKS, PARTS
+from fkp.annotate.network import KeypointNetwork
 from fkp.annotate.output.folder import remove_parts
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.journal import fingerprint

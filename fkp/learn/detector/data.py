@@ -16,11 +16,11 @@ from fkp.labels.table import ReadOptions
 from fkp.learn.detector.scenes import Scene
 from fkp.vision.images import read_image
 
-SURE, UNSURE = 0.7, 0.4
+FACE_SCORE, MAYBE_SCORE = 0.7, 0.4
 AGREED = 0.5
-"""A box is a face where its detector says at least SURE and a second one, if there is any,
-AGREED. It is background where the first says less than UNSURE and the second nothing. In between
-nobody knows."""
+"""A box is a face if its detector's score is at least FACE_SCORE and that of a second detector, if
+there is one, at least AGREED. It is background if the first score is below MAYBE_SCORE and the
+second detector finds nothing. In between it is unknown."""
 
 ALONE = 0.72
 """Minimum score of the first detector if there is no second one."""
@@ -42,6 +42,7 @@ class DetectorData:
     close: tuple[bool, ...]
     test_scenes: dict[str, Scene]
     test_frames: dict[str, Scene]
+    test_portraits: list[Scene]
 
 
 def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
@@ -58,20 +59,21 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
     frames = read_scenes(folder / "ytf68" / "training", read_boxes(folder / "ytf68" / "boxes.csv"))
     side = {name: persons.get(name.rsplit("_", 1)[0], "train") for name in frames}
 
-    def training(name: str, person: Callable[[str], str]) -> list[Scene]:
+    def faces(name: str, person: Callable[[str], str]) -> dict[str, list[Scene]]:
         pictures = folder / name / "images"
-        table = read_boxes(folder / name / "boxes.csv")
-        return [
-            scene
-            for image, scene in read_scenes(pictures, table).items()
-            if persons.get(person(image), "train") == "train" and scene.known.any()
-        ]
+        parts: dict[str, list[Scene]] = {"train": [], "val": [], "test": []}
+        for image, scene in read_scenes(pictures, read_boxes(folder / name / "boxes.csv")).items():
+            if scene.sure.any():
+                parts[persons.get(person(image), "train")].append(scene)
+        return parts
 
+    people = faces("fairface", lambda image: f"fairface/{image}")
+    officials = faces("portraits", lambda image: Path(image).stem)
     portraits = (
         [frames[n] for n in sorted(frames) if side[n] == "train" and frames[n].known.any()],
         _faces(folder / "faces68", persons, _edges_from_points(folder, frames)),
-        training("fairface", lambda image: f"fairface/{image}"),
-        training("portraits", lambda image: Path(image).stem),
+        people["train"],
+        officials["train"],
     )
     return DetectorData(
         [everyday[n] for n in names if part[n] == "train"],
@@ -80,6 +82,7 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
         (False, False, True, False),
         {n: everyday[n] for n in names if part[n] == "test"},
         {n: frames[n] for n in sorted(frames) if side[n] == "test"},
+        people["test"] + officials["test"],
     )
 
 
@@ -91,8 +94,8 @@ def read_scenes(folder: Path, table: BoxTable) -> dict[str, Scene]:
         at = rows.get(path.name, np.zeros(0, np.int64))
         score, second = table.scores[at], table.second[at]
         alone = np.isnan(second)
-        keep = alone | (second > 0) | (score >= UNSURE)
-        known = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= SURE))
+        keep = alone | (second > 0) | (score >= MAYBE_SCORE)
+        sure = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= FACE_SCORE))
         scenes[path.name] = Scene(
             read_image(path), table.boxes[at[keep]], table.anchors[at[keep]], known[keep]
         )

@@ -80,7 +80,7 @@ def test_of_an_animation_the_first_frame(
     cut = cutter(str(path))
     assert isinstance(cut, Cut), cut
     assert cut.scores.max() > 0.5
-    assert cut.note == "animated: only the first frame was looked at"
+    assert cut.note == "animated: only the first frame was read"
 
 
 def test_heif(
@@ -112,7 +112,7 @@ def test_a_picture_of_too_many_pixels(tmp_path: Path, portrait: Pillow.Image) ->
     portrait.resize((200, 300)).save(tmp_path / "b.png")
     result = small(str(tmp_path / "a.png"))
     assert isinstance(result, Failure)
-    assert result.reason == "256 x 256 pixels are more than 60000 (--max-pixels)"
+    assert result.reason == "256 x 256 pixels exceed the maximum of 60000"
     assert isinstance(small(str(tmp_path / "b.png")), Cut)
     # 30,000 x 30,000 pixels in a few kilobytes: never decoded.
     header = Pillow.new("1", (30_000, 30_000))

@@ -238,9 +238,9 @@ def test_options_that_contradict_each_other(samples: Path, tmp_path: Path, video
         (("--also", "coco"), "lists picture files"),
         (("--start", "3", "--end", "1"), "is after"),
         (("--start", "soon"), "expected seconds"),
-        (("--live", "--fill", "3"), "looks ahead"),
+        (("--live", "--fill", "3"), "needs later frames"),
         (("--live", "--resume"), "cannot be resumed"),
-        ((clip, "--live"), "takes one input"),
+        ((clip, "--live"), "give one input"),
         ((clip, "--series", "s.png"), "draws one clip"),
     ):
         with pytest.raises((click.UsageError, UsageError), match=said):

@@ -94,7 +94,7 @@ def test_rows_about_frames_need_their_clip(tmp_path: Path) -> None:
     path.write_text(
         "track,frame_idx,left.x,left.y,right.x,right.y\n,2,60,30,20,31\n,5,61,30,21,31\n"
     )
-    with pytest.raises(LabelError, match="a clip that is not named"):
+    with pytest.raises(LabelError, match="the clip is not named"):
         read_source(path, ReadOptions())
     table = read_source(path, ReadOptions(images=SAMPLES / "clip.mp4"))
     assert table.frames is not None
