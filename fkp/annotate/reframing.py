@@ -23,7 +23,9 @@ def reframe(
     batch: int,
     usable: npt.NDArray[np.bool_],
 ) -> tuple[Prediction, list[CropTransform]]:
-    """Prediction and transforms of N crops, after cutting those that frame their face badly again around the points found in them, and predicting these again.
+    """Prediction and transforms of N crops, of which badly framed ones are cut again.
+
+    They are cut around the points found in them, and predicted again.
 
     usable: (N,) whether a crop holds a face that was framed by a detector. A second prediction
     counts only if the network is more confident of it.
