@@ -50,7 +50,7 @@ ITERATIONS = 40_000  # of the detector
 EPOCHS = 40  # of the keypoint network
 
 CANVASES = 3000  # number of composed pictures for the face head
-CANVAS = 448  # their side in pixels
+CANVAS = 448  # their side in pixels in pixels
 
 
 @dataclass(frozen=True, slots=True)
