@@ -1,4 +1,4 @@
-"""From the crops of many pictures to their faces: the network's part."""
+"""From the crops of many pictures to their faces, by the network."""
 
 from collections.abc import Sequence
 
@@ -15,18 +15,19 @@ from fkp.vision.crop import CropTransform
 from fkp.vision.looks import distinct
 
 SMALL = 48
-"""Pixels. Where no smaller face was looked for and none was found, the row says so."""
+"""Pixels. If no face was found and smaller faces than this were not searched for, the row says
+so."""
 
 
 TURNED_ALONE = 0.7
-"""What the detector must say of a face that is turned by more than 60 degrees, where the network
-cannot tell faces from other things."""
+"""Minimum detector score of a face that is rotated by more than 60 degrees, if the network cannot
+tell faces from other things."""
 
 
 def predict(
     cuts: Sequence[Cut | Failure], network: KeypointNetwork, config: AnnotateConfig
 ) -> list[Result]:
-    """The faces of many pictures, from their crops in common batches."""
+    """The faces of many pictures, with their crops in shared batches."""
     good = [cut for cut in cuts if isinstance(cut, Cut)]
     if not good:
         return [cut for cut in cuts if isinstance(cut, Failure)]
@@ -50,10 +51,10 @@ def predict(
 
 
 def _note(cut: Cut, faces: Faces) -> str:
-    """The note on a picture: also how large a face would have to be, where none was found."""
+    """The note on a picture, including the smallest face searched for if none was found."""
     said = [cut.note] if cut.note else []
     if len(faces) == 0 and cut.smallest >= SMALL:
-        said.append(f"faces of less than {cut.smallest:.0f} pixels were not looked for")
+        said.append(f"faces smaller than {cut.smallest:.0f} pixels were not searched for")
     return "; ".join(said)
 
 
@@ -71,9 +72,9 @@ def _faces(
     scores = face_scores(cut.scores, said.face)
     turned = np.array([abs(np.arctan2(t.b, t.a)) > np.pi / 3 for t in cut.transforms], bool)
     scores[turned & np.isnan(said.face) & (cut.scores < TURNED_ALONE)] = 0
-    # Without a detector (NaN) the crop is a face.
+    # Without a detector (NaN), every crop is a face.
     kept = np.flatnonzero(~(scores < config.min_score))
-    # A face may have been cut out twice, as it would be upright and as it would be turned.
+    # A face may have been cut out twice, upright and rotated.
     kept = kept[distinct(cut.boxes[kept], scores[kept])][: config.max_faces]
     points, confidence = located(
         said.take(kept),
@@ -101,8 +102,8 @@ def located(
 
 
 def least(detected: npt.NDArray[np.float32], min_score: float) -> npt.NDArray[np.float32]:
-    """The probability of a face (F,) with which `face_scores` reaches `min_score`, and a little
-    less, as numbers are rounded; 0 where there is no detector's score.
+    """The face probability (F,) at which `face_scores` reaches `min_score`, slightly reduced for
+    rounding; 0 without a detector score.
     """
     scores = np.nan_to_num(detected, nan=np.inf)
     return np.asarray(0.999 * np.float32(min_score**2) / scores, np.float32)
@@ -111,7 +112,7 @@ def least(detected: npt.NDArray[np.float32], min_score: float) -> npt.NDArray[np
 def face_scores(
     detected: npt.NDArray[np.float32], face: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """Scores (F,) of faces: the geometric mean of the detector's score and the network's
-    probability of a face; the detector's alone where the network has none.
+    """Scores (F,) of faces: the geometric mean of the detector's score and the network's face
+    probability; the detector's score if the network has none.
     """
     return np.where(np.isnan(face), detected, np.sqrt(detected * face))

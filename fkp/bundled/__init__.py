@@ -1,1 +1,1 @@
-"""How the bundled networks are made."""
+"""Making the bundled networks."""

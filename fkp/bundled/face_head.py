@@ -1,4 +1,4 @@
-"""Teaching a keypoint network to tell faces from what a detector takes for faces."""
+"""Training a keypoint network's face head to reject a detector's false alarms."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,10 +22,10 @@ from fkp.vision.images import resized, to_gray
 Crops = npt.NDArray[np.uint8]
 
 VIEWS = 2
-"""Augmented views of each crop that the judge learns from."""
+"""Augmented views of each crop that the face head is trained on."""
 
 MOST = 15_000
-"""Crops of a kind that it learns from, chosen at random."""
+"""Maximum number of crops of each kind that it is trained on, chosen at random."""
 
 
 def mine(
@@ -35,9 +35,9 @@ def mine(
     size: int,
     scales: tuple[float, ...] = (1.0,),
 ) -> tuple[Crops, Crops]:
-    """What a detector finds in labelled pictures, as crops (N, S, S): faces, and false alarms.
+    """The crops (N, S, S) of a detector's findings in labelled pictures: faces, and false alarms.
 
-    Boxes on faces that are not sure, or half beside a face, are neither.
+    Boxes on faces that are not `known`, or that overlap a face only partly, are neither.
     """
     faces, others = [], []
     for scene in scenes:
@@ -51,14 +51,14 @@ def mine(
                 crop = CropTransform.framed(anchors, layout, size).cut(gray)
                 if best < 0 or row[best] < 0.02:
                     others.append(crop)
-                elif scene.sure[best] and row[best] >= MATCH:
+                elif scene.known[best] and row[best] >= MATCH:
                     faces.append(crop)
     none = np.zeros((0, size, size), np.uint8)
     return np.stack(faces) if faces else none, np.stack(others) if others else none
 
 
-def fit_judge(model: Model, faces: Crops, others: Crops, seed: int, steps: int = 1500) -> Model:
-    """Fit the part of a network that says whether a crop is a face; all else stays as it is."""
+def fit_face_head(model: Model, faces: Crops, others: Crops, seed: int, steps: int = 1500) -> Model:
+    """Fit the layers of a network that estimate whether a crop is a face, and only these."""
     network = model.network
     head = network.face_head
     if head is None:
@@ -89,7 +89,7 @@ def _draw(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def _features(network: Architecture, crops: Crops, generator: torch.Generator) -> Tensor:
-    """(VIEWS * N, C): what the face head is given of augmented crops."""
+    """(VIEWS * N, C): the face head's input for augmented crops."""
     network.eval()
     settings = Augmentation(rotation=15, shift=0.04, scale=0.1)
     parts = []

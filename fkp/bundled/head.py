@@ -1,7 +1,7 @@
-"""The mean head of many labelled faces in three dimensions, and how each face is turned.
+"""The three-dimensional mean head of many labelled faces, and the rotation of each face.
 
-Structure from motion (Tomasi and Kanade, IJCV 9, 1992) with one shape for all faces: what the
-faces differ in averages out over thousands of them.
+Structure from motion (Tomasi and Kanade, IJCV 9, 1992) with one shape for all faces: individual
+differences average out over thousands of faces.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Head:
 
     @classmethod
     def fit(cls, points: FloatArray) -> "Head":
-        """From faces (N, 68, 2) in many poses, in pixels of upright crops."""
+        """Fit to faces (N, 68, 2) in many poses, in pixels of upright crops."""
         faces = _centred(np.asarray(points, np.float64))
         mirrored = faces[:, list(IBUG68.flip_order or ())] * [-1, 1]
         faces = np.concatenate([faces, mirrored])
@@ -55,7 +55,7 @@ class Head:
         return np.asarray(s.mean(1)[:, None, None] * (u @ v))
 
     def rotations(self, points: FloatArray) -> Array:
-        """(N, 3, 3): how the head is turned in each face (N, 68, 2)."""
+        """(N, 3, 3): the rotation of the head in each face (N, 68, 2)."""
         cameras = self.cameras(points)
         across = cameras / np.linalg.norm(cameras, axis=2, keepdims=True)
         return np.concatenate([across, np.cross(across[:, :1], across[:, 1:])], 1)
@@ -75,8 +75,7 @@ def _symmetric(shape: Array) -> Array:
 
 
 TOO_LITTLE = 1.25
-"""What the yaw of a face is multiplied by: labels of half hidden faces are guesses that turn the
-head too little."""
+"""Factor on the yaw of a face: labels of half-hidden faces are guesses that underestimate it."""
 
 _SIDEWAYS = {
     17: 68, 18: 60, 19: 50, 20: 40, 21: 32, 27: 8, 28: 8, 29: 5, 30: 0, 31: 60, 32: 60, 33: 15,
@@ -90,12 +89,12 @@ al., CVPR 2020)."""
 
 
 def self_hidden(points: FloatArray, head: Head) -> npt.NDArray[np.bool_]:
-    """(N, 68): which points of faces (N, 68, 2) the face itself hides."""
+    """(N, 68): which points of faces (N, 68, 2) are hidden by the face itself."""
     flip = list(IBUG68.flip_order or ())
     angle = np.zeros(68)
     for point, degrees in _SIDEWAYS.items():
         side = 1 if flip[point] != point else 0
         angle[point], angle[flip[point]] = -side * degrees, side * degrees
-    # A face turned towards the picture's right shows less of its own left half, which is there.
+    # A face turned to the picture's right shows less of its own left half.
     away = TOO_LITTLE * head.yaw(points)[:, None] * np.sign(angle)
     return np.asarray((away > 90 - np.abs(angle)) & (angle != 0))

@@ -1,9 +1,9 @@
-"""How the bundled networks are made, from the sets that MODEL_CARD.md describes.
+"""Making the bundled networks from the sets that MODEL_CARD.md describes.
 
     python -m fkp.bundled.make DATA --work build/weights --out fkp/weights
 
-Every step leaves a file in the work folder and is passed over where that file exists; the two
-trainings also go on from where they were stopped.
+Every step leaves a file in the work folder and is skipped if that file exists; the two trainings
+also resume where they were stopped.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fkp.bundled.face_head import fit_judge, mine
+from fkp.bundled.face_head import fit_face_head, mine
 from fkp.bundled.head import Head, self_hidden
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import Samples, read_samples
@@ -36,26 +36,26 @@ from fkp.learn.training.loop import Epoch, Listener, Origin, train
 from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
 
 SIZE = 112
-SPREAD = 0.05  # of the teacher's views, over which a label is not taken
+SPREAD = 0.05  # maximum disagreement of the teacher's views on a label that is used
 VAL, TEST = 0.03, 0.05
 
 LABEL_ERROR = 0.033
-"""Of the machine labels against manual ones, as a share of the outer-eye distance, on 300-W's
-common test pictures. The 90 % radius is widened by it, to hold for manual points."""
+"""Error of the machine labels against manual ones, as a share of the outer-eye distance, on 300-W's
+common test pictures. The 90 % radius is widened by it to hold for manual points."""
 
 SETS = {"faces68": "images", "ytf68": "training", "fairface": "images", "portraits": "images"}
-"""The sets with `labels_ibug.csv`, and the folder of their pictures."""
+"""The sets with `labels_ibug.csv`, and the folders of their pictures."""
 
 ITERATIONS = 15_000  # of the detector
 EPOCHS = 26  # of the keypoint network
 
-CANVASES = 3000  # composed pictures for the face head
-CANVAS = 448  # their side
+CANVASES = 3000  # number of composed pictures for the face head
+CANVAS = 448  # their side in pixels in pixels
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """The lengths of the two trainings, and the folders."""
+class WeightsConfig:
+    """Lengths of the two trainings, and folders."""
 
     data: Path
     work: Path
@@ -66,8 +66,8 @@ class Recipe:
     threads: int = 0
 
 
-def make_weights(config: Recipe) -> tuple[Path, ...]:
-    """The detector's and the keypoint network's files, in the work folder."""
+def make_weights(config: WeightsConfig) -> tuple[Path, ...]:
+    """Make the detector's and the keypoint network's files in the work folder."""
     config.work.mkdir(parents=True, exist_ok=True)
     samples = prepared_samples(config)
     persons = dict(zip(samples.person.tolist(), samples.split.tolist(), strict=True))
@@ -88,8 +88,8 @@ def make_weights(config: Recipe) -> tuple[Path, ...]:
     return detector, weights, _keypoints(config, samples, pictures, finder)
 
 
-def prepared_samples(config: Recipe) -> Samples:
-    """The prepared data set of all labelled faces."""
+def prepared_samples(config: WeightsConfig) -> Samples:
+    """Prepare the data set of all labelled faces."""
     final = config.work / "faces.csv"
     if not final.exists():
         sources = tuple(_named_persons(config, name) for name in SETS)
@@ -101,8 +101,8 @@ def prepared_samples(config: Recipe) -> Samples:
     return read_samples(final)
 
 
-def _named_persons(config: Recipe, name: str) -> Path:
-    """The labels of a set with whole paths, and where it names nobody, each picture a person."""
+def _named_persons(config: WeightsConfig, name: str) -> Path:
+    """The labels of a set with full paths; if it names no persons, each picture is one."""
     table = pd.read_csv(config.data / name / "labels_ibug.csv")
     images = table.pop("image")
     persons = table.pop("person") if "person" in table else name + "/" + images
@@ -114,8 +114,8 @@ def _named_persons(config: Recipe, name: str) -> Path:
     return path
 
 
-def train_points(config: Recipe, samples: Samples, scenes: Sequence[Scene]) -> Model:
-    """The network for points, which also tells what is hidden, and faces from other things."""
+def train_points(config: WeightsConfig, samples: Samples, scenes: Sequence[Scene]) -> Model:
+    """Train the keypoint network, which also estimates what is hidden, and what is a face."""
     labels = samples.points.astype(np.float64)
     head = Head.fit(labels[samples.rows("train")][::4])
     settings = recipe(
@@ -132,9 +132,9 @@ def train_points(config: Recipe, samples: Samples, scenes: Sequence[Scene]) -> M
 
 
 def _keypoints(
-    config: Recipe, samples: Samples, pictures: DetectorData, detector: FaceDetector
+    config: WeightsConfig, samples: Samples, pictures: DetectorData, detector: FaceDetector
 ) -> Path:
-    """The network for points, then its judgement of what the detector finds."""
+    """The keypoint network, with its face head fitted to what the detector finds."""
     points, final = config.work / "points.safetensors", config.work / "keypoints68.safetensors"
     if not points.exists():
         save_model(points, train_points(config, samples, pictures.scenes))
@@ -153,14 +153,14 @@ def _keypoints(
             print(f"face head: {len(faces)} faces, {len(others)} other crops", flush=True)
             np.savez(mined, faces=faces, others=others)
         with np.load(mined) as crops:
-            model = fit_judge(model, crops["faces"], crops["others"], seed=0)
+            model = fit_face_head(model, crops["faces"], crops["others"], seed=0)
         widened = math.hypot(1.0, LABEL_ERROR / model.scores["val_nme"])
         save_model(final, replace(model, calibration=model.calibration * widened))
     return final
 
 
 def _canvases(pictures: DetectorData, count: int) -> Iterator[Scene]:
-    """Composed pictures with covered, turned, blurred and tiny faces, other than the detector's."""
+    """Composed pictures with covered, rotated, blurred and tiny faces, unlike the detector's."""
     maker = CanvasMaker(pictures.scenes, pictures.portraits, pictures.shares, pictures.close)
     rng = np.random.default_rng(1)
     for _ in range(count):
@@ -177,7 +177,7 @@ class _Printer(Listener):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make both networks and put them where the package has them."""
+    """Make both networks and copy them into the package."""
     parser = argparse.ArgumentParser(prog="python -m fkp.bundled.make", description=__doc__)
     parser.add_argument("data", type=Path, help="the folder with all the sets")
     parser.add_argument("--work", type=Path, default=Path("build/weights"))
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=0)
     given = parser.parse_args(arguments)
     folders_and_lengths = {k: v for k, v in vars(given).items() if k != "out"}
-    made = make_weights(Recipe(**folders_and_lengths))
+    made = make_weights(WeightsConfig(**folders_and_lengths))
     given.out.mkdir(parents=True, exist_ok=True)
     for path in made:
         shutil.copyfile(path, given.out / path.name)

@@ -1,11 +1,11 @@
-"""How the mean head of `fkp.vision.head` is made: from labelled faces in many poses.
+"""Making the mean head of `fkp.vision.head` from labelled faces in many poses.
 
     python -m fkp.bundled.mean_head build/weights/faces.csv fkp/vision/mean_head.csv
 
 Structure from motion (Tomasi and Kanade, IJCV 9, 1992) with one symmetric shape for all faces and a
 scaled orthographic camera for each, as in `Head.fit`, by maximum likelihood: each point has a
 variance of its own, so that lips and jaw, which deform and slide, count less than eyes and nose.
-Where unweighted, they make the head too deep.
+Unweighted, they make the head too deep.
 
 The faces are taken evenly by yaw, 5 degrees apart, up to 45 degrees. The result is in millimetres,
 with the eye centres `INTERPUPILLARY` apart, and turned about the ear-to-ear axis until the line
@@ -32,7 +32,7 @@ INTERPUPILLARY = 63.0
 LEAN = 1.5
 """Degrees, chosen so that pitch is 0 where it is for MediaPipe's canonical head."""
 
-SPREAD = 0.02  # of the teacher's views, over which labels do not count here
+SPREAD = 0.02  # maximum disagreement of the teacher's views on labels that count
 EACH, STEP, MOST = 150, 5, 45  # faces in each range of yaw, its width and the largest yaw, degrees
 FLOOR = 0.01  # of the distance of the outer eye corners: least standard deviation of a point
 ROUNDS = 12
@@ -72,7 +72,7 @@ def _eyes(shape: Array) -> float:
 
 
 def _evenly(points: Array, yaw: Array, rng: np.random.Generator) -> Array:
-    """As many faces to the left as to the right, and as many turned as frontal."""
+    """A sample with as many faces turned left as right, and as many turned as frontal."""
     groups = np.floor(yaw / STEP)
     wanted = [np.flatnonzero(groups == group) for group in range(-MOST // STEP, MOST // STEP)]
     rows = [rng.choice(own, min(EACH, len(own)), replace=False) for own in wanted]
@@ -127,7 +127,7 @@ def _upright(shape: Array) -> Array:
 
 
 def main() -> None:
-    """Fit, and write a line a point."""
+    """Fit the head, and write a line per point."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("faces", type=Path, help="a data set of fkp prepare with 68 points")
     parser.add_argument("out", type=Path)

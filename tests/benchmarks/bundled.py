@@ -21,7 +21,7 @@ from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import face_scores, predict
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.photo.cutting import FaceCutter
-from fkp.bundled.make import Recipe, prepared_samples
+from fkp.bundled.make import WeightsConfig, prepared_samples
 from fkp.keypoints import IBUG68, MTFL5, RADIUS_90
 from fkp.labels.reading import read_source
 from fkp.labels.store import Samples
@@ -69,10 +69,10 @@ def with_face_probability(detector: YuNetDetector, model: Model) -> Callable[[Im
 
 
 def main_face(scene: Scene) -> Scene:
-    """Only the largest face of a frame is sure: its people in the background are as they may."""
-    sure = np.zeros(len(scene.boxes), bool)
-    sure[int(scene.boxes[:, 3].argmax())] = True
-    return Scene(scene.image, scene.boxes, scene.anchors, sure & scene.sure)
+    """Only the largest face of a frame is labelled: people in the background are unknown."""
+    known = np.zeros(len(scene.boxes), bool)
+    known[int(scene.boxes[:, 3].argmax())] = True
+    return Scene(scene.image, scene.boxes, scene.anchors, known & scene.known)
 
 
 def detectors(scenes: list[Scene], frames: list[Scene], model: Model, yunet: Path | None) -> None:
@@ -120,11 +120,11 @@ def anchor_errors(frames: list[Scene], model: Model) -> None:
     for scene in frames:
         found, truth = detector.detect(scene.image), main_face(scene)
         best = int(np.argmax(found.boxes[:, 3])) if len(found.boxes) else -1
-        if best < 0 or not truth.sure.any():
+        if best < 0 or not truth.known.any():
             continue
         size = model.size
         own = CropTransform.framed(found.anchors[best], model.layout, size)
-        right = CropTransform.framed(truth.anchors[truth.sure][0], model.layout, size)
+        right = CropTransform.framed(truth.anchors[truth.known][0], model.layout, size)
         centre = np.full((1, 2), (size - 1) / 2)
         turn = np.angle(complex(own.a, own.b) / complex(right.a, right.b), deg=True)
         angle.append(turn)
@@ -261,7 +261,7 @@ def main() -> None:
     parser.add_argument("--model", default="bundled")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
-    samples = prepared_samples(Recipe(given.data, given.work))
+    samples = prepared_samples(WeightsConfig(given.data, given.work))
     persons = dict(zip(samples.person.tolist(), samples.split.tolist(), strict=True))
     pictures = load(given.data, persons)
     model = load_model(find_model(given.model))

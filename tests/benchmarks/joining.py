@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fkp.bundled.make import Recipe, prepared_samples
+from fkp.bundled.make import WeightsConfig, prepared_samples
 from fkp.learn.detector.data import load
 from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.score import score_detections
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--detector", type=Path, default=WEIGHTS)
     parser.add_argument("--model", default="bundled")
     given = parser.parse_args()
-    samples = prepared_samples(Recipe(given.data, given.work))
+    samples = prepared_samples(WeightsConfig(given.data, given.work))
     persons = dict(zip(samples.person.tolist(), samples.split.tolist(), strict=True))
     model = load_model(find_model(given.model))
     detector = YuNetDetector(given.detector, min_score=0.1)
@@ -83,7 +83,7 @@ def main() -> None:
 
 def _scaled(scene: Scene, scale: float) -> Scene:
     return Scene(
-        resized(scene.image, scale), scene.boxes * scale, scene.anchors * scale, scene.sure
+        resized(scene.image, scale), scene.boxes * scale, scene.anchors * scale, scene.known
     )
 
 

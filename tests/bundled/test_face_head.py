@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fkp.bundled.face_head import fit_judge
+from fkp.bundled.face_head import fit_face_head
 from fkp.errors import ModelError
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import read_samples
@@ -26,10 +26,10 @@ def test_the_judge_tells_faces_from_other_things(tmp_path: Path) -> None:
     model = train(recipe("integral", epochs=4, batch=16), samples, framing, Listener())
     others = np.random.default_rng(0).integers(0, 255, (60, 48, 48), np.uint8)
     before = model.predict(samples.crops[:5]).points
-    fitted = fit_judge(model, samples.part("train").crops, others[:40], seed=0, steps=600)
+    fitted = fit_face_head(model, samples.part("train").crops, others[:40], seed=0, steps=600)
     assert fitted.predict(samples.part("val").crops).face.min() > 0.8
     assert fitted.predict(others[40:]).face.max() < 0.2
     assert np.array_equal(fitted.predict(samples.crops[:5]).points, before)
     lecture = train(recipe("lecture", epochs=1), samples, framing, Listener())
     with pytest.raises(ModelError, match="no face head"):
-        fit_judge(lecture, others, others, seed=0)
+        fit_face_head(lecture, others, others, seed=0)

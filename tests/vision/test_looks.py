@@ -219,7 +219,7 @@ def test_a_bound_on_the_work_is_said(portrait: Image, monkeypatch: pytest.Monkey
 def test_a_large_picture_without_a_face_says_what_was_looked_for(
     tmp_path: Path, network: Model
 ) -> None:
-    for width, note in ((600, ""), (3000, "faces of less than 75 pixels were not looked for")):
+    for width, note in ((600, ""), (3000, "faces smaller than 75 pixels were not searched for")):
         gray = np.full((width // 2, width, 3), 120, np.uint8)
         assert cv2.imwrite(str(tmp_path / "x.png"), gray)
         cutter = FaceCutter(YuNetDetector(), network.layout, network.size)

@@ -1,4 +1,4 @@
-"""Pictures to train a face detector on: a background with faces pasted at any size and angle."""
+"""Training pictures for a face detector: backgrounds with faces pasted at any size and angle."""
 
 from collections.abc import Sequence
 
@@ -24,10 +24,10 @@ Array = npt.NDArray[np.float64]
 
 
 class CanvasMaker:
-    """Makes square canvases from everyday scenes as backgrounds, and portraits to paste.
+    """Makes square canvases from everyday scenes as backgrounds and portraits to paste.
 
-    portraits: sets of pictures; shares: how often each is taken; close: the sets that are cut so
-    close to the face that only the face itself can be pasted.
+    portraits: sets of pictures; shares: how often each is used; close: the sets cropped so close to
+    the face that only the face itself can be pasted.
     """
 
     def __init__(
@@ -45,16 +45,16 @@ class CanvasMaker:
         alone = self.shares * np.where(close, 0.1, 1.0)
         self._alone = alone / alone.sum() if alone.any() else self.shares
         self.settings = settings or CanvasSettings()
-        self._peopled = [i for i, scene in enumerate(backgrounds) if scene.sure.any()]
+        self._peopled = [i for i, scene in enumerate(backgrounds) if scene.known.any()]
         donors = [scene for part in portraits for scene in part]
         turns = np.array([turn_of(scene.anchors[main_face(scene)]) for scene in donors])
         order = np.argsort(turns)
         self._donors, self._turns = [donors[i] for i in order], turns[order]
 
     def make(self, size: int, rng: Random, weights: Array) -> tuple[Scene, int]:
-        """A canvas of that side, and the number of its background (-1: none, or several).
+        """A canvas of this side, and the index of its background (-1: none, or several).
 
-        weights: (len(backgrounds),) how often each background is wanted.
+        weights: (len(backgrounds),) relative frequency of each background.
         """
         settings = self.settings
         background = -1
@@ -71,7 +71,7 @@ class CanvasMaker:
                 hide(image, anchors, box, rng)
         image = photograph(image, settings, rng)
         return visible(
-            Scene(image, canvas.boxes, canvas.anchors, canvas.sure), settings
+            Scene(image, canvas.boxes, canvas.anchors, canvas.known), settings
         ), background
 
     def _peopled_scene(self, size: int, rng: Random, weights: Array) -> tuple[Scene, int]:
@@ -81,7 +81,7 @@ class CanvasMaker:
         else:
             background = int(rng.choice(len(weights), p=weights / weights.sum()))
         canvas = self._background(self.backgrounds[background], size, rng)
-        for face in np.flatnonzero(canvas.sure):
+        for face in np.flatnonzero(canvas.known):
             if rng.random() < settings.swapped:
                 canvas = self._swap(canvas, int(face), rng)
         chance = rng.random()
@@ -92,7 +92,7 @@ class CanvasMaker:
         elif chance < settings.crowd + settings.pasted:
             low, high = np.log(settings.smallest + 1), np.log(0.7 * size)
             for _ in range(int(rng.integers(1, settings.most_pasted + 1))):
-                # Small faces are many in the world and take little room here.
+                # Small faces are common in pictures and take little space here.
                 height = float(np.exp(low + (high - low) * rng.beta(1.0, 1.6)))
                 canvas = self._paste(canvas, height, rng)
         return canvas, background
@@ -111,18 +111,18 @@ class CanvasMaker:
             image[at[1] : at[1] + half, at[0] : at[0] + half] = part.image
             corner = np.array(at, np.float64)
             boxes = part.boxes + np.array([*corner, 0, 0])
-            parts.append((boxes, part.anchors + corner, part.sure))
-        boxes, anchors, sure = (np.concatenate(p) for p in zip(*parts, strict=True))
-        return Scene(image, boxes, anchors, sure)
+            parts.append((boxes, part.anchors + corner, part.known))
+        boxes, anchors, known = (np.concatenate(p) for p in zip(*parts, strict=True))
+        return Scene(image, boxes, anchors, known)
 
     def _background(self, scene: Scene, size: int, rng: Random) -> Scene:
-        """A random part of a scene at a random scale; where it has faces, one of them stays in."""
+        """A random part of a scene at a random scale; if it has faces, at least one stays in."""
         extent = np.array(scene.image.shape[1::-1], np.float64)
         fitting = size / extent.max()
         low, high = 0.85 * fitting, 3.0 * fitting
         centre = rng.uniform(0, 1, 2) * extent
-        if scene.sure.any():
-            face = scene.boxes[rng.choice(np.flatnonzero(scene.sure))]
+        if scene.known.any():
+            face = scene.boxes[rng.choice(np.flatnonzero(scene.known))]
             centre = face[:2] + face[2:] * rng.uniform(-0.2, 1.2, 2)
             low = 0.7 * fitting
             high = max(fitting, min(4 * fitting, self.settings.largest * size / face[3]))
@@ -133,7 +133,7 @@ class CanvasMaker:
         return warp(scene, similarity(scale, angle, centre, size, rng), size, rng)
 
     def _portrait(self, size: int, rng: Random) -> Scene:
-        """One portrait that fills the canvas, or nearly."""
+        """One portrait that fills most of the canvas."""
         scene, _ = self._any_portrait(rng, self._alone)
         extent = np.array(scene.image.shape[1::-1], np.float64)
         scale = size / extent.max() * float(np.exp(rng.uniform(np.log(0.4), np.log(1.6))))
@@ -141,7 +141,9 @@ class CanvasMaker:
         return warp(scene, similarity(scale, self._angle(rng), centre, size, rng), size, rng)
 
     def _paste(self, canvas: Scene, height: float, rng: Random) -> Scene:
-        """The canvas with one more portrait, its face so high, where it hides no other face."""
+        """The canvas with one more portrait whose face has the given height, where it hides no
+        other face.
+        """
         size = canvas.image.shape[0]
         scene, close = self._any_portrait(rng, self.shares)
         if close:
@@ -165,11 +167,11 @@ class CanvasMaker:
             result,
             np.concatenate([canvas.boxes, boxes]),
             np.concatenate([canvas.anchors, anchors]),
-            np.concatenate([canvas.sure, scene.sure]),
+            np.concatenate([canvas.known, scene.known]),
         )
 
     def _swap(self, canvas: Scene, face: int, rng: Random) -> Scene:
-        """The canvas with another face in the place of one, turned as much, with its colours."""
+        """The canvas with one face replaced by another, with the same rotation and colours."""
         target, box = canvas.anchors[face], canvas.boxes[face]
         if box[3] < 16 or np.hypot(*(target[3] - target[0])) < 3:
             return canvas
@@ -199,7 +201,7 @@ class CanvasMaker:
         moved = canvas.anchors.copy()
         own = anchors @ matrix[:, :2].T + matrix[:, 2]
         moved[face] = own[MIRRORED] if mirror else own
-        return Scene(image, canvas.boxes, moved, canvas.sure)
+        return Scene(image, canvas.boxes, moved, canvas.known)
 
     def _any_portrait(self, rng: Random, shares: Array) -> tuple[Scene, bool]:
         chosen = int(rng.choice(len(self.portraits), p=shares))
@@ -213,10 +215,10 @@ class CanvasMaker:
 
 
 def visible(scene: Scene, settings: CanvasSettings) -> Scene:
-    """Only faces in the picture; those that are too small or mostly outside are not sure."""
+    """The faces inside the picture; those too small or mostly outside are not `known`."""
     size = np.array(scene.image.shape[1::-1], np.float64)
     inner = np.minimum(scene.boxes[:, :2] + scene.boxes[:, 2:], size) - scene.boxes[:, :2].clip(0)
     share = inner.clip(min=0).prod(1) / scene.boxes[:, 2:].prod(1).clip(min=1e-6)
-    sure = scene.sure & (share > 0.55) & (scene.boxes[:, 3] >= settings.smallest)
+    known = scene.known & (share > 0.55) & (scene.boxes[:, 3] >= settings.smallest)
     keep = share > 0.05
-    return Scene(scene.image, scene.boxes[keep], scene.anchors[keep], sure[keep])
+    return Scene(scene.image, scene.boxes[keep], scene.anchors[keep], known[keep])

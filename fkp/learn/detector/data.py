@@ -63,14 +63,14 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
         pictures = folder / name / "images"
         parts: dict[str, list[Scene]] = {"train": [], "val": [], "test": []}
         for image, scene in read_scenes(pictures, read_boxes(folder / name / "boxes.csv")).items():
-            if scene.sure.any():
+            if scene.known.any():
                 parts[persons.get(person(image), "train")].append(scene)
         return parts
 
     people = faces("fairface", lambda image: f"fairface/{image}")
     officials = faces("portraits", lambda image: Path(image).stem)
     portraits = (
-        [frames[n] for n in sorted(frames) if side[n] == "train" and frames[n].sure.any()],
+        [frames[n] for n in sorted(frames) if side[n] == "train" and frames[n].known.any()],
         _faces(folder / "faces68", persons, _edges_from_points(folder, frames)),
         people["train"],
         officials["train"],
@@ -95,9 +95,9 @@ def read_scenes(folder: Path, table: BoxTable) -> dict[str, Scene]:
         score, second = table.scores[at], table.second[at]
         alone = np.isnan(second)
         keep = alone | (second > 0) | (score >= MAYBE_SCORE)
-        sure = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= FACE_SCORE))
+        known = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= FACE_SCORE))
         scenes[path.name] = Scene(
-            read_image(path), table.boxes[at[keep]], table.anchors[at[keep]], sure[keep]
+            read_image(path), table.boxes[at[keep]], table.anchors[at[keep]], known[keep]
         )
     return scenes
 

@@ -16,10 +16,10 @@ from fkp.files import replacing
 from fkp.vision.yunet import OUTPUTS, STRIDES
 
 TRAINABLE = Path(fkp.__file__).parent / "weights" / "faces.safetensors"
-"""The weights of the bundled detector, to train on with."""
+"""The weights of the bundled detector, for fine-tuning."""
 
 CHANNELS = (1, 1, 4, 10)  # of cls, obj, bbox, kps
-RANGE = 128  # grey levels to a unit
+RANGE = 128  # gray levels per unit
 
 
 def _convolution(
@@ -34,7 +34,7 @@ def _convolution(
 def _block(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Module:
     """A depthwise convolution, then a pointwise one (Howard et al., arXiv 1704.04861).
 
-    No ReLU between them: it costs time in `cv2.dnn`, and accuracy in so narrow a network.
+    No ReLU between them: it would cost time in `cv2.dnn`, and accuracy in such a narrow network.
     """
     return nn.Sequential(
         *_convolution(inputs, inputs, kernel, stride, inputs),
@@ -46,9 +46,9 @@ def _block(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Mo
 class FaceNet(nn.Module):
     """BGR pictures (B, 3, H, W) in 0..255, sides multiples of 32, to three maps (B, 16, H/s, W/s).
 
-    The channels are those of CHANNELS in order; cls and obj are logits. Widths were chosen by
-    the time that `cv2.dnn` takes: it leaves half resolution at once and has only 16 channels at
-    a quarter, where YuNet (Wu et al., MIR 20, 2023) spends most of its time.
+    The channels are those of CHANNELS in order; cls and obj are logits. Widths were chosen for
+    speed in `cv2.dnn`: it leaves half resolution at once and has only 16 channels at a quarter,
+    where YuNet (Wu et al., MIR 20, 2023) spends most of its time.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class FaceNet(nn.Module):
         self.stem = nn.Sequential(*_convolution(3, half, 3, 2, 1), nn.ReLU(inplace=True))
         stages = []
         for inputs, outputs, depth in zip(widths, rest, depths, strict=False):
-            # Wide kernels where they are cheap, to see the largest faces whole.
+            # Wide kernels where they are cheap, to cover the largest faces.
             kernel = 5 if outputs == rest[-1] else 3
             blocks = [_block(outputs, outputs, kernel) for _ in range(depth)]
             stages.append(nn.Sequential(_block(inputs, outputs, 3, 2), *blocks))
@@ -85,14 +85,14 @@ class FaceNet(nn.Module):
         return self.maps(pictures / RANGE)
 
     def maps(self, scaled: Tensor) -> list[Tensor]:
-        """The maps of pictures that are divided by RANGE already."""
+        """The maps of pictures that have already been divided by RANGE."""
         features = [self.stages[0](self.stem(scaled))]
         for stage in self.stages[1:]:
             features.append(stage(features[-1]))
         top = self.lateral[2](features[3])
         levels = [top]
         for at in (1, 0):
-            # In this order: cv2.dnn does not know the sides when it reads the file, and takes
+            # The order matters: cv2.dnn does not know the sides when it reads the file, and takes
             # those of the first term.
             top = self.lateral[at](features[at + 1]) + functional.interpolate(top, scale_factor=2.0)
             levels.insert(0, top)
@@ -130,7 +130,7 @@ class _Exported(nn.Module):
 def export_onnx(network: FaceNet, path: Path) -> None:
     """Write the network for `cv2.FaceDetectorYN`: any sides that are multiples of 32."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter announces its successor
+        warnings.simplefilter("ignore")  # the exporter is deprecated in favour of a slower one
         torch.onnx.export(
             _Exported(network),
             (torch.zeros(1, 3, 320, 320),),
@@ -151,7 +151,7 @@ def save_detector(network: FaceNet, path: Path) -> None:
 
 
 def load_detector(path: Path = TRAINABLE) -> FaceNet:
-    """A detector to train on with; raises ModelError where the file does not hold one."""
+    """Load a detector for fine-tuning; raises ModelError for any other file."""
     network = FaceNet()
     try:
         network.load_state_dict(load_file(path), strict=False)

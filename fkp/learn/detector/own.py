@@ -123,7 +123,7 @@ def _cut_out(scenes: list[Scene]) -> list[Scene]:
                     scene.image[low[1] : high[1], low[0] : high[0]],
                     scene.boxes[inside] - np.array([*shift, 0, 0]),
                     scene.anchors[inside] - shift,
-                    scene.sure[inside],
+                    scene.known[inside],
                 )
             )
     return [p for p in portraits if len(p.boxes)]

@@ -20,7 +20,7 @@ def with_room(scene: Scene) -> Scene:
         np.asarray(image, np.uint8),
         scene.boxes + np.array([*shift, 0, 0]),
         scene.anchors + shift,
-        scene.sure,
+        scene.known,
     )
 
 

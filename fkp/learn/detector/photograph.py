@@ -1,4 +1,4 @@
-"""What cameras do to pictures: colour, light, blur, noise, compression."""
+"""Simulating cameras: colour, light, blur, noise, compression."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from fkp.vision.images import Image
 
 @dataclass(frozen=True, slots=True)
 class CanvasSettings:
-    """What canvases look like; shares are of canvases or of faces."""
+    """The distribution of canvases; shares are of canvases or of faces."""
 
     smallest: float = 8.0  # face height, pixels
     largest: float = 0.95  # face height over the canvas side

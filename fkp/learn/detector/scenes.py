@@ -19,14 +19,14 @@ MIRRORED = [1, 0, 2, 4, 3]
 class Scene:
     """A picture with F labelled faces.
 
-    image: (H, W, 3) BGR; boxes: (F, 4) float64 xywh; anchors: (F, 5, 2); sure: (F,) bool, False if
+    image: (H, W, 3) BGR; boxes: (F, 4) float64 xywh; anchors: (F, 5, 2); known: (F,) bool, False if
     it is unknown whether there is a face: neither a face nor background.
     """
 
     image: Image
     boxes: Array
     anchors: Array
-    sure: npt.NDArray[np.bool_]
+    known: npt.NDArray[np.bool_]
 
 
 def main_face(scene: Scene) -> int:
@@ -72,7 +72,7 @@ def warp(scene: Scene, matrix: Array, size: int, rng: Random) -> Scene:
         tuple(rng.integers(0, 256, 3).tolist()),
     )
     boxes, anchors = moved(scene, matrix)
-    return Scene(image, boxes, anchors, scene.sure)
+    return Scene(image, boxes, anchors, scene.known)
 
 
 def shrunk_warp(

@@ -72,7 +72,7 @@ def score_detections(
             hits.append(hit)
     order = np.argsort(-np.array(scores), kind="stable")
     ordered = np.array(hits, bool)[order]
-    faces = sum(int(scene.sure.sum()) for scene in scenes)
+    faces = sum(int(scene.known.sum()) for scene in scenes)
     empty = sum(len(scene.boxes) == 0 for scene in scenes)
     return DetectorScores(
         faces, len(scenes), empty, average_precision(ordered, faces),
@@ -83,12 +83,12 @@ def score_detections(
 def _matches(scene: Scene, found: Detections, match: float) -> Iterator[tuple[float, bool]]:
     """Score of each box that counts, and whether it matches a face not taken by a better box."""
     overlap = iou(found.boxes.astype(np.float64), scene.boxes)
-    free = scene.sure.copy()
+    free = scene.known.copy()
     for i in np.argsort(-found.scores, kind="stable"):
-        row = np.where(free | ~scene.sure, overlap[i], 0.0)
+        row = np.where(free | ~scene.known, overlap[i], 0.0)
         best = int(row.argmax()) if len(row) else -1
-        hit = best >= 0 and bool(scene.sure[best]) and row[best] >= match
-        if not hit and (np.where(scene.sure, 0.0, overlap[i]) > 0.3).any():
+        hit = best >= 0 and bool(scene.known[best]) and row[best] >= match
+        if not hit and (np.where(scene.known, 0.0, overlap[i]) > 0.3).any():
             continue
         if hit:
             free[best] = False

@@ -1,4 +1,4 @@
-"""What each cell of the detector's maps should say, and what it costs to say something else."""
+"""The training targets of the cells of the detector's maps, and the loss."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from torch.nn import functional
 from fkp.vision.yunet import STRIDES
 
 RANGES = ((0, 40), (24, 100), (64, 1e6))
-"""Sides of the faces (root of the box's area, pixels) that each stride answers for. They
-overlap, so that no face is at the edge of what a level knows."""
+"""Sides of the faces (root of the box's area, pixels) assigned to each stride. The ranges overlap,
+so that no face is at the limit of all levels."""
 
 FACE, NOTHING, IGNORED = 1, 0, -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Targets:
-    """For the N cells of all levels, first level first, of each of B pictures.
+    """Targets of the N cells of all levels, finest first, of B pictures.
 
     label: (B, N) FACE, NOTHING or IGNORED; box: (B, N, 4) xywh pixels; points: (B, N, 5, 2).
     """
@@ -46,13 +46,13 @@ def cells(size: int) -> npt.NDArray[np.float64]:
 def assign(
     boxes: npt.NDArray[np.float64],
     anchors: npt.NDArray[np.float64],
-    sure: npt.NDArray[np.bool_],
+    known: npt.NDArray[np.bool_],
     grid: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Label, box and points of each cell, from the F faces of one picture.
 
-    A face belongs to the cells about its middle, on the levels that answer for its size; the
-    same cells of the other levels, and all cells inside a face that is not sure, are ignored.
+    A face belongs to the cells around its centre, on the levels for its size; the same cells of
+    other levels, and all cells inside a face that is not `known`, are ignored.
     """
     label = np.full(len(grid), NOTHING)
     box, points = np.zeros((len(grid), 4)), np.zeros((len(grid), 5, 2))
@@ -67,9 +67,9 @@ def assign(
     low = np.select([stride == s for s in STRIDES], [r[0] for r in RANGES])
     high = np.select([stride == s for s in STRIDES], [r[1] for r in RANGES])
     answering = (side >= low) & (side < high)  # (N, F)
-    label[(middle & sure & ~answering).any(1) | (inside & ~sure).any(1)] = IGNORED
-    hit = middle & answering & sure
-    # Where faces share a cell, the smaller one has it.
+    label[(middle & known & ~answering).any(1) | (inside & ~known).any(1)] = IGNORED
+    hit = middle & answering & known
+    # If faces share a cell, the smaller one gets it.
     chosen = np.where(hit, side, np.inf).argmin(1)
     rows = np.flatnonzero(hit.any(1))
     label[rows] = FACE
@@ -78,7 +78,7 @@ def assign(
 
 
 def collect(parts: Sequence[tuple[npt.NDArray[np.generic], ...]]) -> Targets:
-    """The targets of a batch from those of its pictures."""
+    """Batch the targets of several pictures."""
     label, box, points = (np.stack(p) for p in zip(*parts, strict=True))
     return Targets(
         torch.from_numpy(label), torch.from_numpy(box).float(), torch.from_numpy(points).float()
@@ -91,7 +91,7 @@ def flatten(maps: Sequence[Tensor]) -> Tensor:
 
 
 def loss(output: Tensor, targets: Targets, grid: Tensor) -> tuple[Tensor, Tensor]:
-    """The loss of a batch, and for each picture the surest wrong cell, (B,) in 0..1.
+    """The loss of a batch, and the highest score of a wrong cell per picture, (B,) in 0..1.
 
     output: (B, N, 16) as of FaceNet; grid: (N, 3). Boxes by GIoU (Rezatofighi et al., CVPR
     2019), points by smooth L1 over the face's side, cls and obj by quality focal loss (Li et al.,

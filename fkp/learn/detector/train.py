@@ -1,10 +1,9 @@
-"""The detector's training loop: seeded by iteration, so that a stopped run goes on exactly."""
+"""The detector's training loop, seeded by iteration, so that a stopped run resumes exactly."""
 
-import multiprocessing
-import sys
+import io
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,14 @@ from fkp.learn.detector.canvas import CanvasMaker
 from fkp.learn.detector.data import DetectorData
 from fkp.learn.detector.network import FaceNet
 from fkp.learn.detector.photograph import CanvasSettings
-from fkp.learn.detector.targets import assign, cells, collect, flatten, loss
-from fkp.vision.images import Image
+from fkp.learn.detector.targets import Targets, assign, cells, collect, flatten, loss
 from fkp.learn.networks.devices import pick_device
 
 Report = Callable[[int, float, float], None]
 """Called with iteration, mean loss and seconds since the start."""
 
 REFRESH = 200
-"""Iterations between two looks at which backgrounds are hard."""
+"""Iterations between two updates of the hard backgrounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,53 +54,48 @@ def train_detector(
     report: Report,
     start: FaceNet | None = None,
 ) -> FaceNet:
-    """Train, resuming from `state_path` where it exists; the averaged network, on the CPU.
+    """Train, resuming from `state_path` if it exists; returns the averaged network on the CPU.
 
-    start: a trained network whose weights it begins with.
+    start: a trained network whose weights to start from.
     """
     device = pick_device(config.device)
-    canvases = _Canvases(config, data)
     torch.manual_seed(config.seed)
-    with _beside(canvases) as pool:
-        parts = _moving_parts(config, start, device)
-        network, average, optimizer, scheduler = parts.values()
-        hardness = torch.full((len(data.scenes),), 0.5, dtype=torch.float64)
-        first = 0
-        if state_path.exists():
-            state = torch.load(state_path, weights_only=True, map_location=device)
-            for name, moving in parts.items():
-                moving.load_state_dict(state[name])
-            first, hardness = state["iteration"], state["hardness"].cpu()
-        grids = {side: torch.from_numpy(g).float().to(device) for side, g in canvases.grids.items()}
-        weights = _weights(hardness)
-        ahead = pool.submit(_made, first, weights)
-        began, total = time.perf_counter(), 0.0
-        network.train()
+    parts = _moving_parts(config, start, device)
+    network, average, optimizer, scheduler = parts.values()
+    hardness = torch.full((len(data.scenes),), 0.5, dtype=torch.float64)
+    first = 0
+    if state_path.exists():
+        state = torch.load(state_path, weights_only=True, map_location=device)
+        for name, moving in parts.items():
+            moving.load_state_dict(state[name])
+        first, hardness = state["iteration"], state["hardness"].cpu()
+    batches = _Batches(config, data, hardness)
+    grids = {side: torch.from_numpy(cells(side)).float().to(device) for side in batches.grids}
+    began, total = time.perf_counter(), 0.0
+    network.train()
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(batches.make, first)
         for iteration in range(first, config.iterations):
-            batch = ahead.result()
+            pictures, targets, backgrounds = ahead.result()
             if (iteration + 1) % REFRESH == 0:
-                weights = _weights(hardness)
+                batches.refresh()
             if iteration + 1 < config.iterations:
-                ahead = pool.submit(_made, iteration + 1, weights)
-            pictures = torch.from_numpy(batch.pictures).to(device).permute(0, 3, 1, 2)
-            pictures = pictures.float().contiguous(memory_format=torch.channels_last)
+                ahead = pool.submit(batches.make, iteration + 1)
+            pictures = pictures.to(device).float().contiguous(memory_format=torch.channels_last)
             output = flatten([m.float() for m in network(pictures)])
-            value, wrong = loss(
-                output, collect(batch.targets).to(device), grids[pictures.shape[-1]]
-            )
+            value, wrong = loss(output, targets.to(device), grids[pictures.shape[-1]])
             optimizer.zero_grad(set_to_none=True)
             value.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
             optimizer.step()
             scheduler.step()
             _follow(average, network, min(config.ema, (1 + iteration) / (10 + iteration)))
-            _learn(hardness, batch.backgrounds, wrong.cpu())
+            batches.learn(backgrounds, wrong.cpu())
             total += float(value.detach())
             done = iteration + 1
             if done % config.save_every == 0 or done == config.iterations:
                 saved = {name: moving.state_dict() for name, moving in parts.items()}
-                with replacing(state_path) as part:
-                    torch.save({**saved, "iteration": done, "hardness": hardness}, part)
+                _save({**saved, "iteration": done, "hardness": batches.hardness}, state_path)
             if done % 100 == 0:
                 report(done, total / 100, time.perf_counter() - began)
                 total = 0.0
@@ -120,9 +113,7 @@ def _moving_parts(
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = FaceNet().to(device)
     average.load_state_dict(network.state_dict())
-    optimizer = torch.optim.AdamW(
-        network.parameters(), weight_decay=config.weight_decay, fused=True
-    )
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.lr, total_steps=config.iterations + 1, pct_start=0.1
     )
@@ -133,71 +124,49 @@ def _moving_parts(
 
 @torch.no_grad()
 def _follow(average: torch.nn.Module, network: torch.nn.Module, decay: float) -> None:
-    pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
-    real = [pair for pair in pairs if pair[0].dtype.is_floating_point]
-    torch._foreach_lerp_([old for old, _ in real], [new for _, new in real], 1 - decay)
-    for old, new in pairs:
-        if not old.dtype.is_floating_point:
+    for old, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if old.dtype.is_floating_point:
+            old.lerp_(new, 1 - decay)
+        else:
             old.copy_(new)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Batch:
-    """pictures: (B, S, S, 3) BGR; targets: of each, as by `assign`; backgrounds: their numbers."""
-
-    pictures: Image
-    targets: list[tuple[npt.NDArray[Any], ...]]
-    backgrounds: list[int]
+def _save(state: dict[str, Any], path: Path) -> None:
+    data = io.BytesIO()  # torch's own writer hides why a write failed
+    torch.save(state, data)
+    with replacing(path) as part:
+        part.write_bytes(data.getbuffer())
 
 
-class _Canvases:
-    """Batches of canvases with their targets."""
+class _Batches:
+    """Canvases with their targets; backgrounds on which the network errs are used more often."""
 
-    def __init__(self, config: DetectorConfig, data: DetectorData) -> None:
-        self.config = config
+    def __init__(self, config: DetectorConfig, data: DetectorData, hardness: Tensor) -> None:
+        self.config, self.hardness = config, hardness
         self.maker = CanvasMaker(
             data.scenes, data.portraits, data.shares, data.close, config.canvas
         )
         self.grids = {side: cells(side) for side in (config.size, config.large)}
+        self.refresh()
 
-    def make(self, iteration: int, weights: npt.NDArray[np.float64]) -> _Batch:
-        """The batch of an iteration. weights: how often each background is taken."""
+    def make(self, iteration: int) -> tuple[Tensor, Targets, list[int]]:
+        """Pictures (B, 3, S, S) uint8, their targets, and the indices of their backgrounds."""
         rng = np.random.default_rng((self.config.seed, iteration))
+        weights = self.weights
         side, count = self.config.size, self.config.batch
         if rng.random() < self.config.large_share:
             side, count = self.config.large, self.config.large_batch
         made = [self.maker.make(side, rng, weights) for _ in range(count)]
-        targets = [assign(c.boxes, c.anchors, c.sure, self.grids[side]) for c, _ in made]
-        return _Batch(np.stack([c.image for c, _ in made]), targets, [n for _, n in made])
+        parts = [assign(c.boxes, c.anchors, c.known, self.grids[side]) for c, _ in made]
+        pictures = torch.from_numpy(np.stack([c.image for c, _ in made]))
+        return pictures.permute(0, 3, 1, 2), collect(parts), [number for _, number in made]
 
+    def learn(self, backgrounds: list[int], wrong: Tensor) -> None:
+        """Record the highest score of a wrong cell on each background."""
+        for number, value in zip(backgrounds, wrong.tolist(), strict=True):
+            if number >= 0:
+                self.hardness[number] += 0.3 * (value - self.hardness[number])
 
-_canvases: list[_Canvases] = []
-"""In the process or thread that makes canvases: what makes them."""
-
-
-def _made(iteration: int, weights: npt.NDArray[np.float64]) -> _Batch:
-    return _canvases[-1].make(iteration, weights)
-
-
-def _beside(canvases: _Canvases) -> Executor:
-    """What makes the next batch while the network learns from this one.
-
-    A forked process shares the pictures; where there is no fork it is a thread, which takes turns
-    with the training for Python's lock.
-    """
-    if sys.platform == "linux":
-        context = multiprocessing.get_context("fork")
-        return ProcessPoolExecutor(1, context, _canvases.append, (canvases,))
-    return ThreadPoolExecutor(1, initializer=_canvases.append, initargs=(canvases,))
-
-
-def _learn(hardness: Tensor, backgrounds: list[int], wrong: Tensor) -> None:
-    """Remember how much the network believed in something wrong on each background."""
-    for number, value in zip(backgrounds, wrong.tolist(), strict=True):
-        if number >= 0:
-            hardness[number] += 0.3 * (value - hardness[number])
-
-
-def _weights(hardness: Tensor) -> npt.NDArray[np.float64]:
-    """How often each background is taken: those on which the network errs come more often."""
-    return np.asarray(0.1 + hardness.numpy())
+    def refresh(self) -> None:
+        """Use the recorded hardness from the next batch on."""
+        self.weights: npt.NDArray[np.float64] = 0.1 + self.hardness.numpy().copy()

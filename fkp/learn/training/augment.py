@@ -1,4 +1,4 @@
-"""Augmentation of whole batches on the device; the labels follow exactly."""
+"""Augmentation of whole batches on the device, with exact labels."""
 
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from torch.nn import functional
 from fkp.learn.training.cover import Covers, cover, sample_covers
 
 Eyes = tuple[tuple[int, ...], tuple[int, ...]]
-"""Which points make up the right and the left eye."""
+"""The points whose means are the centres of the right and the left eye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Changes:
-    """What happens to each of B crops, sampled at random.
+    """Random changes of B crops.
 
     matrices: (B, 2, 3) from old to new crop pixels; flipped: (B,) whether they mirror.
     covers: what covers the crops. gain, lift: (B,) of contrast and brightness.
@@ -90,7 +90,9 @@ def sample_changes(
     settings: Augmentation,
     generator: torch.Generator,
 ) -> Changes:
-    """Changes for `count` crops. The generator is on the CPU, so all devices get the same."""
+    """Sample changes for `count` crops. The generator is on the CPU, so that all devices get the
+    same.
+    """
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator)
@@ -184,7 +186,7 @@ def warp(images: Tensor, points: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor
 
 
 def degrade(images: Tensor, changes: Changes) -> Tensor:
-    """Change light, resolution and noise, which leave the points in place."""
+    """Change light, resolution and noise, which do not move the points."""
     size, device = images.shape[-1], images.device
 
     def each(values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The settings of a training, with the defaults of each architecture."""
+"""Training settings, with the defaults of each architecture."""
 
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -60,7 +60,7 @@ class TrainConfig:
     def for_rows(self, rows: int) -> "TrainConfig":
         """The same settings with a number of epochs, if none was given.
 
-        By then the error hardly falls any more. Starting from trained weights takes a third of it.
+        After that the error hardly falls. Starting from trained weights takes a third of it.
         """
         if self.epochs:
             return self

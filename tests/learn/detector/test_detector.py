@@ -69,9 +69,9 @@ def canvases(count: int, settings: CanvasSettings, size: int = 320) -> list[Scen
 def test_labels_follow_the_faces_onto_the_canvas() -> None:
     checked = 0
     for canvas in canvases(20, replace(PLAIN, smallest=60, turned=0.5)):
-        for box, anchors, sure in zip(canvas.boxes, canvas.anchors, canvas.sure, strict=True):
+        for box, anchors, known in zip(canvas.boxes, canvas.anchors, canvas.known, strict=True):
             inside = ((anchors > 3) & (anchors < 316)).all(1)
-            if not sure or not inside.all():
+            if not known or not inside.all():
                 continue
             seen = canvas.image[tuple(anchors.round().astype(int).T[::-1])].astype(int)
             # Light differs from canvas to canvas; which colour is strong does not. Mirrored
@@ -165,8 +165,8 @@ def test_overlap_and_average_precision() -> None:
 
 
 def test_scores_of_a_detector() -> None:
-    labelled = replace(portrait(), sure=np.array([True]))
-    doubtful = replace(portrait(), sure=np.array([False]))
+    labelled = replace(portrait(), known=np.array([True]))
+    doubtful = replace(portrait(), known=np.array([False]))
 
     def detect(image: npt.NDArray[np.uint8]) -> Detections:
         boxes = np.array([[50, 45, 60, 80], [0, 0, 20, 20]], np.float32)
