@@ -46,8 +46,8 @@ common test pictures. The 90 % radius is widened by it to hold for manual points
 SETS = {"faces68": "images", "ytf68": "training", "fairface": "images", "portraits": "images"}
 """The sets with `labels_ibug.csv`, and the folders of their pictures."""
 
-ITERATIONS = 15_000  # of the detector
-EPOCHS = 26  # of the keypoint network
+ITERATIONS = 30_000  # of the detector
+EPOCHS = 40  # of the keypoint network
 
 CANVASES = 3000  # number of composed pictures for the face head
 CANVAS = 448  # their side in pixels in pixels
