@@ -25,9 +25,6 @@ from fkp.learn.networks.framing import Framing
 from fkp.learn.networks.inference import optimized
 
 FORMAT = 4
-_OLDER = 3
-"""Of weights that call the two estimates `judges_faces` and `judges_visibility`; still read."""
-
 _KEY = "fkp"
 BUNDLED = "bundled"
 
@@ -221,9 +218,8 @@ _UNFIT = (KeyError, TypeError, ValueError, RuntimeError, RecursionError, DataErr
 def _described(text: str) -> Model:
     """The model described by a header, with a network on the meta device."""
     meta = json.loads(text)
-    if meta["format"] not in (_OLDER, FORMAT):
+    if meta["format"] != FORMAT:
         raise ValueError(f"format {meta['format']}; this fkp reads format {FORMAT}")
-    estimates = "judges" if meta["format"] == _OLDER else "estimates"
     scheme, size, calibration = (
         _scheme(meta["scheme"]),
         int(meta["size"]),
@@ -239,7 +235,7 @@ def _described(text: str) -> Model:
     return Model(
         network, str(meta["architecture"]), scheme, size, str(meta["crop"]), framing,
         dict(meta["training"]), dict(meta["scores"]), calibration,
-        bool(meta[f"{estimates}_faces"]), bool(meta[f"{estimates}_visibility"]),
+        bool(meta["estimates_faces"]), bool(meta["estimates_visibility"]),
     )  # fmt: skip
 
 
