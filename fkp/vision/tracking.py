@@ -39,12 +39,12 @@ one, and additionally per second since it was seen."""
 GROWTH = 0.35
 """Maximum difference of the logarithm of a face's size from the expected one."""
 
-STRANGER = 0.3
+STRANGER = 0.25
 """Likeness below which two faces count as different persons. On YouTube Faces, 97 % of pairs of
 different persons are below it, and 11 % of pairs of one person in a clip, which may be seconds
 apart."""
 
-KNOWN, JUMP = 0.45, 0.3
+KNOWN, JUMP = 0.42, 0.3
 """Likeness above which a face is recognised wherever it is; one pair of different persons in 1000
 is above it. JUMP is the extra cost of such a match compared with one in the expected place."""
 
