@@ -3,23 +3,23 @@
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from fkp.annotate.config import MIN_SCORE
-from fkp.annotate.output import merge as merging
-from fkp.annotate.output.merge import Merged
 from fkp.annotate.pipeline import Progress
 from fkp.annotate.run import Report, Say
-from fkp.annotate.video.work import ClipConfig
 from fkp.api.choices import Also, Backend, Blur, Deinterlace, TableFormat
-from fkp.api.making import Clips, Photos, Place, Wanted, annotate_clips, annotate_photos
+from fkp.api.making import Photos, Place, Wanted, annotate_photos
 from fkp.api.network import Paths, excerpt_of, listed, load, silent, unheard
 from fkp.keypoints import Scheme
-from fkp.learn.networks.checkpoint import BUNDLED
+from fkp.learn.networks.names import BUNDLED
 from fkp.vision.detect import FaceDetector
 from fkp.vision.detectors import DetectorName
 from fkp.vision.images import MAX_PIXELS
 from fkp.vision.sources import Opening
+
+if TYPE_CHECKING:
+    from fkp.annotate.output.merge import Merged
 
 
 def annotate(
@@ -104,6 +104,9 @@ def video(
     that only this machine can open. stop: an event that ends a live run as the end of its stream
     would. on_finish: is called with each report at once.
     """
+    from fkp.annotate.video.work import ClipConfig
+    from fkp.api.clips import Clips, annotate_clips
+
     network = load(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
         det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
@@ -122,9 +125,11 @@ def video(
 
 def merge(
     folders: Sequence[str | Path], out: str | Path, *, overwrite: bool = False
-) -> Merged:  # fmt: skip
+) -> "Merged":  # fmt: skip
     """Join the results of all shards of a run into one folder, in the order of the inputs.
 
     Raises FkpError where one is missing, unfinished, given twice, or of another run.
     """
-    return merging.merge([Path(folder) for folder in folders], Path(out), overwrite)
+    from fkp.annotate.output.merge import merge as merged
+
+    return merged([Path(folder) for folder in folders], Path(out), overwrite)

@@ -11,7 +11,7 @@ from fkp.cli import console
 from fkp.learn.evaluation.benchmarks import report
 from fkp.learn.evaluation.benchmarks.report import ScoreTable
 from fkp.learn.evaluation.benchmarks.run import BENCHMARKS
-from fkp.learn.networks.checkpoint import BUNDLED
+from fkp.learn.networks.names import BUNDLED
 
 DETECTORS = ("fkp", "haar")
 

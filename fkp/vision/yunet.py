@@ -7,12 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from fkp.errors import ModelError
 from fkp.vision.images import Image
-from fkp.vision.onnx_parts import external_files
+from fkp.vision.onnx import REFUSALS, open_session
 
 STRIDES = (8, 16, 32)
 OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
@@ -29,13 +27,6 @@ FARTHEST, MOST_LOG = 1e6, 20.0
 
 Array = npt.NDArray[np.float64]
 
-_REFUSALS: tuple[type[Exception], ...] = (
-    ValueError,
-    IndexError,
-    *(k for k in vars(states).values() if isinstance(k, type) and issubclass(k, Exception)),
-)
-"""Also all that ONNX Runtime raises; its kinds have no base of their own."""
-
 
 class YuNet:
     """A loaded network: BGR pictures 0..255 in; for each cell of three strides a box, five points.
@@ -48,26 +39,13 @@ class YuNet:
         that cannot be trusted.
         """
         self.model = model
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
         try:
-            data = model.read_bytes()
-            parts = external_files(data)
-            if parts:
-                raise ModelError(
-                    f"{model}: keeps its weights in {parts[0]}; expected one file that holds all"
-                )
-            self.session = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
-            )
+            self.session = open_session(model)
             (self.entry,) = self.session.get_inputs()
             self.sides = self._fixed_sides()
             if not set(OUTPUTS) <= {output.name for output in self.session.get_outputs()}:
                 raise ValueError("the outputs have other names")
-        except OSError as error:
-            raise ModelError(f"{model}: cannot be read: {error.strerror}") from error
-        except _REFUSALS as error:
+        except REFUSALS as error:
             raise ModelError(f"{model}: not a face detector in YuNet's layout (.onnx)") from error
         self.find(np.zeros((32, 32, 3), np.uint8), 0.5)
 
@@ -105,7 +83,7 @@ class YuNet:
             for i, stride in enumerate(STRIDES):
                 grid = (height // stride, width // stride)
                 levels.append(_decode(out[i :: len(STRIDES)], grid, stride, least))
-        except _REFUSALS as error:
+        except REFUSALS as error:
             raise ModelError(
                 f"{self.model}: not a face detector in YuNet's layout: it fails on a picture of "
                 f"{width} x {height} pixels"

@@ -8,7 +8,6 @@ from heapq import heappush, heappushpop, nlargest
 from importlib.resources import files
 from pathlib import Path
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 
@@ -68,8 +67,7 @@ def write_gallery(
     called by their whole paths, or by those below the root alone.
     """
     cards, total = _chosen(_cards(records, root, paths))
-    pool = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=16)
-    thumbnails = pool(joblib.delayed(_thumbnail)(overlays / card.overlay, card) for card in cards)
+    thumbnails = _thumbnails(cards, overlays, jobs)
     page = files("fkp.annotate.output").joinpath("gallery.html").read_text(encoding="utf-8")
     before, after = page.split("/*DATA*/")
     with replacing(path) as part, part.open("w", encoding="utf-8") as out:
@@ -127,6 +125,19 @@ def _of(order: int, image: str, overlay: str, result: Annotated | Failure) -> Se
         card = Card(order + i, image, overlay, "ok", i, confidence, note, box, longest)
         cards.append(card)
     return cards
+
+
+def _thumbnails(cards: Sequence[Card], overlays: Path, jobs: int) -> Iterator[str | None]:
+    """The thumbnail of each card, made by so many processes."""
+    if jobs == 1:
+        return (_thumbnail(overlays / card.overlay, card) for card in cards)
+    import joblib
+
+    pool = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=16)
+    made: Iterator[str | None] = pool(
+        joblib.delayed(_thumbnail)(overlays / card.overlay, card) for card in cards
+    )
+    return made
 
 
 def _thumbnail(overlay: Path, card: Card) -> str | None:

@@ -12,14 +12,12 @@ from torch import Tensor, nn
 
 from fkp.errors import DataError, ModelError
 from fkp.learn.networks.checkpoint import Model, describe
+from fkp.learn.networks.header import KEY
 from fkp.learn.networks.inference import fold
-from fkp.vision.onnx import run_onnx
+from fkp.vision.onnx import CropsOnnx
 
 EXPORT_FORMATS = {"onnx": ".onnx", "torchscript": ".pt", "openvino": ".xml"}
 """File suffixes by the names of the formats."""
-
-KEY = "fkp"
-"""The key of fkp's metadata in the file."""
 
 
 class _Exported(nn.Module):
@@ -116,7 +114,7 @@ def _onnx(
     graph = onnx.load(str(path))
     onnx.helper.set_model_props(graph, {KEY: meta})
     onnx.save(graph, str(path))
-    return run_onnx(path, crops)["points"]
+    return CropsOnnx(path).run(crops)["points"]
 
 
 def _torchscript(
