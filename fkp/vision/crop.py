@@ -81,7 +81,7 @@ class CropTransform:
             return self.cut(image)
         low, high = self._under(image)
         gray = cv2.cvtColor(image[low[1] : high[1], low[0] : high[0]], cv2.COLOR_BGR2GRAY)
-        tx, ty = self.apply(low)
+        tx, ty = self.apply(low.astype(np.float64))
         inside = CropTransform(self.a, self.b, float(tx), float(ty), self.size)
         return inside.cut(np.asarray(gray, np.uint8))
 

@@ -76,63 +76,67 @@ class YuNet:
         height, width = self.sides or (-(-side // 32) * 32 for side in image.shape[:2])
         below, right = height - image.shape[0], width - image.shape[1]
         if below or right:
-            image = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT)
+            image = np.pad(image, ((0, below), (0, right), (0, 0)))
         planes = np.empty((1, 3, height, width), np.float32)
         for i, plane in enumerate(cv2.split(image)):
             planes[0, i] = plane
         try:
             out = self.session.run(OUTPUTS, {self.entry.name: planes})
-            levels = [
-                _likely(out[i :: len(STRIDES)], (height // stride, width // stride), stride, least)
-                for i, stride in enumerate(STRIDES)
-            ]
+            boxes, scores, points = _decode(out, _cells(height, width), least)
         except REFUSALS as error:
             raise ModelError(
                 f"{self.model}: not a face detector in YuNet's layout: it fails on a picture of "
                 f"{width} x {height} pixels"
             ) from error
-        boxes, scores, points = _decode(np.concatenate(levels))
         order = np.argsort(-scores, kind="stable")[:AT_MOST]
         kept = cv2.dnn.NMSBoxes(boxes[order].tolist(), scores[order].tolist(), 0.0, OVERLAP)
         order = order[np.sort(np.asarray(kept, np.int64).reshape(-1))]
         return boxes[order], scores[order], points[order]
 
 
-def _likely(
-    out: Sequence[npt.NDArray[np.float32]], grid: tuple[int, int], stride: int, least: float
-) -> Array:
-    """The cells of one stride that score at least so much, (F, 18): column, row, stride, score, and
-    what the network says of box and points.
+@lru_cache(maxsize=16)
+def _cells(height: int, width: int) -> Array:
+    """Column, row and stride of all cells of a picture, (cells, 3), in the order of the outputs."""
+    grids = [
+        np.stack([c.ravel(), r.ravel(), np.full(c.size, stride)], axis=1)
+        for stride in STRIDES
+        for r, c in [np.mgrid[: height // stride, : width // stride]]
+    ]
+    return np.concatenate(grids).astype(np.float64)
 
-    out: class and object scores (1, cells, 1), boxes (1, cells, 4): centre from the cell, log of
-    the sides; points (1, cells, 10): from the cell. grid: rows and columns of cells. Raises
-    ValueError for other shapes.
+
+def _decode(
+    out: Sequence[npt.NDArray[np.float32]], cells: Array, least: float
+) -> tuple[Array, Array, Array]:
+    """The cells that score at least so much, as boxes (F, 4) xywh, scores (F,) and points
+    (F, 5, 2).
+
+    out: for each stride class and object scores (1, cells, 1), boxes (1, cells, 4): centre from the
+    cell, log of the sides; points (1, cells, 10): from the cell. Raises ValueError for other
+    shapes.
     """
-    rows, columns = grid
-    for array, channels in zip(out, CHANNELS, strict=True):
-        if array.shape != (1, rows * columns, channels):
-            raise ValueError(f"expected {(1, rows * columns, channels)}, got {array.shape}")
-    classes, objects, boxes, points = (array[0] for array in out)
+    per_pixel = len(cells) / sum(stride**-2 for stride in STRIDES)
+    for i, array in enumerate(out):
+        count = round(per_pixel / STRIDES[i % len(STRIDES)] ** 2)
+        wanted = (1, count, CHANNELS[i // len(STRIDES)])
+        if array.shape != wanted:
+            raise ValueError(f"expected {wanted}, got {array.shape}")
+    starts = range(0, len(out), len(STRIDES))
+    classes, objects, boxes, points = (
+        np.concatenate(out[i : i + len(STRIDES)], axis=1)[0] for i in starts
+    )
     # Few cells are worth a square root; values outside 0..1 never make the product too small.
     sure = np.flatnonzero(classes[:, 0] * objects[:, 0] >= 0.999 * least**2)
-    scores = np.sqrt(classes[sure, 0].clip(0, 1) * objects[sure, 0].clip(0, 1))
-    found = np.empty((len(sure), 18))
-    found[:, 0], found[:, 1] = sure % columns, sure // columns
-    found[:, 2], found[:, 3] = stride, scores
-    found[:, 4:8], found[:, 8:] = boxes[sure], points[sure]
-    return found[found[:, 3] >= least]
-
-
-def _decode(likely: Array) -> tuple[Array, Array, Array]:
-    """Cells (F, 18) of `_likely` as boxes (F, 4) xywh, scores (F,) and points (F, 5, 2)."""
-    cells, stride = likely[:, :2], likely[:, 2:3]
-    sides = np.exp(likely[:, 6:8].clip(max=MOST_LOG)) * stride
-    corners = (cells + likely[:, 4:6]) * stride - sides / 2
-    places = (likely[:, 8:].reshape(-1, 5, 2) + cells[:, None]) * stride[:, None]
+    scores = np.sqrt(classes[sure, 0].clip(0, 1) * objects[sure, 0].clip(0, 1)).astype(np.float64)
+    sure, scores = sure[scores >= least], scores[scores >= least]
+    own, at, stride = boxes[sure].astype(np.float64), cells[sure, :2], cells[sure, 2:]
+    sides = np.exp(own[:, 2:].clip(max=MOST_LOG)) * stride
+    corners = (at + own[:, :2]) * stride - sides / 2
+    places = (points[sure].reshape(-1, 5, 2) + at[:, None]) * stride[:, None]
     found = np.concatenate([corners, sides, places.reshape(-1, 10)], axis=1)
     # Anything else is no face, and could not be cut out.
     whole = (abs(found) < FARTHEST).all(1) & (np.ptp(places, axis=1) > 0).any(1)
-    return found[whole, :4], likely[whole, 3], places[whole]
+    return found[whole, :4], scores[whole], places[whole]
 
 
 @lru_cache(maxsize=4)
