@@ -1,8 +1,9 @@
 """Every figure of MODEL_CARD.md, on pictures and people that the bundled networks never saw.
 
 usage: python -m tests.benchmarks.bundled DATA [--work build/weights] [--yunet FILE.onnx] [--mtfl]
-DATA is the folder of `make weights`; its split by person is made in the work folder. With --yunet,
-another detector in YuNet's layout is measured in the same run. With --mtfl, so is DATA/mtfl5.
+DATA is the folder of `make weights`; its split by person is made in the work folder. Where it has
+the folder `judge`, the networks are also measured against its manual labels. With --yunet, another
+detector in YuNet's layout is measured in the same run. With --mtfl, so is DATA/mtfl5.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from fkp.vision.detect import WEIGHTS, Detections, YuNetDetector
 from fkp.vision.haar import HaarDetector
 from fkp.vision.images import Image, resized, to_gray
 from fkp.vision.yunet import load_yunet
+from tests.benchmarks import manual
 
 Array = npt.NDArray[np.float64]
 LONG_SIDE = 640
@@ -270,6 +272,8 @@ def main() -> None:
     if given.mtfl:
         mtfl(given.data, samples, model)
     detectors(list(pictures.test_scenes.values()), frames, model, given.yunet)
+    if (given.data / "judge").is_dir():
+        manual.report(given.data / "judge", model, YuNetDetector())
     detector_time([WEIGHTS, *([given.yunet] if given.yunet else [])])
     network_time(model)
 

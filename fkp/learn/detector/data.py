@@ -42,6 +42,7 @@ class DetectorData:
     close: tuple[bool, ...]
     test_scenes: dict[str, Scene]
     test_frames: dict[str, Scene]
+    test_portraits: list[Scene]
 
 
 def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
@@ -58,20 +59,21 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
     frames = read_scenes(folder / "ytf68" / "training", read_boxes(folder / "ytf68" / "boxes.csv"))
     side = {name: persons.get(name.rsplit("_", 1)[0], "train") for name in frames}
 
-    def training(name: str, person: Callable[[str], str]) -> list[Scene]:
+    def faces(name: str, person: Callable[[str], str]) -> dict[str, list[Scene]]:
         pictures = folder / name / "images"
-        table = read_boxes(folder / name / "boxes.csv")
-        return [
-            scene
-            for image, scene in read_scenes(pictures, table).items()
-            if persons.get(person(image), "train") == "train" and scene.sure.any()
-        ]
+        parts: dict[str, list[Scene]] = {"train": [], "val": [], "test": []}
+        for image, scene in read_scenes(pictures, read_boxes(folder / name / "boxes.csv")).items():
+            if scene.sure.any():
+                parts[persons.get(person(image), "train")].append(scene)
+        return parts
 
+    people = faces("fairface", lambda image: f"fairface/{image}")
+    officials = faces("portraits", lambda image: Path(image).stem)
     portraits = (
         [frames[n] for n in sorted(frames) if side[n] == "train" and frames[n].sure.any()],
         _faces(folder / "faces68", persons, _edges_from_points(folder, frames)),
-        training("fairface", lambda image: f"fairface/{image}"),
-        training("portraits", lambda image: Path(image).stem),
+        people["train"],
+        officials["train"],
     )
     return DetectorData(
         [everyday[n] for n in names if part[n] == "train"],
@@ -80,6 +82,7 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
         (False, False, True, False),
         {n: everyday[n] for n in names if part[n] == "test"},
         {n: frames[n] for n in sorted(frames) if side[n] == "test"},
+        people["test"] + officials["test"],
     )
 
 

@@ -89,7 +89,7 @@ def fit_detector(
     state = training.out.with_name(f".{training.out.name}.state")
     network = train_detector(
         replace(config, iterations=iterations),
-        DetectorData(learnt, (_cut_out(learnt),), (1.0,), (False,), {}, {}),
+        DetectorData(learnt, (_cut_out(learnt),), (1.0,), (False,), {}, {}, []),
         state,
         lambda done, loss, seconds: report(done, iterations, loss),
         start=load_detector(),

@@ -185,7 +185,9 @@ def test_scores_of_a_detector() -> None:
 @pytest.fixture
 def data() -> DetectorData:
     scenes = [scene(level) for level in (20, 120, 220)]
-    return DetectorData(scenes, ([portrait()], [portrait(100)]), (0.5, 0.5), (False, True), {}, {})
+    return DetectorData(
+        scenes, ([portrait()], [portrait(100)]), (0.5, 0.5), (False, True), {}, {}, []
+    )
 
 
 TINY = DetectorConfig(
