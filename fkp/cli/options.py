@@ -39,7 +39,10 @@ def face_options(command: Command) -> Command:
     """The network, the detector, and which faces are wanted."""
     options = (
         click.option(
-            "--model", default=BUNDLED, show_default=True, help="A checkpoint of fkp train."
+            "--model",
+            default=BUNDLED,
+            show_default=True,
+            help="A checkpoint of fkp train, or the .onnx file of fkp export.",
         ),
         click.option(
             "--scheme",

@@ -109,21 +109,21 @@ def pictures(work: Path, peers: str | None) -> Iterator[Group]:
     annotate_photos.write_photos(work / "small", 120, 640)
     annotate_photos.write_photos(work / "large", 16, 4000)
     yield chosen(
-        photos(work, "portraits", 1200, peers),
+        photos(work, "portraits", 3000, peers),
         Row("portraits", "pool of 2", "table", "pool", 1.05),
         Row("portraits", "MediaPipe", "table", "loop", 2.0),
         Row("portraits", "decoding", "table", "decoding"),
         Row("portraits, det 320", "pool of 2", "small", "pool", 1.5),
     )
     yield chosen(
-        photos(work, "small", 1200, peers),
+        photos(work, "small", 3000, peers),
         Row("scenes", "pool of 2", "table", "pool", 0.75),
         Row("scenes, faces", "pool of 2", "faces", "pooled faces", 1.5),
         Row("scenes", "MediaPipe", "table", "loop"),
         Row("scenes", "decoding", "table", "decoding"),
     )
     yield chosen(
-        photos(work, "large", 160, peers),
+        photos(work, "large", 320, peers),
         Row("12 megapixels", "pool of 2", "table", "pool", 2.1),
         Row("12 megapixels", "decoding", "table", "decoding", 4.0),
         Row("12 megapixels, overlays", "pool of 2", "overlays", "pool", 1.2),

@@ -77,7 +77,7 @@ if __name__ == "__main__":
 
 PARENT = """
 import json, resource, sys, fkp
-fkp.annotate(sys.argv[1], sys.argv[2], overlays=False, overwrite=True, jobs=1)
+fkp.annotate(sys.argv[1], sys.argv[2], overlays=False, overwrite=True, jobs=2)
 alone = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
 fkp.annotate(sys.argv[1], sys.argv[2], overlays=False, overwrite=True, jobs=2)
 parent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) - alone
@@ -85,7 +85,8 @@ facts = json.load(open(sys.argv[2] + "/run.json"))
 stages = ("decode", "detect", "crop", "network")
 print(facts["inputs"], parent, sum(facts["seconds"][stage] for stage in stages))
 """
-"""Of a run with two workers: pictures, the parent's processor seconds, the workers' seconds."""
+"""Of a second run, whose two workers are there already: pictures, processor seconds of the parent,
+seconds of the workers."""
 
 
 def write_portraits(folder: Path, count: int) -> None:
