@@ -103,7 +103,7 @@ def write_portraits(folder: Path, count: int) -> None:
         x, y = (640 - scale * width) / 2 + rng.uniform(-30, 30), rng.uniform(-20, 0)
         matrix = np.array([[scale, 0, x], [0, scale, y]])
         view = cv2.warpAffine(picture, matrix, (640, 480), borderMode=cv2.BORDER_REPLICATE)
-        noise = cv2.GaussianBlur(rng.normal(0, 6, view.shape), (0, 0), 0.8)
+        noise = cv2.GaussianBlur(rng.normal(0, 6, (480, 640, 3)), (0, 0), 0.8)
         cv2.imwrite(str(folder / f"{i:05d}.jpg"), np.clip(view + noise, 0, 255).astype(np.uint8))
 
 

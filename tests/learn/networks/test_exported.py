@@ -80,7 +80,10 @@ def test_files_that_are_no_exported_network(tmp_path: Path) -> None:
 def test_pytorch_still_has_the_bundled_network() -> None:
     network = fkp.load(device="cpu", detector=None)
     direct = network.model.predict(crops()).points
-    assert np.abs(network.keypoints.predict(crops(), 8, np.zeros(8)).points - direct).max() < 0.5
+    assert (
+        np.abs(network.keypoints.predict(crops(), 8, np.zeros(8, np.float32)).points - direct).max()
+        < 0.5
+    )
     assert isinstance(next(network.model.network.parameters()), torch.nn.Parameter)
 
 
