@@ -63,10 +63,10 @@ dist: $(READY)
 dist-check: dist
 	$(BIN)/python -m tests.release.install dist --python $(PYTHON)
 
-# Broken files, kills, full disks, many runs at once: about half an hour.
+# Broken files, kills, full disks, many runs at once; then a fault at every change of a file.
 stress: $(READY)
 	$(BIN)/python -m tests.release.stress
-	FKP_KILL_EVERY=1 $(BIN)/python -m pytest -q tests/learn/training/test_faults.py
+	FKP_FAULTS=all $(BIN)/python -m pytest -q tests/faults
 
 # Speeds as ratios; also against MediaPipe: make bench PEERS=PYTHON, of an environment that has it.
 bench: $(READY)

@@ -23,8 +23,8 @@ CARD = ROOT / "fkp" / "weights" / "MODEL_CARD.md"
 COMMANDS_HEAD = """\
 This page is generated from `fkp COMMAND --help`. Every command ends with one of these exit codes:
 0, all inputs were read; 1, the run failed; 2, wrong usage; 3, a person is needed: some inputs or
-rows could not be used and are listed, or labels have several possible meanings; 130 or 143, stopped
-by Ctrl-C or SIGTERM."""
+rows could not be used and are listed, or labels have several possible meanings; 130, 143 or
+129, stopped by Ctrl-C, SIGTERM or SIGHUP."""
 
 CODEBOOK_HEAD = """\
 Every column of every table that fkp writes. The same as data: [codebook.json](codebook.json).

@@ -9,14 +9,14 @@ faces.draw().shape, faces.to_frame()          # drawn into the photo; as a table
 
 for photo in network.photos("photos/"):       # many files, in several processes
     print(photo.path, photo.status, len(photo.faces))
-for frame in network.video("clip.mp4"):       # with who is who, and when
+for frame in network.video("clip.mp4"):       # each face keeps its number
     print(frame.time, frame.faces.numbers)
 table = fkp.to_frame(network.photos("photos/"))
 
 network = fkp.train("data.csv", "runs/mine", epochs=20)
 print(network.evaluate("data.csv").scores.nme)
 
-fkp.annotate("photos/", "results/", resume=True)   # whole runs, as the commands make them
+fkp.annotate("photos/", "results/", resume=True)   # a whole run, as the command does it
 
 `fkp.annotate` is the function; modules are imported as `from fkp.annotate.x import y`.
 """
@@ -24,7 +24,7 @@ fkp.annotate("photos/", "results/", resume=True)   # whole runs, as the commands
 import importlib
 from typing import TYPE_CHECKING, Any
 
-import fkp.annotate as _room  # now, as a later import would hide the function of that name
+import fkp.annotate as _room  # now: imported later, it would hide the function of that name
 
 if TYPE_CHECKING:
     from fkp.api import (
@@ -109,7 +109,7 @@ del annotate, _room
 
 
 def __getattr__(name: str) -> Any:
-    # Only when it is used: torch takes seconds.
+    # Imported on first use: torch takes seconds.
     for home, names in _HOMES.items():
         if name in names:
             return getattr(importlib.import_module(home), name)

@@ -1,5 +1,15 @@
-"""`python -m fkp`."""
+"""`fkp`, and `python -m fkp`."""
 
-from fkp.cli.main import main
+from fkp.cli import signals
 
-main()
+
+def main() -> None:
+    """Run the command line."""
+    signals.listen()  # before the imports, which take time
+    from fkp.cli.main import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

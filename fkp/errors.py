@@ -1,4 +1,4 @@
-"""The errors that users meet. Anything else that escapes is a bug and tracebacks."""
+"""The errors that users can act on. Any other exception is a bug and ends in a traceback."""
 
 import json
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting that would answer a question: `name=value` in Python, `--name value` in a shell.
+    """A setting that would resolve an error: `name=value` in Python, `--name value` in a shell.
 
-    meaning: what it says, where the value alone does not.
+    meaning: what the value means, where that is not obvious.
     """
 
     name: str
@@ -58,7 +58,7 @@ class LabelError(FkpError):
 
 
 class UndecidedError(LabelError):
-    """A label table with several possible meanings: a person must say which is right."""
+    """A label table with several possible meanings: a person must choose one."""
 
 
 class ImageError(FkpError):
@@ -66,19 +66,19 @@ class ImageError(FkpError):
 
 
 class NoPicturesError(ImageError):
-    """A video in which there is not a single frame."""
+    """A video without a single frame."""
 
 
 class ModelError(FkpError):
-    """A checkpoint that cannot be read, or that does not fit the data."""
+    """A network file that cannot be read, or that does not fit the data."""
 
 
 class DataError(FkpError):
-    """A data set that cannot be used for what was asked."""
+    """A data set that cannot be used for the task."""
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What a JSON text says; ValueError where it is none, also where it is nested without end."""
+    """Parse JSON; raises ValueError where it is invalid or nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError as error:

@@ -1,4 +1,4 @@
-"""JSON from strangers, turned into checked values: the only place where its types are trusted."""
+"""Untrusted JSON, read through checked values."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,14 +15,14 @@ LARGEST = 2**53
 
 
 class JsonError(FkpError):
-    """A JSON text that is none, or a value in it that is not as expected; it says where."""
+    """Invalid JSON, or a value that is not as expected; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonValue:
-    """A value in a JSON text, and the place where it stands, such as `annotations[3].bbox`.
+    """A JSON value and its place in the text, such as `annotations[3].bbox`.
 
-    Every method that returns something else than a JsonValue checks it and raises JsonError.
+    Methods that return plain Python values check them and raise JsonError.
     """
 
     data: Any
@@ -30,7 +30,7 @@ class JsonValue:
 
     @classmethod
     def parse(cls, text: str | bytes) -> "JsonValue":
-        """The value of a whole text: UTF-8, with or without a byte order mark, or UTF-16."""
+        """Parse a text: UTF-8, with or without a byte order mark, or UTF-16."""
         try:
             return cls(parse_json(text.removeprefix("\ufeff") if isinstance(text, str) else text))
         except ValueError as error:
@@ -41,18 +41,18 @@ class JsonValue:
         return JsonError(f"{where}expected {expected}, got {_shown(self.data)}")
 
     def has(self, *names: str) -> bool:
-        """Whether it is an object with all these members."""
+        """Whether this is an object with all these members."""
         return isinstance(self.data, dict) and all(name in self.data for name in names)
 
     def get(self, name: str) -> "JsonValue | None":
-        """A member; None where there is none, or where it is null."""
+        """A member; None if it is absent or null."""
         if not isinstance(self.data, dict):
             raise self._wrong("an object")
         value = self.data.get(name)
         return None if value is None else JsonValue(value, self._inside(name))
 
     def __getitem__(self, name: str) -> "JsonValue":
-        """A member that must be there."""
+        """A required member."""
         if not isinstance(self.data, dict):
             raise self._wrong("an object")
         if name not in self.data:
@@ -74,17 +74,17 @@ class JsonValue:
             yield JsonValue(value, f"{self.place}[{i}]")
 
     def is_list(self) -> bool:
-        """Whether it is a list."""
+        """Whether this is a list."""
         return isinstance(self.data, list)
 
     def text(self) -> str:
         """A string."""
         if not isinstance(self.data, str):
-            raise self._wrong("a text")
+            raise self._wrong("a string")
         return self.data
 
     def name(self) -> str:
-        """A string or a whole number, as text: what names and ids may be."""
+        """A string or a whole number, as text: a name or an id."""
         if isinstance(self.data, str):
             return self.data
         return str(self.integer())
@@ -107,7 +107,7 @@ class JsonValue:
         return self.numbers_of(self.data, low, high)
 
     def numbers_of(self, values: Sequence[Any], low: float, high: float) -> npt.NDArray[np.float64]:
-        """`values`, which stand here, as numbers."""
+        """Convert `values` to numbers from `low` to `high`."""
         limited = low > -LARGEST or high < LARGEST
         wanted = f"a number from {low:g} to {high:g}" if limited else "a number"
         for value in values:
@@ -127,7 +127,7 @@ class JsonValue:
 
 
 def _shown(value: object) -> str:
-    """A value in a few words."""
+    """A short description of a value."""
     if isinstance(value, dict):
         return "an object" if value else "an empty object"
     if isinstance(value, list):

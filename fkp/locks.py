@@ -1,4 +1,4 @@
-"""Folders in which one process writes at a time."""
+"""Locks: one process at a time writes into a folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep all other runs out of an existing folder; FkpError where one is writing there."""
+    """Lock an existing folder; raises FkpError if another run is writing there."""
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)

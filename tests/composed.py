@@ -359,7 +359,7 @@ PLAIN = 0.6
 """Faces of which less is in sight may be found or not."""
 
 
-def judge(truth: Truth, records: Iterable[Record]) -> Following:
+def compare(truth: Truth, records: Iterable[Record]) -> Following:
     """Compare the rows of a clip with what is in it."""
     agree: dict[tuple[int, int], int] = defaultdict(int)
     last: dict[int, int] = {}

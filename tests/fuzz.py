@@ -123,10 +123,10 @@ def _pillow(name: str, **options: Any) -> Callable[[Path], Path]:
 
     def make(folder: Path) -> Path:
         pillow_heif.register_heif_opener()
-        form = {"heic": "HEIF", "avif": "AVIF", "jxl": "JXL", "jp2": "JPEG2000", "mpo": "MPO"}
+        format = {"heic": "HEIF", "avif": "AVIF", "jxl": "JXL", "jp2": "JPEG2000", "mpo": "MPO"}
         with Image.open(SAMPLES / "astronaut.jpg") as picture:
             small = picture.resize((64, 48))
-            small.save(folder / name, form[name.split(".")[1]], **options)
+            small.save(folder / name, format[name.split(".")[1]], **options)
         return folder / name
 
     return make
@@ -150,12 +150,12 @@ def _state(folder: Path) -> Path:
     return folder / "state-000000240.json"
 
 
-def _table(form: str) -> Callable[[Path], Path]:
+def _table(format: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         lines = (SAMPLES / "README.md").read_text().splitlines()
-        rows = TABLES[form](IBUG68, True, None)
-        (folder / f"keypoints.{form}").write_text(rows.header() + "\n".join(lines[:1]))
-        return folder / f"keypoints.{form}"
+        rows = TABLES[format](IBUG68, True, None)
+        (folder / f"keypoints.{format}").write_text(rows.header() + "\n".join(lines[:1]))
+        return folder / f"keypoints.{format}"
 
     return make
 

@@ -164,7 +164,7 @@ def test_a_whole_run_resumes_and_streams(tmp_path: Path, samples: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt) as stopped:
         fkp.annotate(samples, out, jobs=1, overlays=False, progress=stop)
-    assert stopped.value.__notes__ == [f"partial results are in {out}; resume to continue"]
+    assert stopped.value.__notes__ == [f"partial results are in {out}; resume the run to continue"]
     with pytest.raises(fkp.FkpError, match="holds an unfinished run; resume or overwrite it"):
         fkp.annotate(samples, out, overlays=False)
     report = fkp.annotate(samples, out, jobs=1, overlays=False, resume=True, say=said.append)

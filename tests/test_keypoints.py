@@ -100,6 +100,9 @@ def test_a_scheme_checks_itself() -> None:
         Scheme("x", ("a", "b", "c"), flip_order=(1, 2, 0))
     with pytest.raises(DataError, match="outside"):
         Scheme("x", ("a", "b"), edges=((0, 2),))
+    for end in ("\r", "\n", "\0", "\u2028"):
+        with pytest.raises(DataError, match="control character in its name"):
+            Scheme("x", (f"left{end}eye", "b"))
 
 
 def test_faces() -> None:

@@ -1,1 +1,2 @@
-"""Inputs to faces to results: the pipeline and the writers. The only room with joblib."""
+"""From inputs to faces to results: the pipeline and the writers. The only package that uses
+joblib."""

@@ -1,4 +1,4 @@
-"""How to annotate."""
+"""Settings of annotation that do not depend on the output."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ MIN_SCORE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class AnnotateConfig:
-    """How to annotate.
+    """Which faces and points are wanted, and how inputs are processed.
 
-    scheme: the points wanted, where not the network's own.
-    min_score: faces of a lower score (see `faces.face_scores`) are discarded.
+    scheme: the points wanted, None for the network's own.
+    min_score: faces with a lower score (see `faces.face_scores`) are discarded.
     max_faces: the highest-scoring faces kept of each picture; None keeps all.
     jobs: worker processes. batch: crops in a batch of the network.
     drawing: None draws nothing. max_pixels: larger pictures are unreadable.
@@ -29,7 +29,7 @@ class AnnotateConfig:
     max_pixels: int = MAX_PIXELS
 
     def identity(self) -> dict[str, object]:
-        """What the bytes of the results depend on."""
+        """The settings that determine the bytes of the results."""
         return {
             "min_score": float(self.min_score),
             "max_faces": self.max_faces,

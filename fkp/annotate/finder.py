@@ -1,4 +1,4 @@
-"""The faces in picture files, for evaluation and audit: those that `annotate` would find."""
+"""The faces in picture files, as `annotate` finds them, for evaluation and audit."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -14,7 +14,7 @@ from fkp.vision.detect import FaceDetector
 
 
 class FaceFinder:
-    """Called with picture files, gives the faces of each, or why it could not be read."""
+    """Takes picture files; yields the faces of each, or why it could not be read."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class FaceFinder:
         self._progress = progress
 
     def __call__(self, paths: Sequence[str]) -> Iterator[Faces | str]:
-        """Find the faces of each picture, in the order of the paths."""
+        """Find the faces in each picture, in the order of the paths."""
         inputs = Inputs(tuple(paths), 0, "")
         with closing(self._engine.run(inputs, 0, self._progress)) as chunks:
             for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Which pictures or clips a run is about, in which order."""
+"""The pictures or clips of a run, in order."""
 
 import glob
 import os
@@ -16,13 +16,13 @@ from fkp.vision.sources import is_video_name
 class Inputs:
     """paths: as they were given, or as found below a given folder, in the order of rows.
 
-    passed_over: files in folders that are none by their names.
+    skipped: files in folders without a matching extension.
     root: the folder that holds them all; result pictures mirror the tree below it.
-    notes: what there is to say of the search.
+    notes: on the search, for the user.
     """
 
     paths: tuple[str, ...]
-    passed_over: int
+    skipped: int
     root: str
     notes: tuple[str, ...] = ()
 
@@ -38,10 +38,10 @@ def relative_to(root: str, path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is looked for in folders.
+    """A kind of input to look for in folders.
 
-    named: whether a file is one by its name. row: whether a folder that cannot be listed is an
-    input, too, which then has a row that says so.
+    named: whether a file name matches. row: whether a folder that cannot be listed becomes an
+    input, whose row gives the reason.
     """
 
     what: str
@@ -54,15 +54,15 @@ CLIPS = Kind("clips", is_video_name, row=False)
 
 
 def find_inputs(given: Sequence[str], exclude: Path | None = None, kind: Kind = PICTURES) -> Inputs:
-    """Expand files, folders (recursive, sorted) and globs; what lies in `exclude` is left out.
+    """Expand files, folders (recursive, sorted) and globs; skips what is in `exclude`.
 
-    A file given by name is an input whatever it is called, also if it cannot be read. Below a given
-    folder, links to folders are followed once, and what fkp itself wrote is left out; the notes say
-    both. Raises DataError where nothing is found.
+    A file given by name is always an input, whatever its extension and even if it cannot be read.
+    Below a given folder, links to folders are followed once, and fkp's own output is skipped; the
+    notes mention both. Raises DataError if nothing is found.
     """
     search = Search(exclude)
     paths: list[str] = []
-    passed_over = 0
+    skipped = 0
     for item in _expanded(given):
         if not os.path.isdir(item):
             paths.append(item)
@@ -70,19 +70,19 @@ def find_inputs(given: Sequence[str], exclude: Path | None = None, kind: Kind = 
         for folder, names in search.folders(item):
             found = [name for name in names if kind.named(name) and not name.startswith(".")]
             paths += (os.path.join(folder, name) for name in found)
-            passed_over += len(names) - len(found)
+            skipped += len(names) - len(found)
     notes = search.notes
     if not paths:
         where = ", ".join(given[:3]) or "the list of inputs"
         said = "".join(f"; {note}" for note in notes)
-        raise DataError(f"{where}: no {kind.what} ({passed_over} other files){said}")
+        raise DataError(f"{where}: no {kind.what} ({skipped} other files){said}")
     if kind.row:
         paths += (folder for folder, _ in search.unlisted)
-    return Inputs(tuple(paths), passed_over, common_folder(paths), tuple(notes))
+    return Inputs(tuple(paths), skipped, common_folder(paths), tuple(notes))
 
 
 def _expanded(given: Sequence[str]) -> Iterator[str]:
-    """The files and folders that are meant, globs in their place."""
+    """The given files and folders, with globs expanded in place."""
     for item in given:
         if os.path.lexists(item) or not glob.has_magic(item):
             yield item
@@ -106,9 +106,9 @@ def shard(inputs: Inputs, number: int, total: int) -> Inputs:
 
 
 def read_list(data: bytes, separator: bytes) -> Iterable[str]:
-    """Paths from a stream, one a line or NUL-terminated; bytes that are not UTF-8 survive.
+    """Paths from a stream, one per line or NUL-terminated; bytes that are not UTF-8 survive.
 
-    A byte order mark is no part of the first path.
+    A leading byte order mark is ignored.
     """
     for item in data.removeprefix(b"\xef\xbb\xbf").split(separator):
         path = item.rstrip(b"\r") if separator == b"\n" else item

@@ -1,4 +1,4 @@
-"""What the files and folders of a run are called, and which pictures and videos fkp writes."""
+"""Names of a run's files and folders, and of the pictures and videos that fkp writes."""
 
 import os
 from collections.abc import Collection
@@ -8,21 +8,21 @@ from fkp.errors import parse_json
 OVERLAYS, CROPS, YOLO = "overlays", "crops", "yolo"
 RUN, JOURNAL = "run.json", "journal.jsonl"
 OVERLAY, RAW, BLINKS = "overlay.mp4", "raw.csv", "blinks.csv"
-"""Of a clip: the video with the points drawn, the points before smoothing, when eyes were shut."""
+"""A clip's overlay, its points before smoothing, and its blinks."""
 PARTS = ".parts"
-"""Of a clip: what an unfinished run needs to be resumed."""
+"""A clip's folder with what an unfinished run needs to resume."""
 
 OF_RUNS = frozenset({OVERLAYS, CROPS, YOLO, PARTS, OVERLAY})
 OF_TRAINING = frozenset({"curves.png", "lr.png", "val_worst.png", "val_best.png", "aug.png"})
 OF_EVALUATION = frozenset({"ced.png", "calibration.png", "worst.png"})
 OF_AUDIT = frozenset({"audit.png"})
-"""Pictures, videos and folders of these that each command writes."""
+"""The pictures, videos and folders of them that each command writes."""
 
 
 def written_by_fkp(folder: str, names: Collection[str]) -> set[str]:
-    """Those of the names in a folder under which fkp wrote pictures or videos of its own.
+    """The names in a folder under which fkp itself wrote pictures or videos.
 
-    The tables beside them tell: an `overlays` of someone else's is nobody's result.
+    Only a folder with fkp's tables counts: an unrelated folder `overlays` is input.
     """
     own: frozenset[str] = frozenset()
     if JOURNAL in names or (RUN in names and _is_run(os.path.join(folder, RUN))):

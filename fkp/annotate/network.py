@@ -1,4 +1,4 @@
-"""What annotation needs of a keypoint network."""
+"""The interface that annotation requires of a keypoint network."""
 
 from typing import Protocol, runtime_checkable
 
@@ -8,16 +8,16 @@ import numpy.typing as npt
 from fkp.keypoints import Prediction, Scheme
 
 TOLERANCE = 0.02
-"""A point's confidence is the probability that it lies within this share of the crop's side of its
-true place: about 5 % of the distance of the outer eye corners."""
+"""A point's confidence is the probability that it is within this share of the crop's side of its
+true position: about 5 % of the distance of the outer eye corners."""
 
 
 class KeypointNetwork(Protocol):
-    """What finds the points in crops."""
+    """Finds the points in crops."""
 
     @property
     def scheme(self) -> Scheme:
-        """The points it finds."""
+        """The points that it finds."""
         ...
 
     @property
@@ -27,14 +27,14 @@ class KeypointNetwork(Protocol):
 
     @property
     def layout(self) -> npt.NDArray[np.float64]:
-        """Where the five anchor points lie in its crops, (5, 2) fractions of the side."""
+        """Positions of the five anchor points in its crops, (5, 2) fractions of the side."""
         ...
 
     def predict(
         self, crops: npt.NDArray[np.uint8], batch: int, least: npt.NDArray[np.float32]
     ) -> Prediction:
-        """Its prediction for crops (N, S, S); where a face is less probable than `least` (N,), its
-        points are of no interest.
+        """Predict crops (N, S, S); points are not needed for crops whose face probability is below
+        `least` (N,).
         """
         ...
 

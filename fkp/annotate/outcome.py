@@ -8,10 +8,10 @@ from fkp.keypoints import Faces
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a frame of a clip is.
+    """The number and times of a frame in a clip.
 
     frame: counted from 0. time: seconds since the first frame, always after the frame before.
-    timestamp: seconds by the clip's own clock, which may begin anywhere and go back; NaN: unknown.
+    timestamp: seconds by the clip's own clock, which may start anywhere and go back; NaN: unknown.
     """
 
     frame: int
@@ -36,9 +36,9 @@ class Failure:
 class Annotated:
     """The faces of a picture that was read, or of a frame. width, height: its pixels, upright.
 
-    note: for the user, such as that only the first picture of an animation was looked at.
-    numbers: in a clip, who each face is; filled: which faces were not seen here, but lie between
-    frames in which they were.
+    note: for the user, for example that only the first frame of an animation was read. numbers: in
+    a clip, the number of each face; filled: which faces were interpolated between frames in which
+    they were found.
     """
 
     faces: Faces

@@ -1,4 +1,4 @@
-"""From inputs to results: an engine annotates chunk by chunk; results are written in order."""
+"""The pipeline: an engine annotates inputs chunk by chunk; results are written in order."""
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -11,19 +11,19 @@ from fkp.annotate.outcome import Failure, Result
 from fkp.annotate.watch import Watch, add_seconds
 
 CHUNK = 96
-"""Inputs between two runs of the network; fewer at the beginning, so that first rows come soon."""
+"""Inputs per chunk; the first chunks are smaller, so that the first rows come soon."""
 
 Progress = Callable[[int, int], None]
-"""Called with the inputs done so far, and how many there are."""
+"""Called with the number of inputs done and in total."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """Some inputs with what was found in them, drawn where that is wanted.
+    """Some inputs with their results, drawn if requested.
 
-    raw: of a clip, its frames as they were before smoothing, as far as they are known; that is
-    further than the results. seconds: spent, by stage. killed: worker processes that did not
-    survive it. resumable: whether the engine can continue after it. notes: on the inputs.
+    raw: a clip's frames before smoothing, which run ahead of the results. seconds: spent per stage.
+    killed: worker processes that were killed. resumable: whether the engine can resume after this
+    chunk. notes: on the inputs.
     """
 
     paths: Sequence[str]
@@ -36,7 +36,7 @@ class Chunk:
 
 
 class Engine(Protocol):
-    """What annotates inputs."""
+    """Annotates inputs."""
 
     def run(self, inputs: Inputs, done: int, progress: Progress) -> Generator[Chunk]:
         """The inputs after the first `done`, chunk by chunk as `chunked` makes them."""
@@ -63,7 +63,7 @@ class Counts(Protocol):
 class Summary:
     """The counts of a run.
 
-    seconds: of all workers together for decode, detect, crop and draw; of the parent for network,
+    seconds: summed over all workers for decode, detect, crop and draw; of the parent for network,
     write and waiting (for workers). killed: worker processes that were killed from outside.
     """
 
@@ -87,10 +87,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """How far an earlier run came.
+    """The progress of an earlier run.
 
-    done: inputs whose rows are written; bytes: length of the table with them; raw: length of the
-    table of the points before smoothing.
+    done: inputs whose rows are written; bytes: size of the table with them; raw: size of the table
+    of points before smoothing.
     """
 
     done: int = 0
@@ -102,34 +102,34 @@ class Past:
     notes: dict[str, int] = field(default_factory=dict)
 
     def summary(self) -> Summary:
-        """Its counts, to be continued."""
+        """Its counts, to continue from."""
         return Summary(
             Counter(self.statuses), self.faces, list(self.failures), Counter(self.notes)
         )  # fmt: skip
 
 
 class Table(Protocol):
-    """Takes the rows of inputs."""
+    """A destination of rows."""
 
     def write(self, image: str, result: Result) -> None:
         """Write the rows of one input."""
         ...
 
     def flush(self) -> int:
-        """Bring the rows to their place; the number of bytes there."""
+        """Flush the rows; returns the number of bytes written."""
         ...
 
 
 class Log(Protocol):
-    """Remembers how far a run has come."""
+    """Records the progress of a run."""
 
     @property
     def past(self) -> Past:
-        """How far it had come before."""
+        """The progress before this run."""
         ...
 
     def commit(self, counts: Counts, written: int, raw: int) -> None:
-        """Note that the rows so far are on disk, with the length of both tables."""
+        """Record that the rows so far are on disk, with the size of both tables."""
         ...
 
 
@@ -141,10 +141,10 @@ def annotate(
     log: Log | None = None,
     raw: Table | None = None,
 ) -> Summary:
-    """Write the rows of all inputs into a table, and those before smoothing into another.
+    """Write the rows of all inputs into a table, and the rows before smoothing into another.
 
-    Rows come in the order of the inputs. An unreadable input is a row, and never ends the run.
-    With a log, a run that was stopped continues where it was.
+    Rows are in the order of the inputs. An unreadable input is a row and never ends the run. With a
+    log, a stopped run resumes where it stopped.
     """
     past = log.past if log is not None else Past()
     summary = past.summary()
@@ -169,7 +169,7 @@ def annotate(
 
 
 def chunked(paths: Sequence[str], done: int) -> Iterator[Sequence[str]]:
-    """The chunks after the first `done` inputs: always the same ones, wherever a run is resumed."""
+    """The chunks after the first `done` inputs; the same ones wherever a run is resumed."""
     start, size = 0, CHUNK // 8
     while start < len(paths):
         if start >= done:

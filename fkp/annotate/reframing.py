@@ -1,4 +1,4 @@
-"""A second look at faces that their crop frames badly: turned, too large, too small, off centre."""
+"""Cropping badly framed faces again: rotated, too large, too small, or off centre."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from fkp.keypoints import Prediction
 from fkp.vision.crop import CropTransform
 
 SHIFT, SCALE, TURN = 0.08, 1.2, np.deg2rad(12)
-"""How far the points found in a crop may lie off its layout: fractions of the side, a factor either
-way, and radians. Detectors are off by less on upright faces; infants are often further off."""
+"""Maximum deviation of the points found in a crop from its layout: fractions of the side, a factor
+either way, and radians. Detectors deviate by less on upright faces; by more often on infants."""
 
 
 def reframe(
@@ -23,10 +23,11 @@ def reframe(
     batch: int,
     usable: npt.NDArray[np.bool_],
 ) -> tuple[Prediction, list[CropTransform]]:
-    """Prediction and transforms of N crops, of which those that frame their face badly are cut
-    anew around the points found in them, and predicted again.
+    """Prediction and transforms of N crops, of which badly framed ones are cut again.
 
-    usable: (N,) whether a crop holds a face whose framing a detector chose. A second prediction
+    They are cut around the points found in them, and predicted again.
+
+    usable: (N,) whether a crop holds a face that was framed by a detector. A second prediction
     counts only if the network is more confident of it.
     """
     steps = {int(i): _step(said.points[i], network) for i in np.flatnonzero(usable)}
@@ -49,7 +50,9 @@ def reframe(
 
 
 def _step(points: npt.NDArray[np.float32], network: KeypointNetwork) -> CropTransform | None:
-    """From a crop's pixels to those of the crop that frames its points; None where it does."""
+    """From a crop's pixels to those of the crop that frames its points; None if the crop already
+    does.
+    """
     size = network.size
     try:
         anchors = network.scheme.anchor_points(points)

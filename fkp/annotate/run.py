@@ -1,4 +1,4 @@
-"""A run over photos or a clip: into a folder, where it can be resumed, or into a stream."""
+"""A run over photos or a clip: into a folder, which can be resumed, or into a stream."""
 
 import os
 import platform
@@ -30,11 +30,11 @@ Say = Callable[[str], None]
 class Report:
     """The outcome of a run.
 
-    name: of the clip, or of what the photos are in. inputs: photos, or frames of a clip; skipped:
-    files in folders that are none by their names; search: notes on the search for them. seconds: it
-    took, 0 where it was finished before.
-    folder: of its results, None for a stream; page: to look at, or the table where there is no
-    page. live: how it went, where frames may be dropped.
+    name: of the clip, or of the photos' folder. inputs: photos, or frames of a clip; skipped: files
+    in folders without a matching extension; search: notes on the search for inputs. seconds: its
+    duration, 0 if it was already finished.
+    folder: of its results, None for a stream; page: for checking them, or the table if there is no
+    page. live: counts and latencies if frames may be dropped.
     """
 
     name: str
@@ -50,21 +50,21 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 where all inputs were read, 3 where some are unreadable."""
+        """0 if all inputs were read, 3 if some are unreadable."""
         return 3 if self.summary.statuses["unreadable"] else 0
 
     @property
     def per_second(self) -> float:
-        """Inputs per second."""
+        """Inputs per second of the run."""
         return self.inputs / self.seconds if self.seconds else 0.0
 
 
 class Work(Protocol):
     """The work of a run: photos, or one clip.
 
-    name: for messages. unit: what its inputs are called. identity: what must be the same for a
-    stopped run to be resumed to the same bytes. raw: whether there is a table of the points before
-    smoothing, too. live: where frames may be dropped.
+    name: for messages. unit: what its inputs are called. identity: the settings that must match for
+    a stopped run to resume to the same bytes. raw: whether there is also a table of the points
+    before smoothing. live: set if frames may be dropped.
     """
 
     @property
@@ -89,28 +89,28 @@ class Work(Protocol):
     def live(self) -> "Live | None": ...
 
     def start(self) -> Engine:
-        """What annotates the inputs."""
+        """The engine that annotates the inputs."""
         ...
 
     def finish(self, folder: Path) -> Sequence[str]:
-        """Make all else from the finished tables; notes on what could not be made."""
+        """Make all other files from the finished tables; returns notes on those that failed."""
         ...
 
     def page(self, folder: Path) -> Path:
-        """The file to look at when the run is finished."""
+        """The file to open when the run is finished."""
         ...
 
     def tidy(self, folder: Path) -> None:
-        """Remove what only an unfinished run needs."""
+        """Remove the files that only an unfinished run needs."""
         ...
 
     def facts(self) -> dict[str, object]:
-        """What `run.json` says about this kind of run, besides the counts."""
+        """The entries of `run.json` for this kind of run, besides the counts."""
         ...
 
 
 def to_stream(work: Work, table: TableStream, progress: Progress) -> Report:
-    """Send the rows as they are ready."""
+    """Write the rows to a stream as they are ready."""
     started = time.perf_counter()
     summary = annotate(work.inputs, work.start(), progress, table)
     return _report(work, summary, time.perf_counter() - started)
@@ -119,15 +119,15 @@ def to_stream(work: Work, table: TableStream, progress: Progress) -> Report:
 def to_folder(
     work: Work, folder: Path, overwrite: bool, resume: bool, progress: Progress, say: Say
 ) -> Report:
-    """Write all files of a run, of which there is one at a time in a folder.
+    """Write all files of a run; one run at a time can write to a folder.
 
-    Raises FkpError where the folder holds something that may not be replaced, and where the run to
-    be resumed is another one. What stops a run is raised again, with a note that says where the
+    Raises FkpError if the folder holds results that may not be overwritten, or if the run to resume
+    is a different one. An exception that stops a run is raised again with a note on where the
     partial results are.
     """
     with claimed(folder, overwrite, resume):
         if resume and is_finished(folder):
-            work.tidy(folder)  # it may have been killed just before
+            work.tidy(folder)  # the earlier process may have been killed just before this
             return _found(work, folder)
         started, when = time.perf_counter(), datetime.now(UTC)
         with _noted(folder):
@@ -162,18 +162,18 @@ def _noted(folder: Path) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, OSError) as error:
-        error.add_note(f"partial results are in {folder}; resume to continue")
+        error.add_note(f"partial results are in {folder}; resume the run to continue")
         raise
 
 
 def _report(work: Work, summary: Summary, seconds: float) -> Report:
     counted, found = sum(summary.statuses.values()), work.inputs
-    skipped, notes = found.passed_over, found.notes
+    skipped, notes = found.skipped, found.notes
     return Report(work.name, counted, summary, seconds, skipped, notes, work.live)
 
 
 def _found(work: Work, folder: Path) -> Report:
-    """The report of a run that was finished before."""
+    """The report of a run that was already finished."""
     facts = read_run(folder)
     summary = Summary(Counter(facts["statuses"]), facts["faces"])
     report = _report(work, summary, 0.0)
@@ -202,5 +202,5 @@ def _facts(work: Work, summary: Summary, seconds: float, when: datetime) -> dict
 
 
 def _identity(work: Work) -> dict[str, object]:
-    """What must be the same for a run to be resumed, or joined with others."""
+    """The settings that must match for a run to be resumed, or merged with others."""
     return {"fkp": __version__, **work.identity}

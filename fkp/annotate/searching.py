@@ -1,4 +1,4 @@
-"""Folders searched for inputs: every folder below once, and what was not looked at."""
+"""Searching folders for inputs: each folder once, with a record of what was skipped."""
 
 import os
 from collections.abc import Generator, Iterator, Sequence
@@ -8,19 +8,19 @@ from pathlib import Path
 from fkp.annotate.names import written_by_fkp
 
 SHOWN = 3
-"""Paths that a note names."""
+"""Paths named in a note."""
 
 Identity = tuple[int, int]
-"""Device and number of a folder: the same under all its names."""
+"""Device and inode of a folder, which are the same for all its paths."""
 
 
 @dataclass(slots=True)
 class Search:
-    """Searches folders; what lies in the folder `exclude` is left out, and hidden folders are.
+    """Searches folders, except `exclude` and hidden ones.
 
-    linked: links to folders that were followed; known: links that were not, as their folders were
-    searched already. own: what fkp itself wrote. unlisted: folders with the reason why they cannot
-    be listed.
+    linked: links to folders that were followed; known: links not followed because their folders
+    were already searched. own: fkp's own output. unlisted: folders that cannot be listed, with the
+    reason.
     """
 
     exclude: Path | None = None
@@ -30,9 +30,10 @@ class Search:
     unlisted: list[tuple[str, str]] = field(default_factory=list)
 
     def folders(self, root: str) -> Iterator[tuple[str, list[str]]]:
-        """A folder and all below it, sorted, each with the sorted names of its files.
+        """A folder and all its subfolders, sorted, each with the sorted names of its files.
 
-        Links to folders come last, each folder once: a link to a folder above never ends.
+        Links to folders come last, and each folder is visited once, so a link to a parent folder
+        does not loop.
         """
         seen: set[Identity] = set()
         links = yield from self._below(root, seen)
@@ -47,7 +48,7 @@ class Search:
     def _below(
         self, root: str, seen: set[Identity]
     ) -> Generator[tuple[str, list[str]], None, list[str]]:
-        """The folders that are there without following links; returns the links to folders."""
+        """Yield the folders reached without following links; returns the links to folders."""
         links: list[str] = []
         for parent, folders, files in os.walk(root, onerror=self._unlisted):
             seen.add(_identity(parent))
@@ -78,7 +79,7 @@ class Search:
 
     @property
     def notes(self) -> list[str]:
-        """What was followed, and what was not looked at."""
+        """Notes on links that were followed and on what was skipped."""
         told = (
             ("followed {} to folders: {}", "link", self.linked),
             ("did not follow {} to folders that are searched already: {}", "link", self.known),

@@ -1,23 +1,23 @@
-"""Time spent, by stage."""
+"""Time spent per stage."""
 
 import time
 
 
 class Watch:
-    """Seconds since the last lap, added up by stage."""
+    """Adds up the seconds since the last lap by stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Count the time since the last lap as this stage's."""
+        """Add the time since the last lap to this stage."""
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now
 
     def skip(self) -> None:
-        """Leave out the time since the last lap."""
+        """Ignore the time since the last lap."""
         self._last = time.perf_counter()
 
 

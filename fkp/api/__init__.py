@@ -1,4 +1,5 @@
-"""The functions and values that users import from `fkp`, which says how they fit together."""
+"""The functions and values that users import from `fkp`; its docstring shows how they fit
+together."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The choices that arguments have, as types."""
+"""Literal types of arguments with fixed choices."""
 
 from typing import Literal
 
@@ -23,4 +23,5 @@ Crop = Literal["face", "none"]
 Units = Literal["auto", "pixels", "fraction", "percent", "signed"]
 Sides = Literal["subject", "viewer"]
 LabelFormat = Literal["coco", "dlc", "pts", "kaggle"]
-"""Of `fkp.convert`; `fkp.prepare` reads more, see `fkp.labels.formats.known.FORMATS`."""
+"""Formats that `fkp.convert` writes; for those that `fkp.prepare` reads, see
+`fkp.labels.formats.known.FORMATS`."""

@@ -1,4 +1,4 @@
-"""From the arguments of a run over clips to the run."""
+"""Building a run over clips from the arguments of `fkp.video`."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ from fkp.vision.sources import is_live, is_stream
 
 @dataclass(frozen=True, slots=True)
 class Clips:
-    """Which clips, and what is wanted of them. given: as named."""
+    """Which clips, and what to make of them. given: as the user named them."""
 
     given: list[str]
     config: ClipConfig
@@ -41,7 +41,7 @@ class Clips:
 
     @property
     def drops(self) -> bool:
-        """Whether frames are dropped to keep up."""
+        """Whether to drop frames to keep up."""
         return self.live or any(is_live(name) for name in self.given)
 
     def check(self, place: Place) -> None:
@@ -50,13 +50,13 @@ class Clips:
         if place.stream is not None and (config.raw or config.series):
             raise UsageError("raw and series need a folder for the results, not a stream")
         if place.resume and (self.stream or self.live):
-            raise UsageError("a stream cannot be resumed: what came is gone")
+            raise UsageError("a live stream cannot be resumed: its earlier frames are gone")
         if many and (self.stream or self.live):
-            raise UsageError("a live run, or one from a stream, takes one input")
+            raise UsageError("give one input: streams and live runs cannot be combined with others")
         if many and config.series:
-            raise UsageError("series draws one clip: give one")
+            raise UsageError("series draws one clip; give one input")
         if config.fill and self.drops:
-            raise UsageError("fill looks ahead, for which a live run cannot wait")
+            raise UsageError("fill needs later frames, which a live run cannot wait for")
 
     def find(self, place: Place) -> Inputs:
         """The clips."""
@@ -66,10 +66,10 @@ class Clips:
         found = find_clips(self.given, place.folder, fps)
         for note in found.notes:
             place.say(note)
-        if found.passed_over:
+        if found.skipped:
             endings = skipped_endings(self.given, place.folder, fps)
             listed = ", ".join(f"{ending} {count}" for ending, count in endings.most_common())
-            place.say(f"skipped {found.passed_over} files that are not clips: {listed}")
+            place.say(f"skipped {found.skipped} files that are not clips: {listed}")
         return found
 
 
@@ -87,7 +87,7 @@ def annotate_clips(
     source = network.identity()
     reports = []
     with ExitStack() as stack:
-        stack.enter_context(single_thread())  # decoding, drawing and encoding need the others
+        stack.enter_context(single_thread())  # the other cores decode, draw and encode
         live = None
         if clips.drops:
             live = Live(pace=not clips.stream, stop=clips.stop or threading.Event())
@@ -112,7 +112,7 @@ def annotate_clips(
 
 
 def _missed(work: ClipWork, reason: str) -> Report:
-    """The report of a clip that is not there, which gets no folder."""
+    """The report of a clip that does not exist; no folder is made for it."""
     summary = Summary()
     summary.count(work.name, Failure(reason))
     return Report(work.name, 1, summary, 0.0)
@@ -120,7 +120,7 @@ def _missed(work: ClipWork, reason: str) -> Report:
 
 @contextmanager
 def _page(live: Live | None, say: Say) -> Iterator[Callable[[Image], None]]:
-    """The page that shows pictures on this machine."""
+    """The page that shows the pictures live on this machine."""
     began = time.monotonic()
     with View(lambda: _now(live, time.monotonic() - began)) as view:
         say(f"watch at {view.address}")
@@ -128,7 +128,7 @@ def _page(live: Live | None, say: Say) -> Iterator[Callable[[Image], None]]:
 
 
 def _now(live: Live | None, seconds: float) -> dict[str, object]:
-    """What the page says beside the picture."""
+    """The text beside the picture."""
     facts: dict[str, object] = {"seconds": f"{seconds:.0f}"}
     if live is not None:
         median, high = live.latency()

@@ -1,4 +1,4 @@
-"""Labelled data: prepared from any table, audited, and written for other tools."""
+"""Labelled data: prepare it from any table, audit it, and convert it for other tools."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +48,7 @@ def prepare(
     """Turn labelled tables into one checked data set, `out` (.csv) with crops beside it.
 
     sources: label files and folders, each array of pictures after its label file. format: of the
-    sources, a name in `fkp.labels.formats.known.FORMATS`; None recognises it. crop: `face` cuts an
+    sources, a name in `fkp.labels.formats.known.FORMATS`; None detects it. crop: `face` cuts an
     upright square around the labelled face, `none` takes the whole picture; None takes `face` for
     pictures, `none` for ready-made crops. size: side of the crops, pixels. val, test: shares of the
     rows, by person; seed: of that split. person_pattern: a regular expression that finds the person
@@ -60,10 +60,10 @@ def prepare(
     what the source says; `bottom` where y counts upwards. sides: whose left and right the names
     mean. columns: which columns hold points, or the names of the columns of a list without a
     header. category: which kind of object, if there are several. scheme: the points, if they are
-    only numbered. flip_pairs: names of points that a mirror swaps. limits: leaves out rows above a
-    value, by column. drop_suspicious: leaves out rows that look wrong. preview: a picture of some
-    labels. Raises FkpError for sources that cannot be read, UndecidedError where a person must say
-    what they mean; single rows that cannot be read are in the report.
+    only numbered. flip_pairs: names of points that a mirror swaps. limits: leave out rows above a
+    value, by column. drop_suspicious: leave out rows that look wrong. preview: draw some labels
+    into this file. Raises FkpError for sources that cannot be read, UndecidedError where a person
+    must decide what they mean; single rows that cannot be read are listed in the report.
     """
     path = Path(out)
     if path.suffix != ".csv":
@@ -100,8 +100,8 @@ def audit(
 ) -> Audit:
     """Find the rows of a data set whose labels are probably wrong.
 
-    model: a network that never saw this data, `bundled` or a file; `kfold` checks each row by a
-    network trained on the other persons, in `folds` parts of so many `epochs`. None takes the
+    model: a network that never saw this data, `bundled` or a file; `kfold` checks each row with a
+    network trained on other persons, in `folds` folds of `epochs` epochs each. None takes the
     bundled network if it finds these points, otherwise kfold. report: a folder for audit.csv with
     all rows and audit.png with the worst. clean: a data set (.csv) to write without the rows that
     look wrong. Raises FkpError.
@@ -137,9 +137,9 @@ def _audit(
     if str(model) != FOLDS:
         network = load_model(find_model(str(model or BUNDLED)), device)
         if model is not None or network.scheme.can_convert(samples.scheme):
-            with single_thread():  # the workers need the other processors
+            with single_thread():  # leave the other cores to the workers
                 return audit_by_model(network, samples, finder(network) if finder else None)
-        say("the bundled network does not find these points: checking by folds")
+        say("the bundled network does not find these points: using k-fold training instead")
     config = recipe("integral", epochs=epochs, device=device)
     framing = measure_framing(samples, YuNetDetector())
     return audit_by_folds(
@@ -148,7 +148,7 @@ def _audit(
 
 
 def _finder(samples: Samples, progress: Progress) -> Callable[[Model], FaceFinder] | None:
-    """Makes a face finder of a network; None where the data has no picture files."""
+    """Builds a face finder from a network; None if the data has no picture files."""
     if not all(source in samples.folders for source in set(samples.source.tolist())):
         return None
     config = AnnotateConfig(jobs=os.cpu_count() or 1)
@@ -167,8 +167,8 @@ class _Fold(Listener):
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What was written. unlabelled: rows without labels, which were skipped; rejected: rows for
-    which the other tool has no place.
+    """What was written. unlabelled: rows without labels, skipped; rejected: rows that the other
+    format cannot hold.
     """
 
     path: Path
@@ -184,15 +184,15 @@ def convert(
     *,
     progress: Progress | None = None,
 ) -> Converted:
-    """Write the labels of a data set for another tool, where people can correct them.
+    """Write the labels of a data set in another tool's format, for example to correct them there.
 
-    to: the tool's format. out: the file, or for `pts` the folder; None takes the data's name and
-    the format's. `fkp.prepare` reads them back.
+    to: the tool's format. out: the file, or for `pts` the folder; None derives a name from the data
+    and the format. `fkp.prepare` reads them back.
     """
     source = Path(data)
     path = source.with_name(f"{source.stem}-{WRITERS[to].output}") if out is None else Path(out)
     if path.exists() and path.resolve() == source.resolve():
-        raise UsageError(f"{path}: is the data itself")
+        raise UsageError(f"{path}: is the data set itself; choose another name")
     samples = samples_of(source, progress or silent)
     rejected = converting.convert(samples, to, path)
     labelled = len(samples.labelled())

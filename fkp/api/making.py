@@ -1,4 +1,4 @@
-"""From the arguments of a run to the run, over pictures; `clips` has those over clips."""
+"""Building a run over pictures from the arguments of `fkp.annotate`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -39,22 +39,22 @@ class Place:
         if self.overwrite and self.resume:
             raise UsageError("overwrite and resume cannot be combined")
         if self.resume and self.stream is not None:
-            raise UsageError("rows that went to a stream cannot be resumed; choose a folder")
+            raise UsageError("a run that writes to a stream cannot be resumed; write to a folder")
 
     @property
     def stream(self) -> BinaryIO | None:
-        """The open stream."""
+        """The open stream, None for a folder."""
         return None if self.out is None or isinstance(self.out, str | Path) else self.out
 
     @property
     def folder(self) -> Path | None:
-        """The folder, None for a stream or where none was named."""
+        """The folder, None for a stream or if none was given."""
         return Path(self.out) if isinstance(self.out, str | Path) else None
 
     def table(self, output: Output) -> TableStream:
         """The rows in the open stream; raises UsageError where there is none."""
         if self.stream is None:
-            raise UsageError("expected a folder or an open stream for the results")
+            raise UsageError("give a folder or an open stream for the results")
         return TableStream(self.stream, output.stream)
 
     def make(self, work: Work, folder: Path) -> Report:
@@ -64,7 +64,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is written of the faces."""
+    """What is written about the faces."""
 
     scheme: str | Scheme | None
     format: str
@@ -79,20 +79,22 @@ class Wanted:
     paths: bool
 
     def output(self, network: Network, gallery: bool) -> Output:
-        """The files; raises FkpError before any work where the network's points do not suit."""
+        """The settings of the files; raises FkpError, before any work, if the network's points do
+        not suit.
+        """
         also = (self.also,) if isinstance(self.also, str) else tuple(self.also)
         scheme = wanted_scheme(also, scheme_of(self.scheme), network.keypoints.scheme)
         if not self.measures and (self.focal is not None or self.fov is not None):
-            raise UsageError("the camera's focal length and angle of view are for measures alone")
+            raise UsageError("focal length and angle of view are only used with measures")
         if self.focal is not None and self.fov is not None:
-            raise UsageError("the focal length and the angle of view cannot be combined")
+            raise UsageError("give the focal length or the angle of view, not both")
         camera = Camera(self.focal, self.fov) if self.measures else None
         return Output(scheme, self.format, also, self.confidence, gallery, camera, self.paths)
 
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """Which pictures, and how they are worked on. given: as named."""
+    """Which pictures, and how they are processed. given: as the user named them."""
 
     given: list[str]
     crops: bool
@@ -108,10 +110,10 @@ class Photos:
         if not 1 <= number <= total:
             raise UsageError(f"shard: expected I of N with I from 1 to N, got {number} of {total}")
         if (self.backend == "dask") != (self.scheduler is not None):
-            raise UsageError("the backend dask and the address of a scheduler go together")
+            raise UsageError("give the address of a scheduler with the backend dask, and only then")
 
     def drawing(self, wanted: Wanted, folder: Path | None) -> DrawConfig | None:
-        """Which pictures to draw, None for none."""
+        """What to draw, None for nothing."""
         if folder is None or not (wanted.overlays or self.crops):
             return None
         return DrawConfig(
@@ -136,7 +138,7 @@ def annotate_photos(network: Network, photos: Photos, wanted: Wanted, place: Pla
     if photos.scheduler is not None:
         from fkp.annotate.photo.cluster import Cluster
 
-        # The package may lie elsewhere on the other machines.
+        # The package may be installed elsewhere on the other machines.
         own = network.path == find_model(BUNDLED)
         name = BUNDLED if own else str(network.path.resolve())
         again = partial(load_once, name, network.device)
@@ -145,7 +147,7 @@ def annotate_photos(network: Network, photos: Photos, wanted: Wanted, place: Pla
         tuple(photos.given), everything, inputs, engine, output, config, network.identity(),
         photos.shard,
     )  # fmt: skip
-    with single_thread():  # the workers need the other processors
+    with single_thread():  # leave the other cores to the workers
         if place.folder is not None:
             return place.make(work, place.folder)
         return to_stream(work, place.table(output), place.progress)

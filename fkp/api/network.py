@@ -1,4 +1,4 @@
-"""A keypoint network with a face detector: what `fkp.load` and `fkp.train` give."""
+"""A keypoint network with a face detector: what `fkp.load` and `fkp.train` return."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -54,11 +54,11 @@ CROPS = WEIGHTS / "crops.npy"
 
 
 def silent(done: int, total: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress."""
 
 
 def unheard(text: str) -> None:
-    """A message that nobody reads."""
+    """Ignore a message."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -125,8 +125,8 @@ class Network:
         """Each picture with its faces, in order; an unreadable one is a `Photo` that says why.
 
         inputs: files, folders (searched recursively) and patterns such as `*.jpg`. jobs: worker
-        processes, None for one per CPU; a detector of your own must be picklable then. progress: is
-        called with the pictures done and their number. Raises DataError where there are none.
+        processes, None for one per CPU; a detector of your own must be picklable then. progress:
+        called with the number of pictures done and in total. Raises DataError if there are none.
         """
         from fkp.api.results import photo_of
 
@@ -135,7 +135,7 @@ class Network:
         engine = Local(self.keypoints, self.detector, config)
         with ExitStack() as stack:
             if config.jobs > 1:
-                stack.enter_context(single_thread())  # the workers need the other processors
+                stack.enter_context(single_thread())  # leave the other cores to the workers
             chunks = engine.run(found, 0, progress or silent)
             for chunk in stack.enter_context(closing(chunks)):
                 for path, result in zip(chunk.paths, chunk.results, strict=True):
@@ -161,8 +161,8 @@ class Network:
         clip: a file, a folder or pattern of pictures, a camera's number, or an address. every: only
         frames whose number is a multiple of this. start, end: seconds since the first frame, None
         for the whole clip. smooth: jitter smoothing, 0 (off) to 1. fill: gaps of a face up to so
-        many frames are filled. stream, deinterlace, fps: as in `fkp.video`. Raises ImageError where
-        it has no frame that can be read.
+        many frames are filled. stream, deinterlace, fps: as in `fkp.video`. Raises ImageError if no
+        frame can be read.
         """
         from fkp.annotate.video.live import Live
         from fkp.annotate.video.run import ClipEngine
@@ -216,8 +216,8 @@ class Network:
     ) -> "pd.DataFrame":
         """The points for each row of a data set, labelled or not, in pixels of its pictures.
 
-        data: a data set of `fkp.prepare`, or a table that it could read. out: a CSV to write, too.
-        The columns are image, source, source_row, and two for each point.
+        data: a data set of `fkp.prepare`, or a table that it could read. out: also write a CSV. The
+        columns are image, source, source_row, and two for each point.
         """
         from fkp.learn.evaluation.predict import predictions, write_table
 
@@ -238,7 +238,7 @@ class Network:
     ) -> int:
         """Write Kaggle's submission for the rows of its `IdLookupTable.csv`.
 
-        Locations are clipped to the picture, as the contest's are; the number of those that were.
+        Locations are clipped to the picture, as the contest's are; returns how many were clipped.
         """
         from fkp.learn.evaluation.predict import write_submission
 
@@ -256,7 +256,7 @@ class Network:
 
         format: None chooses by the suffix of `out`: .onnx, .pt or .xml. check: a data set of
         `fkp.prepare` whose crops are compared; None takes a few that come with fkp. Raises
-        DataError where a package is missing, ModelError where the results differ.
+        DataError if a package is missing, ModelError if the results differ.
         """
         from fkp.learn.networks.checkpoint import load_model
         from fkp.learn.networks.export import EXPORT_FORMATS, export
@@ -270,7 +270,7 @@ class Network:
         return export(model, path, format or known[path.suffix], crops)
 
     def identity(self) -> dict[str, object]:
-        """What tells it from another network or detector, for runs that can be resumed."""
+        """An identity of network and detector, which a resumed run must match."""
         detector = self.detector
         own: dict[str, object] = {"detector": "none" if detector is None else detector.name}
         if detector is not None:
@@ -299,28 +299,28 @@ def load(
     max_faces: int | None = None,
     batch: int = 64,
 ) -> Network:
-    """A network by its file, or the one that comes with fkp. Raises ModelError, DataError.
+    """Load a network from its file, or the bundled one. Raises ModelError, DataError.
 
-    scheme: other points than the network's own, where these give them: a built-in scheme's name, or
-    a `Scheme`. device: `auto`, `cpu`, `cuda` or `mps`.
+    scheme: points to convert the network's own to, if they can be: a built-in scheme's name, or a
+    `Scheme`. device: `auto`, `cpu`, `cuda` or `mps`.
 
     detector: `fkp`, the bundled one; `haar`, OpenCV's cascade; `none` or None, which takes each
-    picture for the crop of one face; or an object of your own (`fkp.FaceDetector`) with a `name`,
-    `det_size` (the long side in pixels of the picture that it looks at) and
-    `detect(image) -> fkp.Detections`, which is called with a picture (H, W, 3) BGR uint8 and gives
-    boxes (F, 4) float32 xywh, scores (F,) float32 in 0..1, and anchors (F, 5, 2) float64: right
-    eye, left eye, nose tip, right and left mouth corner, the subject's, in pixels.
+    picture as the crop of one face; or an object of your own (`fkp.FaceDetector`) with a `name`,
+    `det_size` (the long side in pixels of the picture that it looks at) and `detect(image) ->
+    fkp.Detections`, which is called with a picture (H, W, 3) BGR uint8 and gives boxes (F, 4)
+    float32 xywh, scores (F,) float32 in 0..1, and anchors (F, 5, 2) float64: right eye, left eye,
+    nose tip, right and left mouth corner, the subject's, in pixels.
 
     detector_model: another network in YuNet's layout (ONNX). det_size: long side of the picture
     that the bundled detectors look at. min_score: faces scoring below this are discarded, as are
-    those with a box smaller than `min_face` pixels. max_faces: only the highest-scoring ones.
-    batch: faces in a batch of the network.
+    those with a box smaller than `min_face` pixels. max_faces: keep only the highest-scoring ones.
+    batch: faces per batch of the network.
     """
     if detector is None or isinstance(detector, str):
         file = None if detector_model is None else Path(detector_model)
         detector = find_detector(detector or "none", file, det_size, min_face)
     elif detector_model is not None:
-        raise UsageError("a detector model goes with the detector fkp, not with one of your own")
+        raise UsageError("a detector model needs the detector fkp, not one of your own")
     loaded = load_once(str(model), device)
     wanted = wanted_scheme((), scheme_of(scheme), loaded.scheme)
     config = AnnotateConfig(wanted, min_score, max_faces, batch=batch)
@@ -347,7 +347,7 @@ def _some_crops(data: str | Path | None, size: int) -> npt.NDArray[np.uint8]:
 
 
 def scheme_of(scheme: str | Scheme | None) -> Scheme | None:
-    """A scheme by its name; UsageError where there is none of that name."""
+    """A scheme by its name; raises UsageError for an unknown name."""
     if isinstance(scheme, str):
         if scheme not in SCHEMES:
             raise UsageError(f"scheme: expected one of {', '.join(sorted(SCHEMES))}, got {scheme}")
@@ -356,7 +356,7 @@ def scheme_of(scheme: str | Scheme | None) -> Scheme | None:
 
 
 def listed(inputs: Paths) -> list[str]:
-    """The inputs as a list of names."""
+    """The inputs as a list of strings."""
     return [str(inputs)] if isinstance(inputs, str | Path) else [str(one) for one in inputs]
 
 

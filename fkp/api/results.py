@@ -1,4 +1,4 @@
-"""What is found in photos and clips, one value each, and all of it as a table."""
+"""Results of photos and clips, and their table."""
 
 import math
 from collections.abc import Iterable
@@ -23,9 +23,9 @@ Status = Literal["ok", "no_face", "unreadable"]
 class Photo:
     """One picture file.
 
-    status: `ok`, `no_face`, or `unreadable`; an unreadable one has no faces. reason: why, or a note
-    such as that only the first picture of an animation was looked at. size: width and height in
-    pixels, upright; None where it is unreadable.
+    status: `ok`, `no_face`, or `unreadable`; an unreadable one has no faces. reason: why it is
+    unreadable, or a note, for example that only the first frame of an animation was read. size:
+    width and height in pixels, upright; None if unreadable.
     """
 
     path: str
@@ -40,9 +40,8 @@ class Frame:
     """One frame of a clip.
 
     number: from 0; time: seconds since the first frame; timestamp: seconds by the clip's own clock,
-    NaN where it has none. faces: `faces.numbers` says who each
-    is. filled: (F,) bool, faces that were not seen in this frame but between two in which they
-    were. status, reason and size as in `Photo`.
+    NaN if it has none. faces: `faces.numbers` identifies each. filled: (F,) bool, faces
+    interpolated between two frames in which they were found. status, reason and size as in `Photo`.
     """
 
     path: str
@@ -57,7 +56,7 @@ class Frame:
 
 
 def photo_of(path: str, result: Result, scheme: Scheme) -> Photo:
-    """The picture that a result is of."""
+    """The `Photo` of a result."""
     if isinstance(result, Failure):
         return Photo(path, Faces.empty(scheme), "unreadable", result.reason)
     faces = replace(result.faces, picture=path)
@@ -66,7 +65,7 @@ def photo_of(path: str, result: Result, scheme: Scheme) -> Photo:
 
 
 def frame_of(path: str, result: Result, moment: Moment, scheme: Scheme) -> Frame:
-    """The frame that a result is of."""
+    """The `Frame` of a result."""
     number, time = moment.frame, moment.time
     if isinstance(result, Failure):
         none = Faces.empty(scheme).numbered([])
@@ -86,10 +85,10 @@ def frame_of(path: str, result: Result, moment: Moment, scheme: Scheme) -> Frame
 def to_frame(
     items: Iterable[Photo | Frame], confidence: bool = False, measures: bool = False
 ) -> pd.DataFrame:
-    """Photos or frames as a DataFrame with the columns of `keypoints.csv`, at full precision.
+    """Photos or frames as a DataFrame with the columns of `keypoints.csv`, unrounded.
 
-    A row per face, and one for each photo or frame without. confidence: also a column for the
-    confidence of each point; measures: also the openings of eyes and mouth, and the head's pose.
+    A row per face, and one for each photo or frame without a face. confidence: add a column for the
+    confidence of each point; measures: add the openings of eyes and mouth, and the head's pose.
     """
     waiting = iter(items)
     first = next(waiting, None)

@@ -1,4 +1,4 @@
-"""Whole runs, as the commands make them: tables, overlays, pages, other tools' files."""
+"""Whole runs, as the commands do them: tables, overlays, pages, other tools' files."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -39,23 +39,23 @@ def annotate(
     """Find the faces and their keypoints in pictures: the whole run of `fkp annotate`.
 
     inputs: files, folders (searched recursively) and patterns such as `*.jpg`. out: the folder for
-    `keypoints.csv`, overlays, the page and `run.json`; or an open stream of bytes, which gets the
-    rows alone. model to min_face, and batch: see `fkp.load`. max_faces: only the highest-scoring
+    `keypoints.csv`, overlays, the page and `run.json`; or an open stream of bytes, which gets only
+    the rows. model to min_face, and batch: see `fkp.load`. max_faces: keep only the highest-scoring
     ones of a picture. max_pixels: larger pictures are unreadable.
 
-    format: of the table. also: what is written for other tools, besides; in a stream, instead.
-    confidence: a column for the confidence of each point; measures: columns for the openings of
-    eyes and mouth, and the head's pose; focal (pixels) or fov (degrees along the longer side): of
-    the camera, for these. overlays: False draws nothing; overlay_size: their long
+    format: of the table. also: other tools' files to write as well; in a stream, instead.
+    confidence: add a column for the confidence of each point; measures: add columns for the
+    openings of eyes and mouth, and the head's pose; focal (pixels) or fov (degrees along the longer
+    side): of the camera, for the measures. overlays: False draws nothing; overlay_size: their long
     side at most, pixels, None for the picture's own. blur: makes eyes or faces unrecognisable.
-    crops: also an upright crop of each face, `crop_size` pixels wide. paths: False leaves whole
-    paths out of `run.json` and pages.
+    crops: also write an upright crop of each face, `crop_size` pixels wide. paths: False leaves
+    full paths out of `run.json` and pages.
 
     overwrite: replace an earlier run; resume: continue one that was stopped, to the same bytes.
     jobs: worker processes, None for one per CPU. shard: only part I of N, for `fkp.merge` to join.
-    backend, scheduler: a Dask cluster. progress: is called with the inputs done and their number;
-    say: gets messages. Raises FkpError where the run cannot be made; an unreadable picture is a
-    row that says why.
+    backend, scheduler: a Dask cluster. progress: called with the number of inputs done and in
+    total; say: called with messages. Raises FkpError if the run fails; an unreadable picture is a
+    row with the reason.
     """
     network = load(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
@@ -91,18 +91,19 @@ def video(
     inputs: files, folders (searched recursively) and patterns; or one stream: a camera's number,
     an `rtsp://` or `http://` address, or `-` for stdin. out: the folder for the results of one
     clip, or for a folder per clip, None for `results/NAME`; or an open stream of bytes, which gets
-    the rows alone. What is not said here is as in `annotate`; overlay_size: None for the clip's.
+    only the rows. Arguments not listed here are as in `annotate`; overlay_size: None for the clip's
+    own.
 
     every: only frames whose number is a multiple of this. start, end: seconds since the first
-    frame, None for the whole. smooth: jitter smoothing, 0 (off) to 1. fill: gaps of a face up to so
-    many frames are filled; raw: also `raw.csv`, the points before smoothing. series: draw the
+    frame, None for the whole. smooth: jitter smoothing, 0 (off) to 1. fill: fill gaps of a face of
+    up to this many frames; raw: also write `raw.csv`, the points before smoothing. series: plot the
     points over time into this file. stream: the number of the video stream in a file, None for the
     largest. deinterlace: `auto` for frames that are marked as interlaced, `on` for all, or `off`.
     fps: the frame rate of folders and patterns of pictures that are the frames of clips.
 
     live: drop frames to keep up, as cameras and RTSP always do; view: show the pictures on a page
-    that only this machine can open. stop: an event that ends a live run as the end of its stream
-    would. on_finish: is called with each report at once.
+    that only this machine can open. stop: an event that ends a live run as if its stream had ended.
+    on_finish: called with each report as soon as it is ready.
     """
     from fkp.annotate.video.work import ClipConfig
     from fkp.api.clips import Clips, annotate_clips
@@ -128,7 +129,7 @@ def merge(
 ) -> "Merged":  # fmt: skip
     """Join the results of all shards of a run into one folder, in the order of the inputs.
 
-    Raises FkpError where one is missing, unfinished, given twice, or of another run.
+    Raises FkpError if one is missing, unfinished, given twice, or of another run.
     """
     from fkp.annotate.output.merge import merge as merged
 

@@ -1,4 +1,4 @@
-"""Training a network, and measuring it."""
+"""Training and evaluating networks."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,22 +38,22 @@ def train(
     precision: Precision | None = None, threads: int | None = None, seed: int | None = None,
     listener: Listener | None = None, progress: Progress | None = None, say: Say | None = None,
 ) -> Network:  # fmt: skip
-    """Train a network on a data set into the new folder `out`; the best one, as `fkp.load` gives.
+    """Train a network on a data set into the new folder `out`; returns the best one.
 
-    data: a data set of `fkp.prepare`, or a table that it can read. What is None is as suits the
-    network, see `fkp.learn.training.config`.
+    data: a data set of `fkp.prepare`, or a table that it can read. Arguments that are None take the
+    network's defaults, see `fkp.learn.training.config`.
 
-    arch: the network (`integral` by default). init: `bundled` or a file whose weights
-    it begins with; its points may be others. freeze: train only what follows the features. config:
-    the `config.json` of a run, whose settings are taken where no argument says otherwise. epochs:
-    None goes by the number of training rows. lr: a number, or `auto` for a range test. ema: decay
-    of the averaged weights, 0 for none. patience: stop after so many epochs without a better
-    validation, 0 for never. aug: how much the pictures are changed at random. flip_pairs: pairs of
-    names of points that a mirror swaps. threads: of the CPU, 0 for all.
+    arch: the network (`integral` by default). init: `bundled` or a file whose weights to start
+    from; its points may be others. freeze: train only the layers after the features. config: the
+    `config.json` of a run, whose settings apply unless an argument overrides them. epochs: None
+    chooses by the number of training rows. lr: a number, or `auto` for a range test. ema: decay of
+    the averaged weights, 0 for none. patience: stop after so many epochs without a better
+    validation, 0 for never. aug: strength of the augmentation. flip_pairs: pairs of
+    names of points that a mirror swaps. threads: CPU threads, 0 for all.
 
-    listener: is told of every step and epoch; progress: of rows prepared; say: gets messages.
-    Stopped by Ctrl-C, the best network so far is kept, and `resume_training` continues. Raises
-    FkpError for data or settings that cannot be trained with.
+    listener: called after every step and epoch; progress: called with the rows prepared; say:
+    called with messages. If stopped by Ctrl-C, the best network so far is kept, and
+    `resume_training` continues. Raises FkpError for data or settings that cannot be trained with.
     """
     base = from_dict(read_config(Path(config))["training"]) if config is not None else None
     start = None if init is None else str(find_model(str(init)).resolve())
@@ -78,7 +78,7 @@ def train(
 
 
 def _settings(base: TrainConfig | None, arch: str | None, said: dict[str, object]) -> TrainConfig:
-    """The settings of a file, or those that suit the network, changed as was said."""
+    """The settings of a file, or the network's defaults, with the given changes."""
     if base is None:
         return recipe(arch, **said)
     known = {name: value for name, value in said.items() if value is not None}
@@ -92,10 +92,10 @@ def resume_training(
     progress: Progress | None = None,
     say: Say | None = None,
 ) -> Network:
-    """Resume a training that was stopped, bit for bit as if it had not been; the best network.
+    """Resume a stopped training, bit for bit as if it had not stopped; returns the best network.
 
-    run: its folder. Raises FkpError where there is none, where it is finished, or where its data
-    has changed.
+    run: its folder. Raises FkpError if there is none, if it is finished, or if its data has
+    changed.
     """
     team = Team()
     model = resume(Path(run), listener, progress or silent, say or unheard, team)
@@ -103,7 +103,7 @@ def resume_training(
 
 
 def _network(model: Model, path: Path, team: Team) -> Network:
-    """The best network, from its file; of several processes the first one has written that."""
+    """The best network, from its file, which the first of several processes wrote."""
     return load(path) if team.leads else Network(model, path, None, AnnotateConfig())
 
 
@@ -117,13 +117,13 @@ def evaluate(
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """A network's errors on a data set; `.scores.nme` is the mean one. Raises FkpError.
+    """Measure a network's errors on a data set; `.scores.nme` is the mean error. Raises FkpError.
 
     data: a data set of `fkp.prepare`, or a table that it can read. split: None takes the test rows
     where there are any, otherwise the validation rows, otherwise all. norm: what errors are divided
     by, the distance of the outer eye corners (`outer`) or of the eye centres (`pupil`), or the size
-    of the box; None takes the usual one. from_images: find the faces in the pictures; those that
-    are not found count as failures. jobs: processes for that, None for one per CPU.
+    of the box; None takes the usual one. from_images: find the faces in the pictures; faces not
+    found count as failures. jobs: processes for that, None for one per CPU.
     """
     network = model if isinstance(model, Network) else load(model)
     return network.evaluate(
@@ -137,11 +137,11 @@ def benchmark(
     detector_model: str | Path | None = None, det_size: int = 640, device: str = "auto",
     progress: Progress | None = None,
 ) -> list[ScoreTable]:  # fmt: skip
-    """The tables that papers print of a published set, `name` in `BENCHMARKS`.
+    """The tables that papers print for a published set, `name` in `BENCHMARKS`.
 
     folder: where the set was unpacked. model: a network, its file, or `bundled`. detector: `fkp`,
-    `haar` or one of your own finds the faces in whole pictures, and those that are not found count
-    as failures; None takes them from the ground-truth boxes, but for `wider` it is `fkp`.
+    `haar` or one of your own finds the faces in whole pictures, and faces not found count as
+    failures; None takes them from the ground-truth boxes, but for `wider` it is `fkp`.
     detector_model: another network in YuNet's layout (ONNX). det_size: long side of the picture
     that the bundled detectors look at. Raises FkpError where the folder does not hold the set, or
     the network finds other points.

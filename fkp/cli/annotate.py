@@ -17,7 +17,7 @@ SHOWN = 10
 
 
 def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
-    """`I/N` as two numbers."""
+    """Parse `I/N` into two numbers."""
     number, slash, total = value.partition("/")
     if not (slash and number.isdigit() and total.isdigit() and 1 <= int(number) <= int(total)):
         raise click.BadParameter("expected I/N with I from 1 to N, such as 3/10")
@@ -51,14 +51,14 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     type=click.IntRange(1),
     default=MAX_PIXELS,
     show_default=True,
-    help="Larger pictures are unreadable.",
+    help="Pictures with more pixels are unreadable.",
 )
 @click.option(
     "--shard",
     callback=_shard,
     default="1/1",
     metavar="I/N",
-    help="Only part I of N of the inputs; see fkp merge.",
+    help="Annotate only part I of N of the inputs; see fkp merge.",
 )
 @click.option("-0", "--null", is_flag=True, help="Paths on stdin end with NUL, not a newline.")
 @click.option(
@@ -66,17 +66,17 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     type=click.Choice(["local", "dask"]),
     default="local",
     show_default=True,
-    help="dask: on a cluster, see --scheduler.",
+    help="dask: use a cluster, see --scheduler.",
 )
 @click.option(
-    "--scheduler", metavar="ADDRESS", help="Address of the Dask cluster: tcp://HOST:8786."
+    "--scheduler", metavar="ADDRESS", help="Address of the Dask scheduler: tcp://HOST:8786."
 )
 @console.talk_options
 def annotate_command(inputs: tuple[str, ...], out: Path, null: bool, **given: Any) -> int:
     """Find faces and their keypoints in pictures: files, folders, globs, or - for stdin.
 
-    Writes keypoints.csv (a row per face, and one for each input without), overlays/, index.html to
-    look at it all, and run.json.
+    Writes keypoints.csv (a row per face, and one for each input without a face), overlays/,
+    index.html for checking the results, and run.json.
 
     \b
     fkp annotate photos/ --out results/
@@ -96,7 +96,7 @@ def annotate_command(inputs: tuple[str, ...], out: Path, null: bool, **given: An
 
 
 def _expand(inputs: tuple[str, ...], null: bool) -> list[str]:
-    """The inputs, with the paths on stdin in the place of `-`."""
+    """The inputs, with `-` replaced by the paths on stdin."""
     expanded: list[str] = []
     for item in inputs:
         if item == "-":
@@ -128,7 +128,7 @@ def _print(report: Report, say: console.Say) -> None:
     if summary.killed:
         console.warn(
             f"worker processes were killed {summary.killed} times, possibly for lack of memory; "
-            "their work was done again"
+            "their work was repeated"
         )
     for path, reason in summary.failures[:SHOWN]:
         console.warn(f"unreadable: {path}: {reason}")

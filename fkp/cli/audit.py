@@ -18,7 +18,7 @@ SHOWN = 8
 @click.option(
     "--model",
     metavar="bundled|kfold|FILE",
-    help="A network that never saw this data; kfold: for each row a network trained on the other "
+    help="A network that never saw this data; kfold: for each row, a network trained on other "
     "persons.  [default: bundled if it finds these points, otherwise kfold]",
 )
 @click.option(
@@ -61,9 +61,8 @@ def audit_command(
 ) -> None:
     """Find the rows of DATA whose labels are probably wrong.
 
-    Rows are ranked by the distance of their labels from the points of a network that never saw
-    them, each with the kind of error that it looks like. audit.csv lists all rows, audit.png shows
-    the worst.
+    Rows are ranked by the distance between their labels and the points of a network that never saw
+    them, with the likely kind of error. audit.csv lists all rows, audit.png shows the worst.
 
     \b
     fkp audit data.csv

@@ -8,12 +8,12 @@ import click
 
 from fkp import api
 from fkp.cli import console
+from fkp.files import replace_text
 from fkp.learn.evaluation.benchmarks import report
 from fkp.learn.evaluation.benchmarks.report import ScoreTable
 from fkp.learn.evaluation.benchmarks.run import BENCHMARKS
 from fkp.learn.networks.names import BUNDLED
-
-DETECTORS = ("fkp", "haar")
+from fkp.vision.detectors import DETECTORS
 
 
 @click.command("benchmark")
@@ -22,7 +22,7 @@ DETECTORS = ("fkp", "haar")
 @click.option("--model", default=BUNDLED, show_default=True, help="A checkpoint of fkp train.")
 @click.option(
     "--detector",
-    type=click.Choice(DETECTORS),
+    type=click.Choice([name for name in DETECTORS if name != "none"]),
     help="Find the faces in whole pictures; those not found are failures. Otherwise faces are cut "
     "by the ground-truth boxes (wider always uses a detector).",
 )
@@ -44,7 +44,7 @@ DETECTORS = ("fkp", "haar")
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="TABLE.csv|.json",
-    help="Also write the figures, with their definitions.",
+    help="Also write the figures and their definitions to this file.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
 @console.talk_options
@@ -88,10 +88,10 @@ def benchmark_command(
 def _write(out: Path, name: str, model: str, tables: Sequence[ScoreTable]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".csv":
-        report.as_frame(name, model, tables).to_csv(out, index=False)
-        return
-    text = json.dumps(report.as_json(name, model, tables), indent=1)
-    out.write_text(text + "\n", encoding="utf-8")
+        text = report.as_frame(name, model, tables).to_csv(index=False)
+    else:
+        text = json.dumps(report.as_json(name, model, tables), indent=1) + "\n"
+    replace_text(out, text)
 
 
 def _print(table: ScoreTable, model: str) -> None:

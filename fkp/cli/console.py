@@ -18,7 +18,7 @@ from fkp import __version__
 
 
 class _Terminal(Console):
-    """A console whose reader may leave (`| head`): the command continues, and ends as it would."""
+    """A console whose reader may exit early (`| head`) without ending the command."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -26,7 +26,7 @@ class _Terminal(Console):
 
 
 def _discard(number: int) -> None:
-    """Let all that is written to an open file vanish."""
+    """Redirect an open file to the null device."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
@@ -39,12 +39,12 @@ Command = TypeVar("Command", bound=Callable[..., object])
 Say = Callable[[str], None]
 
 _bars: list[Progress] = []
-"""The bar on the terminal, if there is one."""
+"""The progress bar on the terminal, if there is one."""
 
 
 @contextmanager
 def bar_shown(bar: Progress) -> Iterator[None]:
-    """Show a bar; lines that are printed meanwhile stand above it."""
+    """Show a bar; lines printed meanwhile appear above it."""
     with bar:
         _bars.append(bar)
         try:
@@ -54,7 +54,7 @@ def bar_shown(bar: Progress) -> Iterator[None]:
 
 
 def _print(console: Console, text: str) -> None:
-    """A line as it is: no markup, no wrapping."""
+    """Print a line verbatim: no markup, no wrapping."""
     if console.quiet:
         return
     for bar in _bars:
@@ -66,7 +66,7 @@ def _print(console: Console, text: str) -> None:
 
 @contextmanager
 def reader_may_leave() -> Iterator[None]:
-    """End quietly where whoever reads stdout has seen enough, as `| head` does."""
+    """Exit quietly if the reader of stdout has closed it, as `| head` does."""
     try:
         yield
     except BrokenPipeError:
@@ -75,7 +75,7 @@ def reader_may_leave() -> Iterator[None]:
 
 @contextmanager
 def interrupt_ends() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C set an event, which ends a live run; the second one breaks it off."""
+    """Let the first Ctrl-C set an event, which ends a live run; the second one aborts it."""
     event = threading.Event()
 
     def stop(number: int, frame: object) -> None:
@@ -91,7 +91,7 @@ def interrupt_ends() -> Iterator[threading.Event]:
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr while it is a terminal; yields the function to call with (done, total)."""
+    """Show a bar on stderr if that is a terminal; yields a function to call with (done, total)."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -126,7 +126,7 @@ def talk_options(command: Command) -> Command:
         ),
         click.option(
             "-v", "--verbose", is_flag=True, expose_value=False, callback=verbose, is_eager=True,
-            help="Print more: the network file, seconds by stage, where an error came from.",
+            help="Print more: the network file, seconds per stage, the source of an error.",
         ),
     )  # fmt: skip
     for option in reversed(options):
@@ -135,42 +135,42 @@ def talk_options(command: Command) -> Command:
 
 
 def is_verbose() -> bool:
-    """Whether more is to be printed."""
+    """Whether --verbose was given."""
     return not _details.quiet
 
 
 def silence() -> None:
-    """Print nothing from here on: another process does."""
+    """Print nothing from now on: another process does."""
     out.quiet = err.quiet = _notes.quiet = _details.quiet = True
 
 
 def say(text: str = "") -> None:
-    """A line on stdout."""
+    """Print a line on stdout."""
     _print(out, text)
 
 
 def note(text: str) -> None:
-    """A line on stderr that is not a warning: where stdout is for rows."""
+    """Print a line that is not a warning on stderr, as stdout holds rows."""
     _print(_notes, text)
 
 
 def detail(text: str) -> None:
-    """A line on stderr, with --verbose."""
+    """Print a line on stderr, with --verbose."""
     _print(_details, text)
 
 
 def detail_seconds(seconds: Mapping[str, float]) -> None:
-    """Seconds by stage, with --verbose."""
+    """Print the seconds of each stage, with --verbose."""
     detail("seconds: " + ", ".join(f"{stage} {spent:.2f}" for stage, spent in seconds.items()))
 
 
 def warn(text: str) -> None:
-    """A line on stderr."""
+    """Print a line on stderr."""
     _print(err, text)
 
 
 def table(columns: list[str], rows: list[list[str]]) -> None:
-    """A plain table; the first column to the left, the others to the right."""
+    """Print a plain table; the first column is left-aligned, the others right-aligned."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for i, name in enumerate(columns):
         grid.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
@@ -180,7 +180,7 @@ def table(columns: list[str], rows: list[list[str]]) -> None:
 
 
 def wide_table(columns: list[str], rows: list[list[str]]) -> None:
-    """A table as plain text, as wide as it is: numbers and sizes to the right."""
+    """Print a table as plain text, at its full width; numbers and sizes are right-aligned."""
     texts = [columns, *rows]
     widths = [max(len(row[i]) for row in texts) for i in range(len(columns))]
     right = [all(row[i][:1].isdigit() for row in rows) for i in range(len(columns))]
@@ -193,7 +193,7 @@ def wide_table(columns: list[str], rows: list[list[str]]) -> None:
 
 
 def parse_pairs(text: str | None) -> tuple[tuple[str, str], ...] | None:
-    """`a:b,c:d` as pairs of names."""
+    """Parse `a:b,c:d` into pairs of names."""
     if text is None:
         return None
     pairs = [item.split(":") for item in text.split(",")]

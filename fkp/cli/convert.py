@@ -17,14 +17,14 @@ from fkp.labels.formats.known import WRITERS
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="The file to write, or the folder for pts; by default DATA's name and the format's.",
+    help="The file to write, or the folder for pts; named after DATA and the format by default.",
 )
 @console.talk_options
 def convert_command(data: Path, to: LabelFormat, out: Path | None) -> None:
     """Write the labels of DATA in the format of another tool.
 
-    They can be corrected there, in CVAT, Label Studio, DeepLabCut or by hand; fkp prepare reads
-    all these formats back.
+    Correct them there, in CVAT, Label Studio, DeepLabCut or by hand; fkp prepare reads all these
+    formats back.
 
     \b
     fkp convert data.csv --to coco -o labels.json

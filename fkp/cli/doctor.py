@@ -141,7 +141,7 @@ def _posix() -> bool:
 
 
 def _version(package: str) -> str:
-    """The version, "" where it is not installed."""
+    """The version, "" if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -157,14 +157,14 @@ def _haar() -> str:
 
 
 def _unwritable(folder: Path) -> str:
-    """Why nothing can be written there, "" where something can."""
+    """Why the folder is not writable, "" if it is."""
     while not folder.exists():
         folder = folder.parent
     try:
         with tempfile.TemporaryFile(dir=folder):
             return ""
     except OSError as error:
-        return f"cannot be written: {(error.strerror or str(error)).lower()}"
+        return f"not writable: {(error.strerror or str(error)).lower()}"
 
 
 def _time_networks() -> None:
@@ -182,7 +182,7 @@ def _time_networks() -> None:
 
 
 def _each(run: Callable[[], object]) -> float:
-    """Seconds that it takes: the median of the runs in half a second."""
+    """The median of the seconds that a call takes, over half a second of calls."""
     run()  # warm up
     taken: list[float] = []
     while sum(taken) < SECONDS:

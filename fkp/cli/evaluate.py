@@ -11,6 +11,7 @@ import numpy as np
 from fkp import api
 from fkp.api.choices import Norm, Split
 from fkp.cli import console
+from fkp.files import replace_text
 from fkp.labels.cache import prepared
 from fkp.labels.store import SPLITS
 from fkp.learn.evaluation import plots, tables
@@ -32,7 +33,7 @@ from fkp.learn.evaluation.tables import Figures
 @click.option(
     "--norm",
     type=click.Choice(NORMS),
-    help="Length that errors are divided by.  [default: outer for 68 and 98 points, otherwise "
+    help="Length to divide errors by.  [default: outer for 68 and 98 points, otherwise "
     "pupil, or box without eyes]",
 )
 @click.option(
@@ -44,7 +45,7 @@ from fkp.learn.evaluation.tables import Figures
 @click.option(
     "--from-images",
     is_flag=True,
-    help="Find the faces in the whole pictures; those not found are failures.",
+    help="Find the faces in the whole pictures; faces not found are failures.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option(
@@ -65,7 +66,7 @@ from fkp.learn.evaluation.tables import Figures
     type=click.IntRange(0, 600),
     default=24,
     show_default=True,
-    help="Number of worst rows to draw; 0: no sheet.",
+    help="Number of worst rows to draw; 0: draw none.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
 @console.talk_options
@@ -82,7 +83,7 @@ def evaluate_command(
     worst: int,
     device: str,
 ) -> None:
-    """Measure a network's errors on a data set, on persons that it was not trained on.
+    """Measure a network's errors on persons that it was not trained on.
 
     MODELS are checkpoints of fkp train, or `bundled`; several are compared on the same rows. DATA
     is a data set of fkp prepare, or a table that it can read.
@@ -155,9 +156,9 @@ def _write(out: Path, found: Sequence[Figures], changes: Sequence[Difference]) -
     """Write figures, tables and plots."""
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_json(found, changes), indent=1)
-    (out / "figures.json").write_text(text + "\n", encoding="utf-8")
-    (out / "table.md").write_text(tables.markdown(found), encoding="utf-8")
-    (out / "table.tex").write_text(tables.latex(found), encoding="utf-8")
+    replace_text(out / "figures.json", text + "\n")
+    replace_text(out / "table.md", tables.markdown(found))
+    replace_text(out / "table.tex", tables.latex(found))
     for one in found:
         tables.write_errors(out / f"errors-{one.name}.csv", one.result)
     plots.write_ced(out / "ced.png", [(one.name, one.result.scores) for one in found])

@@ -17,7 +17,7 @@ from fkp.learn.networks.export import EXPORT_FORMATS
     type=click.Choice(list(EXPORT_FORMATS)),
     default="onnx",
     show_default=True,
-    help="Of the other runtime.",
+    help="Format of the other runtime.",
 )
 @click.option(
     "-o",
@@ -35,8 +35,8 @@ from fkp.learn.networks.export import EXPORT_FORMATS
 def export_command(model: str, format: ExportFormat, out: Path | None, check: Path | None) -> None:
     """Write MODEL for another runtime, and check that it gives the same points there.
 
-    The network takes gray crops, (N, 1, S, S) uint8, and gives points (N, K, 2) in their pixels;
-    the file's metadata describe how crops are framed, and docs/guides/export.md how to cut them.
+    The network takes gray crops, (N, 1, S, S) uint8, and returns points (N, K, 2) in crop pixels.
+    The file's metadata describe how crops are framed; docs/guides/export.md shows how to cut them.
 
     \b
     fkp export bundled -o keypoints68.onnx

@@ -22,14 +22,14 @@ from fkp.vision.video import look_through
 
 @click.command("info")
 @click.argument("file")
-@click.option("--json", "as_json", is_flag=True, help="A network's header as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print a network's header as JSON.")
 @console.talk_options
 def info_command(file: str, as_json: bool) -> None:
     """Say what FILE is: a network (or `bundled`), a data set, a table of labels, a video or a
     picture.
 
-    For a network each layer is shown with the size of what it gives, its parameters and its
-    multiply-adds; (N + 2P - F) / S + 1 is the side that a convolution or pooling leaves.
+    For a network, each layer is shown with its output size, parameters and multiply-adds; (N + 2P -
+    F) / S + 1 is the output side of a convolution or pooling.
 
     \b
     fkp info bundled
@@ -77,7 +77,7 @@ def _model(path: Path, model: Model) -> None:
     console.say()
     parameters = sum(p.numel() for p in model.network.parameters())
     adds = sum(layer.multiply_adds for layer in found)
-    console.say(f"{parameters:,} parameters, {adds / 1e6:.1f} million multiply-adds a crop")
+    console.say(f"{parameters:,} parameters, {adds / 1e6:.1f} million multiply-adds per crop")
 
 
 def _scheme(scheme: Scheme) -> None:
@@ -129,7 +129,7 @@ def _video(path: Path) -> None:
     console.say(f"{path.name}: a video, {facts.width} x {facts.height}{turned}, {facts.codec}")
     console.say(
         f"{facts.frames} frames from {facts.first:.3f} to {facts.last:.3f} s: "
-        f"{rate:.3f} a second, {'evenly' if facts.steady else 'at a changing rate'}"
+        f"{rate:.3f} per second, {'evenly' if facts.steady else 'at a changing rate'}"
     )
     console.say(f"sound: {'yes' if facts.sound else 'no'}")
     console.say(f"frames that cannot be decoded: {facts.broken}")
@@ -138,7 +138,7 @@ def _video(path: Path) -> None:
 
 
 def _table(table: LabelTable) -> None:
-    console.say(f"{table.source}: labels, not prepared: {table.form}, {len(table.rows)} rows")
+    console.say(f"{table.source}: labels, not prepared: {table.format}, {len(table.rows)} rows")
     _scheme(table.scheme)
     if table.pixels is not None:
         height, width = table.pixels.shape[1:]

@@ -1,39 +1,40 @@
-"""`fkp`: the group of commands, and what becomes of errors."""
+"""`fkp`: the group of commands, and error handling."""
 
 import importlib
-import signal
 import sys
 import traceback
-from types import FrameType
+import warnings
+from contextlib import suppress
 from typing import NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
 from fkp import __version__
+from fkp.cli import signals
 from fkp.errors import FkpError, UndecidedError, UsageError
 
 _SUMMARIES = {
     "prepare": "Turn labelled tables into one checked data set.",
     "train": "Train a keypoint network on a data set.",
-    "train-detector": "Train the face detector on for one's own kind of face.",
+    "train-detector": "Fine-tune the face detector on your own pictures.",
     "evaluate": "Measure a network's errors on a data set.",
-    "benchmark": "Measure a network on a published benchmark, as papers do.",
+    "benchmark": "Measure a network on a published benchmark.",
     "audit": "Find labels that are probably wrong.",
-    "predict": "Write a network's points for the rows of a data set.",
+    "predict": "Predict the points for the rows of a data set.",
     "annotate": "Find faces and keypoints in pictures.",
     "video": "Find faces and keypoints in clips, frame by frame.",
     "merge": "Join the results of several shards of annotate.",
     "convert": "Write labels in the format of another tool.",
     "export": "Write a network for other runtimes.",
     "info": "Show what a network, a table or a video is.",
-    "doctor": "Show what is installed here, and how fast it is.",
+    "doctor": "Show what is installed, and how fast it is.",
 }
 COMMANDS = tuple(_SUMMARIES)
 
 
 class LazyGroup(click.Group):
-    """Imports a command when it is called, so that `fkp --help` is quick."""
+    """Imports a command on first use, so that `fkp --help` is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -48,7 +49,7 @@ class LazyGroup(click.Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        # Without importing every command, as click would.
+        # click would import every command.
         names = [
             CompletionItem(name, help=summary)
             for name, summary in _SUMMARIES.items()
@@ -67,16 +68,8 @@ def cli() -> None:
     """Facial keypoints: labelled faces in, a network out; photos in, keypoints out."""
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came: handled as Ctrl-C is."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
-
-
 def _trace(error: Exception) -> None:
-    """With --verbose, where an error came from."""
+    """Print the source of an error, with --verbose."""
     from fkp.cli import console
 
     if console.is_verbose():
@@ -84,27 +77,53 @@ def _trace(error: Exception) -> None:
 
 
 def _end(text: str, code: int, error: BaseException | None) -> NoReturn:
-    """Exit with a line on stderr, followed by what the library noted on the error."""
+    """Exit with a line on stderr, followed by the notes on the error."""
     click.echo(f"fkp: {text}", err=True)
     for note in getattr(error, "__notes__", ()):
         click.echo(note, err=True)
     sys.exit(code)
 
 
+def _stopped(stopped: signals.Stopped, error: BaseException) -> NoReturn:
+    """Exit as a signal asks, with what the library noted on the way."""
+    lines = [stopped.line]
+    link: BaseException | None = error
+    while link is not None:
+        lines += getattr(link, "__notes__", ())
+        link = link.__cause__ or link.__context__
+    with suppress(OSError):  # the terminal may be gone
+        click.echo("\n".join(dict.fromkeys(lines)), err=True)
+    signals.leave(stopped.code)
+
+
 def main() -> None:
     """Run the command line; exit 0 success, 1 failed, 2 wrong usage, 3 a person is needed."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signals.listen()
+    # Of a process that was killed: the run continues, or says why not.
+    warnings.filterwarnings("ignore", "resource_tracker")
+    try:
+        sys.exit(_run())
+    except BaseException as error:
+        stopped = signals.came()
+        if stopped is None:
+            raise
+        _stopped(stopped, error)
+
+
+def _run() -> int:
+    """The exit code of the command, where it does not exit by itself."""
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt) as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, Terminated):
-            _end("terminated", 143, cause)
-        _end("interrupted", 130, cause)
+        return error.exit_code
+    except click.Abort as error:
+        if signals.came() is None:
+            _end("interrupted", 130, error)
+        raise
     except FkpError as error:
+        if signals.came() is not None:
+            raise
         _trace(error)
         code = 2 if isinstance(error, UsageError) else 1
         if isinstance(error, UndecidedError):
@@ -112,9 +131,9 @@ def main() -> None:
         _end(error.told(lambda setting: setting.option), code, error)
     except OSError as error:
         # A full disk, no permission: for the user to mend. Anything else is a bug.
-        if error.errno is None:
+        if error.errno is None or signals.came() is not None:
             raise
         _trace(error)
         where = f"{error.filename}: " if error.filename else ""
         _end(f"{where}{(error.strerror or 'failed').lower()}", 1, error)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0

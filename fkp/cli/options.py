@@ -1,4 +1,4 @@
-"""Options that commands share; their names are those of the arguments in `fkp.api`."""
+"""Options that commands share, named like the arguments in `fkp.api`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +18,12 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def _not(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
-    """The argument that a `--no-...` option switches off."""
+    """An option `--no-...` that switches an argument off."""
     return not given
 
 
 def detail_network(model: str) -> None:
-    """Print the file of a network, with --verbose."""
+    """Print the path of a network's file, with --verbose."""
     console.detail(f"network: {find_model(model)}")
 
 
@@ -47,7 +47,7 @@ def face_options(command: Command) -> Command:
         click.option(
             "--scheme",
             type=click.Choice(sorted(SCHEMES)),
-            help="Other points, where the network's can be converted to them.",
+            help="Convert the network's points to this scheme.",
         ),
         click.option(
             "--detector",
@@ -80,8 +80,8 @@ def face_options(command: Command) -> Command:
             "--min-face",
             type=click.FloatRange(0),
             default=0,
-            help="Discard faces with a smaller box, in pixels; a large photograph is looked "
-            "at as closely as faces of this size need.",
+            help="Discard faces with a smaller box, in pixels; a large photograph is "
+            "searched at the scale that faces of this size need.",
         ),
         click.option(
             "--max-faces", type=click.IntRange(1), help="Keep only the highest-scoring faces."
@@ -108,13 +108,13 @@ def result_options(command: Command) -> Command:
             type=click.Choice(TABLE_FORMATS),
             default="csv",
             show_default=True,
-            help="Of the table: jsonl has an object per line, parquet needs fkp[parquet].",
+            help="Format of the table: jsonl has an object per line, parquet needs fkp[parquet].",
         ),
         click.option(
             "--also",
             type=click.Choice(list(SCHEMAS)),
             multiple=True,
-            help="Also write what another tool reads: openface.csv, coco.json, ...; repeatable.",
+            help="Also write another tool's file: openface.csv, coco.json, ...; repeatable.",
         ),
         click.option(
             "--confidence", is_flag=True, help="Add a column for the confidence of each point."
@@ -141,7 +141,7 @@ def result_options(command: Command) -> Command:
             "paths",
             is_flag=True,
             callback=_not,
-            help="Leave whole paths out of run.json and the page.",
+            help="Leave full paths out of run.json and the page.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run."),
         click.option("--resume", is_flag=True, help="Continue a run that was stopped."),
@@ -165,7 +165,7 @@ def drawing_options(largest: str, what: str) -> Callable[[Command], Command]:
                 metavar="PIXELS|full",
                 default=largest,
                 show_default=True,
-                help=f"Long side of the drawn {what} at most, in pixels.",
+                help=f"Maximum long side of the drawn {what}, in pixels.",
             ),
             click.option(
                 "--blur",

@@ -40,10 +40,10 @@ from fkp.labels.store import SPLITS
 def predict_command(
     model: str, data: Path, out: Path, kaggle: Path | None, split: Split, device: str
 ) -> None:
-    """Write the points that MODEL finds in the crops of DATA, labelled or not.
+    """Write the points that MODEL finds in the crops of DATA, with or without labels.
 
-    They are in pixels of the pictures that the crops are from. For photos as they are, without a
-    table, there is fkp annotate.
+    Points are in pixels of the pictures that the crops were cut from. For plain photos without a
+    table, use fkp annotate.
 
     \b
     fkp predict runs/data-integral/best.safetensors data.csv -o predictions.csv

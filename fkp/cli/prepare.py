@@ -18,7 +18,7 @@ ORIGINS = ("0", "0.5", "1", "bottom")
 
 HELP = """Turn labelled tables into one checked data set.
 
-    SOURCES are files or folders, and their format is recognised:
+    SOURCES are files or folders; their format is detected:
 
     \b
 {formats}
@@ -32,7 +32,7 @@ HELP = """Turn labelled tables into one checked data set.
 def _help() -> str:
     """The help text, with a line for each format."""
     width = max(map(len, FORMATS))
-    lines = [f"    {name:{width}}  {form.title}" for name, form in FORMATS.items()]
+    lines = [f"    {name:{width}}  {format.title}" for name, format in FORMATS.items()]
     return HELP.format(formats="\n".join(lines))
 
 
@@ -50,7 +50,7 @@ def _help() -> str:
     "format",
     type=click.Choice(list(FORMATS)),
     metavar="FORMAT",
-    help="The format of the sources, one of those above; by default it is recognised.",
+    help="The format of the sources, one of those above; detected by default.",
 )
 @click.option(
     "--crop",
@@ -68,8 +68,10 @@ def _help() -> str:
 @click.option(
     "--val", type=float, default=0.1, show_default=True, help="Share of rows for validation."
 )
-@click.option("--test", type=float, default=0.1, show_default=True, help="Share of rows to test.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the split.")
+@click.option(
+    "--test", type=float, default=0.1, show_default=True, help="Share of rows for testing."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the split.")
 @click.option(
     "--person-pattern",
     metavar="REGEX",
@@ -149,7 +151,7 @@ def prepare_command(
 
 
 def _print_points(report: PrepareReport) -> None:
-    """A line for each point, or one for all where there are many."""
+    """A line per point, or one line for all if there are many."""
     names, missing, outside = report.samples.scheme.names, report.missing, report.outside
     if len(names) <= 30:
         rows = [
@@ -180,7 +182,7 @@ def _limit(text: str) -> tuple[str, float]:
 
 
 def _print(report: PrepareReport, output: Path) -> None:
-    """What was found, what was left out, and how the rest was split."""
+    """Print what was read, what was left out, and how the rest was split."""
     samples = report.samples
     for note in report.notes:
         console.say(note)

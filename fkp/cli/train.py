@@ -42,9 +42,9 @@ class _Rate(click.ParamType[float | str]):
 @click.option(
     "--arch",
     type=click.Choice(sorted(ARCHITECTURES)),
-    help="The network; it sets the defaults of the options below.  [default: integral]",
+    help="Architecture; it sets the defaults of the options below.  [default: integral]",
 )
-@click.option("--name", help="Of the run.  [default: the data's and the network's names]")
+@click.option("--name", help="Name of the run.  [default: the names of data and network]")
 @click.option(
     "--runs",
     "root",
@@ -58,49 +58,55 @@ class _Rate(click.ParamType[float | str]):
     "resumed",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Continue the run in this folder; takes no other options.",
+    help="Continue the run in this folder; cannot be combined with other options.",
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The config.json of a run: its settings, unless an option says otherwise.",
+    help="The config.json of a run: use its settings, unless an option overrides them.",
 )
 @click.option(
     "--init",
     metavar="bundled|FILE",
-    help="Start from the weights of a trained network, also one with other points.",
+    help="Start from the weights of a trained network, even one with other points.",
 )
-@click.option("--freeze", is_flag=True, default=None, help="Train only what follows the features.")
-@click.option("--epochs", type=click.IntRange(1), help="[default: by the number of training rows]")
-@click.option("--batch", type=click.IntRange(1), help="Pictures per mini-batch.")
-@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="[default: as suits the network]")
 @click.option(
-    "--lr", type=_Rate(), help="Learning rate, its peak with onecycle; auto: by a range test."
+    "--freeze", is_flag=True, default=None, help="Train only the layers after the features."
 )
-@click.option("--schedule", type=click.Choice(SCHEDULES), help="Of the learning rate.")
-@click.option("--momentum", type=float, help="Of sgd.")
-@click.option("--weight-decay", type=float, help="Pull of the weights towards 0.")
-@click.option("--loss", type=click.Choice(sorted(LOSSES)), help="On the distances of the points.")
-@click.option("--ema", type=float, help="Decay of the averaged weights, 0 for no averaging.")
+@click.option("--epochs", type=click.IntRange(1), help="[default: by the number of training rows]")
+@click.option("--batch", type=click.IntRange(1), help="Faces per mini-batch.")
+@click.option(
+    "--optimizer", type=click.Choice(OPTIMIZERS), help="[default: depends on the network]"
+)
+@click.option(
+    "--lr", type=_Rate(), help="Learning rate (the peak, with onecycle); auto: by a range test."
+)
+@click.option("--schedule", type=click.Choice(SCHEDULES), help="Learning-rate schedule.")
+@click.option("--momentum", type=float, help="Momentum of sgd.")
+@click.option("--weight-decay", type=float, help="Weight decay.")
+@click.option("--loss", type=click.Choice(sorted(LOSSES)), help="Loss on the points.")
+@click.option("--ema", type=float, help="Decay of the averaged weights; 0: no averaging.")
 @click.option(
     "--patience",
     type=click.IntRange(0),
-    help="Stop after this many epochs without improvement, 0 for never.",
+    help="Stop after this many epochs without improvement; 0: never.",
 )
 @click.option(
     "--aug",
     type=click.Choice(list(AUGMENTATIONS)),
-    help="Augmentation: how much pictures are changed at random.",
+    help="Strength of the augmentation.",
 )
 @click.option(
     "--flip-pairs", metavar="A:B,...", help="Points that swap in a mirror image, by name."
 )
 @click.option("--compile", is_flag=True, default=None, help="Compile the network (torch.compile).")
-@click.option("--tensorboard", is_flag=True, help="Also write events for TensorBoard.")
+@click.option("--tensorboard", is_flag=True, help="Also write TensorBoard events.")
 @click.option("--device", help="auto, cpu, cuda, cuda:1, mps.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="Arithmetic of the network.")
-@click.option("--threads", type=click.IntRange(0), help="CPU threads, 0 for all.")
+@click.option(
+    "--precision", type=click.Choice(PRECISIONS), help="Numeric precision of the network."
+)
+@click.option("--threads", type=click.IntRange(0), help="CPU threads; 0: all.")
 @click.option("--seed", type=int, help="The same seed gives the same weights on the same machine.")
 @console.talk_options
 @click.pass_context
@@ -118,9 +124,9 @@ def train_command(
 ) -> None:
     """Train a keypoint network on DATA, a data set of fkp prepare or a table that it could read.
 
-    Ctrl-C ends the training; the best network so far stays in the run's folder, and --resume
-    continues after the last whole epoch. Several processes train one network together when
-    torchrun starts them.
+    Ctrl-C stops the training; the best network so far stays in the run's folder, and --resume
+    continues after the last whole epoch. Start it with torchrun to train one network with several
+    processes.
 
     \b
     fkp train data.csv
@@ -135,7 +141,9 @@ def train_command(
     if resumed is not None:
         given = [p for p in context.params if _given(context, p) and p != "resumed"]
         if given:
-            raise click.UsageError(f"--resume takes no other options: {', '.join(given)}")
+            raise click.UsageError(
+                f"--resume cannot be combined with other options: {', '.join(given)}"
+            )
         if is_finished(resumed):
             console.say(f"{resumed}: this run is already finished")
             return
@@ -163,7 +171,7 @@ def _given(context: click.Context, name: str) -> bool:
 
 
 def _architecture(arch: str | None, config: Path | None) -> str:
-    """The network that is trained."""
+    """The architecture that is trained."""
     if arch is None and config is not None:
         return str(read_config(config)["training"]["architecture"])
     return arch or DEFAULT
@@ -171,7 +179,7 @@ def _architecture(arch: str | None, config: Path | None) -> str:
 
 @contextmanager
 def _shown(path: Path) -> "Iterator[_Shown]":
-    """The terminal while a training goes on; after Ctrl-C it says how to continue."""
+    """Show a training on the terminal; after Ctrl-C, print how to continue."""
     shown = _Shown(path)
     try:
         with console.bar_shown(shown.bar):
@@ -213,7 +221,7 @@ class _Shown(Listener):
         self._task = self.bar.add_task("prepare", total=None, state="")
 
     def prepare(self, done: int, total: int) -> None:
-        """Before the training: rows prepared."""
+        """Show the rows prepared before the training."""
         self.bar.update(self._task, completed=done, total=total)
 
     def begin(self, rows: int, epochs: int) -> None:

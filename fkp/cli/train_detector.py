@@ -17,21 +17,23 @@ from fkp.learn.detector.own import DetectorReport, DetectorTraining, fit_detecto
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("faces.onnx"),
     show_default=True,
-    help="The detector, for --detector-model.",
+    help="The detector file, for --detector-model.",
 )
-@click.option("--images", type=click.Path(path_type=Path), help="The folder with the pictures.")
+@click.option("--images", type=click.Path(path_type=Path), help="The folder of the pictures.")
 @click.option("--iterations", type=click.IntRange(1), help="Training steps.  [default: 1500]")
 @click.option(
     "--val",
     type=float,
     default=0.2,
     show_default=True,
-    help="Share of the persons (or pictures) held out to measure with.",
+    help="Share of the persons (or pictures) held out for evaluation.",
 )
 @click.option("--lr", type=float, default=6e-4, show_default=True, help="Peak learning rate.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
 @click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads; 0: all.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the split and training.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Random seed of split and training."
+)
 @console.talk_options
 def train_detector_command(
     data: Path,
@@ -44,12 +46,12 @@ def train_detector_command(
     threads: int,
     seed: int,
 ) -> None:
-    """Train the bundled face detector on with the labelled pictures in DATA.
+    """Fine-tune the bundled face detector on the labelled pictures in DATA.
 
     DATA is a table with the columns image, box_x, box_y, box_w, box_h and x and y of right_eye,
     left_eye, nose_tip, mouth_right, mouth_left; or any labels that fkp prepare reads and that have
-    the eyes, the nose tip and the mouth corners. All faces in a picture must be labelled. Some 200
-    pictures are enough; both detectors are measured on those that are held out.
+    the eyes, the nose tip and the mouth corners. All faces in a picture must be labelled. About 200
+    pictures are enough; both detectors are evaluated on the pictures held out.
 
     \b
     fkp train-detector infants/boxes.csv -o infants.onnx
@@ -75,7 +77,7 @@ def train_detector_command(
 
 def _print(report: DetectorReport) -> None:
     console.say(
-        f"{report.pictures} pictures to train with, {report.held_out} held out "
+        f"{report.pictures} pictures for training, {report.held_out} held out "
         f"({report.after.faces} faces)"
     )
     rows = [

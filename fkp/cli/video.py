@@ -19,7 +19,7 @@ from fkp.vision.sources import is_live
 def _seconds(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> float | None:  # fmt: skip
-    """Seconds; as such, or as hours, minutes and seconds."""
+    """Parse a time: seconds, or hours, minutes and seconds."""
     if value is None:
         return None
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d*)?", value):
@@ -43,19 +43,25 @@ def _seconds(
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Only frames whose number is a multiple of this.",
+    metavar="N",
+    help="Use only every Nth frame.",
 )
 @click.option(
-    "--start", callback=_seconds, metavar="TIME", help="Begin this long after the first frame."
+    "--start",
+    callback=_seconds,
+    metavar="TIME",
+    help="Start at this time after the first frame: 75.5 or 1:15.5.",
 )
-@click.option("--end", callback=_seconds, metavar="TIME", help="End at this time: 75.5 or 1:15.5.")
+@click.option(
+    "--end", callback=_seconds, metavar="TIME", help="Stop at this time after the first frame."
+)
 @click.option("--max-frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option(
     "--smooth",
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="Jitter smoothing, 0 (off) to 1.",
+    help="How much jitter is smoothed, from 0 (not at all) to 1.",
 )
 @click.option(
     "--fill",
@@ -63,51 +69,56 @@ def _seconds(
     default=0,
     show_default=True,
     metavar="N",
-    help="Fill gaps of a face of up to N frames; these rows have the status filled.",
+    help="Fill gaps of up to N frames per face; the rows get the status filled.",
 )
-@click.option("--raw", is_flag=True, help="Also write raw.csv: the points before smoothing.")
+@click.option("--raw", is_flag=True, help="Also write raw.csv, the points before smoothing.")
 @click.option(
     "--series",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="plot.png",
-    help="Plot each point and the confidence over time; with --confidence that of each point.",
+    help="Plot the points and the confidence over time; with --confidence, that of each point.",
 )
 @click.option(
     "--stream",
     type=click.IntRange(0),
     metavar="N",
-    help="Which video stream of a file with several.  [default: the largest]",
+    help="The video stream to use, if a file has several.  [default: the largest]",
 )
 @click.option(
     "--deinterlace",
     type=click.Choice(DEINTERLACE),
     default="auto",
     show_default=True,
-    help="auto: frames that are marked as interlaced; on: all frames; off: none.",
+    help="Which frames to deinterlace: those marked as interlaced, all, or none.",
 )
 @click.option(
     "--fps",
     type=click.FloatRange(0, min_open=True),
     metavar="RATE",
-    help="Folders and patterns of pictures (frames/, f_%04d.png, 'f_*.png') are clips of this "
-    "frame rate.",
+    help="Read folders and patterns of pictures (frames/, f_%04d.png, 'f_*.png') as clips with "
+    "this frame rate.",
 )
 @click.option(
     "--live",
     is_flag=True,
-    help="Drop frames to keep up, and count them; cameras and RTSP always do.",
+    help="Drop frames to keep up, and count them. Always on for cameras and RTSP.",
 )
-@click.option("--view", is_flag=True, help="Show the pictures on a page on this machine only.")
+@click.option(
+    "--view", is_flag=True, help="Show the pictures on a page that only this machine can open."
+)
 @result_options
 @face_options
 @drawing_options("full", "video")
 @console.talk_options
 def video_command(inputs: tuple[str, ...], out: Path | None, **given: Any) -> int:
-    """Find faces and their keypoints in clips: files, folders, globs; or in a stream: the number
-    of a camera, an rtsp:// or http:// address, or - for stdin.
+    """Find faces and their keypoints in clips, frame by frame.
 
-    Writes keypoints.csv (a row per face and frame, and one for each frame without), overlay.mp4,
-    index.html to look at it, and run.json. A face keeps its number as long as it is followed.
+    INPUTS are files, folders and globs, or one stream: the number of a camera, an rtsp:// or
+    http:// address, or - for stdin.
+
+    Writes keypoints.csv (a row per face and frame, and one for each frame without a face),
+    overlay.mp4, index.html to play it, and run.json. A person keeps one number for as long as the
+    face can be followed.
 
     \b
     fkp video clip.mp4 --out results/clip/

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RADIUS_90 = 3.8897
-"""In scales, the radius about a point within which its true place lies in 90 % of cases: where
-the distribution of distances, Gamma of shape 2, reaches 0.9."""
+"""The 90 % radius of a point's error, in scales: the 0.9 quantile of a Gamma distribution of
+shape 2."""
 
 SHOWN = 800
-"""Long side of the picture that a notebook shows, pixels, at most."""
+"""Long side of the picture shown in a notebook, in pixels, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +28,9 @@ class Prediction:
     """What a network predicts for N crops, in crop pixels.
 
     points: (N, K, 2) float32; scale: (N, K) float32, of the distances between a point and its
-    true place (times RADIUS_90: the 90 % radius); face: (N,) float32, the probability that there
-    is a face at all; visible: (N, K) float32, the probability that a point can be seen, neither
-    covered nor hidden by the face itself. NaN where the network does not know.
+    true place (times RADIUS_90: the 90 % radius); face: (N,) float32, the probability that the crop
+    shows a face; visible: (N, K) float32, the probability that a point is visible, neither covered
+    nor hidden by the face itself. NaN where the network does not estimate it.
     """
 
     points: npt.NDArray[np.float32]
@@ -39,8 +39,8 @@ class Prediction:
     visible: npt.NDArray[np.float32]
 
     def confidence(self, tolerance: float) -> npt.NDArray[np.float32]:
-        """(N, K): the probability that a point can be seen and lies within `tolerance` pixels of
-        its true place; the latter alone from a network that does not know what is hidden.
+        """(N, K): the probability that a point is visible and lies within `tolerance` pixels of its
+        true place; the latter alone if the network does not estimate visibility.
         """
         reach = tolerance / np.maximum(self.scale, 1e-9)
         within = 1 - (1 + reach) * np.exp(-reach)
@@ -56,7 +56,7 @@ class Prediction:
 
     @classmethod
     def joined(cls, parts: "Sequence[Prediction]") -> "Prediction":
-        """One after the other."""
+        """Concatenate predictions."""
         fields = zip(*((p.points, p.scale, p.face, p.visible) for p in parts), strict=True)
         return cls(*(np.concatenate(field) for field in fields))
 
@@ -76,7 +76,7 @@ class Face:
     """One face, in original-image pixels.
 
     box: (4,) float32, x, y, width, height. points: (K, 2) float32; confidence: (K,) float32; NaN
-    as in `Faces`. number: who it is among the faces of a clip, None in a picture.
+    as in `Faces`. number: its number in a clip, None in a picture.
     """
 
     scheme: Scheme
@@ -95,7 +95,7 @@ class Face:
 
     @property
     def rotation(self) -> float:
-        """By how many degrees it is turned, see `Faces.rotation`."""
+        """Clockwise rotation in degrees, see `Faces.rotation`."""
         return float(rotation(self.scheme.anchor_points(self.points)[None])[0])
 
     def __repr__(self) -> str:
@@ -115,11 +115,11 @@ class Faces:
     scores: (F,) float32, the detector's; NaN where the detector has none.
     points: (F, K, 2) float32, NaN = missing.
     confidence: (F, K) float32, NaN where the network gives none.
-    numbers: (F,) int64, who each face is among the faces of a clip; None in a picture.
-    picture: what they were found in, where that is known: a file, or (H, W, 3) BGR.
+    numbers: (F,) int64, the number that each face keeps in a clip; None in a picture.
+    picture: the source if known: a file, or (H, W, 3) BGR.
 
-    `len(faces)` counts them, iterating gives each as a `Face`, `faces[0]` is one of them, and a
-    slice, a mask (F,) of booleans or a list of indices selects some: `faces[faces.scores > 0.9]`.
+    `len(faces)` counts them, iterating yields each as a `Face`, `faces[0]` is the first, and a
+    slice, a boolean mask (F,) or a list of indices selects some: `faces[faces.scores > 0.9]`.
     """
 
     scheme: Scheme
@@ -185,17 +185,17 @@ class Faces:
 
     @property
     def rotation(self) -> npt.NDArray[np.float32]:
-        """By how many degrees each face is turned clockwise from upright: (F,), one of 0, 90, 180
-        and 270, NaN where the points do not tell.
+        """Clockwise rotation of each face from upright, in degrees: (F,), one of 0, 90, 180 and
+        270, NaN if the points do not determine it.
         """
         return rotation(self.scheme.anchor_points(self.points))
 
     def numbered(self, numbers: Sequence[int]) -> "Faces":
-        """The same faces, called by these numbers (F)."""
+        """The same faces with these numbers (F,)."""
         return replace(self, numbers=np.asarray(numbers, np.int64))
 
     def scaled(self, factor: float) -> "Faces":
-        """The same faces in a picture of `factor` times the size."""
+        """The same faces in the picture scaled by `factor`."""
         boxes = self.boxes * np.float32(factor)
         boxes[:, :2] += np.float32((factor - 1) / 2)
         points = (self.points + np.float32(0.5)) * np.float32(factor) - np.float32(0.5)
@@ -207,7 +207,7 @@ class Faces:
         """A copy of a picture with the faces drawn, (H, W, 3) BGR.
 
         image: a file, or an array (H, W, 3) BGR or (H, W) gray; None takes `picture`, or a blank
-        canvas where that is not known. Raises ImageError.
+        canvas if it is unknown. Raises ImageError.
         """
         from fkp.vision.draw import KeypointAnnotator, as_bgr, canvas
         from fkp.vision.images import read_image
@@ -220,16 +220,16 @@ class Faces:
         return KeypointAnnotator(boxes=boxes).draw(as_bgr(image), self)
 
     def to_frame(self, confidence: bool = False) -> "pd.DataFrame":
-        """A table with a row per face, in the columns that `keypoints.csv` has for a face.
+        """A table with a row per face, with the columns of `keypoints.csv` that describe a face.
 
-        confidence: also a column for the confidence of each point, not just their mean.
+        confidence: add a column for the confidence of each point.
         """
         from fkp.annotate.output.frames import face_table
 
         return face_table(self, confidence)
 
     def _repr_jpeg_(self) -> bytes:
-        """The faces as a picture, for notebooks."""
+        """The drawn faces as PNG, for notebooks."""
         from fkp.vision.images import encoded_jpeg, resized
 
         far = float((self.boxes[:, :2] + self.boxes[:, 2:]).max(initial=1))

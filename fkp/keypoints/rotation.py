@@ -1,16 +1,16 @@
-"""How a face is turned in its picture."""
+"""The rotation of a face in its picture."""
 
 import numpy as np
 import numpy.typing as npt
 
 _UPRIGHT = np.array([-0.14 - 0.17j, 0.14 - 0.17j, 0, -0.12 + 0.14j, 0.12 + 0.14j])
-"""Where the anchor points of an upright face are (right eye, left eye, nose tip, mouth right, mouth
-left), as x + iy; only the directions matter."""
+"""Anchor points of an upright face (right eye, left eye, nose tip, mouth right, mouth left), as
+x + iy; only the directions matter."""
 
 
 def rotation(anchors: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """By how many degrees faces are turned clockwise from upright: (F, 5, 2) -> (F,), each of
-    0, 90, 180, 270, or NaN where fewer than two anchor points are known.
+    """Clockwise rotation of faces from upright, in degrees: (F, 5, 2) -> (F,), each 0, 90, 180 or
+    270, or NaN if fewer than two anchor points are known.
 
     The angle of the least-squares similarity from an upright face, rounded.
     """

@@ -1,13 +1,17 @@
-"""What a set of facial keypoints is, and the sets that are built in."""
+"""Schemes: sets of facial keypoints, and those that are built in."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from unicodedata import category
 
 import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import DataError
+
+MOST_POINTS = 2000
+"""Maximum plausible number of points of a face."""
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -15,7 +19,11 @@ ANCHOR_NAMES = ("right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left"
 """The five points that face detectors give and that crops are framed by, in this order."""
 
 PointIndices = tuple[tuple[int, ...], ...]
-"""For each of some points, the indices of the points whose mean it is; () where it is unknown."""
+"""For each of several points, the indices of the points whose mean it is; () if unknown."""
+
+
+_CONTROLS = frozenset({"Cc", "Zl", "Zp"})
+"""Unicode's categories of control characters and ends of lines, which break tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,11 @@ class Scheme:
         k = len(self.names)
         if k == 0 or len(set(self.names)) != k:
             raise DataError(f"scheme {self.name}: needs at least one point, and unique names")
+        for name in self.names:
+            if any(category(letter) in _CONTROLS for letter in name):
+                raise DataError(
+                    f"scheme {self.name}: the point {name!r} has a control character in its name"
+                )
         flip = self.flip_order
         if flip is not None and (
             sorted(flip) != list(range(k)) or any(flip[flip[i]] != i for i in range(k))
@@ -71,7 +84,7 @@ class Scheme:
         return mean_points(points, self.anchors)
 
     def convert(self, points: FloatArray, to: "Scheme") -> npt.NDArray[np.float64]:
-        """Points of this scheme as points of another: (..., K, 2) -> (..., len(to), 2).
+        """Convert points of this scheme to another: (..., K, 2) -> (..., len(to), 2).
 
         Possible where every point of `to` is a point, or a fixed average of points, of this
         scheme; raises DataError otherwise.
@@ -79,7 +92,7 @@ class Scheme:
         return mean_points(points, self.point_indices(to))
 
     def point_indices(self, to: "Scheme") -> PointIndices:
-        """For each point of another scheme, the indices of this one's points whose mean it is.
+        """For each point of another scheme, the indices of the points here whose mean it is.
 
         Raises DataError where a point of `to` is neither a point nor an average of points here.
         """
@@ -137,7 +150,7 @@ def mean_points(points: FloatArray, indices: PointIndices) -> npt.NDArray[np.flo
 
 
 def _swap_side(name: str) -> str:
-    """The name with left for right, and right for left."""
+    """The name with left and right exchanged."""
     swapped = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
     def swap(match: re.Match[str]) -> str:
@@ -149,7 +162,7 @@ def _swap_side(name: str) -> str:
 
 
 def _flip_order(names: list[str], pairs: list[tuple[str, str]] | None) -> tuple[int, ...] | None:
-    """The permutation that swaps pairs of names, else those with left and right; None without."""
+    """The permutation that swaps the given pairs of names, or else left and right; None without."""
     order = list(range(len(names)))
     if pairs is None:
         pairs = [(n, _swap_side(n)) for n in names if n != _swap_side(n) in names]
@@ -164,7 +177,7 @@ def _flip_order(names: list[str], pairs: list[tuple[str, str]] | None) -> tuple[
 
 
 def _anchor_group(names: list[str], anchor: str) -> tuple[int, ...]:
-    """Indices of the names that make an anchor: `left_eye_center` alone, or all of an eye."""
+    """Indices of the names that form an anchor: `left_eye_center` alone, or all of an eye."""
     words = [n.lower() for n in names]
     if anchor == "nose_tip":
         exact = [i for i, n in enumerate(words) if re.fullmatch(r"nose([_ -]?tip)?", n)]

@@ -1,1 +1,1 @@
-"""Tables of labelled faces: foreign formats in, checks, split, the prepared data set."""
+"""Labelled faces: reading other tools' formats, checks, splits, the prepared data set."""

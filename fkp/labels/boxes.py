@@ -21,8 +21,8 @@ class BoxTable:
     """B face boxes in pictures, B >= 0.
 
     images: B names; boxes: (B, 4) float64 xywh pixels; anchors: (B, 5, 2) pixels;
-    scores: (B,) of the detector that made them, 1 without; second: (B,) of another detector, NaN
-    without.
+    scores: (B,) of the detector that made them, 1 if there is none; second: (B,) of another
+    detector, NaN if there is none.
     """
 
     images: list[str]

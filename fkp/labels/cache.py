@@ -36,11 +36,11 @@ def prepared(data: Path, progress: Progress) -> Path:
     if is_prepared(data):
         return data
     if data.is_dir():
-        raise LabelError(f"{data}: a folder; prepare it first: fkp prepare {data} -o data.csv")
+        raise LabelError(f"{data}: a folder; turn it into a data set with prepare first")
     try:
         return _cached(data, progress)
     except UndecidedError as error:
-        why = f"{error.args[0]}; run fkp prepare first"
+        why = f"{error.args[0]}; run prepare first"
         raise UndecidedError(why, *error.settings) from error
     except OSError as error:
         raise LabelError(f"{data}: {(error.strerror or str(error)).lower()}") from error
@@ -64,7 +64,7 @@ def _cached(data: Path, progress: Progress) -> Path:
             target.unlink()
             raise LabelError(
                 f"{len(bad)} malformed rows, the first: {bad[0]}; "
-                f"fkp prepare {data} -o data.csv leaves them out and lists them"
+                "prepare the table to leave them out and list them"
             )
     return target
 
@@ -80,7 +80,7 @@ def _content(data: Path) -> str:
 
 
 def _listed(listing: Path) -> list[str] | None:
-    """The pictures of a table that was read before, None if it was not."""
+    """The pictures of a table that was read before, None for a new one."""
     try:
         names = parse_json(listing.read_bytes())
     except (OSError, ValueError):

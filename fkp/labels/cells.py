@@ -14,7 +14,7 @@ from fkp.errors import LabelError
 from fkp.labels.table import Rejected
 
 FARTHEST = 1e6
-"""No picture has pixels beyond this coordinate."""
+"""Maximum plausible coordinate in pixels."""
 
 MOST_COLUMNS = 20_000
 

@@ -1,4 +1,4 @@
-"""Rows that are probably labelled wrongly, judging by their numbers alone."""
+"""Rows that are probably labelled wrongly, according to their numbers alone."""
 
 import numpy as np
 import numpy.typing as npt

@@ -9,11 +9,9 @@ from fnmatch import fnmatchcase
 
 from fkp.errors import LabelError
 from fkp.keypoints import IBUG68, SCHEMES, WFLW98, Scheme
+from fkp.keypoints.scheme import MOST_POINTS
 from fkp.labels.cells import listed
 from fkp.labels.table import ReadOptions
-
-MOST_POINTS = 2000
-"""Faces have fewer points than this."""
 
 _BY_COUNT = {len(scheme): scheme for scheme in (IBUG68, WFLW98)}
 """The schemes that numbered points are assumed to follow, by their count."""
@@ -119,7 +117,7 @@ def _by_name(index: dict[str, int], every: bool) -> list[PointColumns]:
     """`<name>_x, <name>_y` and the like; `every` includes boxes, gaze and pose."""
     found: dict[str, dict[str, int]] = {}
     for name, i in index.items():
-        match = next(filter(None, (form.fullmatch(name) for form in _NAMED)), None)
+        match = next(filter(None, (format.fullmatch(name) for format in _NAMED)), None)
         if match:
             axes = found.setdefault(match["name"].strip(), {})
             axes.setdefault(match["axis"].lower(), i)

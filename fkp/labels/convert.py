@@ -8,7 +8,7 @@ from fkp.labels.store import Samples
 from fkp.labels.table import Rejected
 
 
-def convert(samples: Samples, form: str, output: Path) -> list[Rejected]:
+def convert(samples: Samples, format: str, output: Path) -> list[Rejected]:
     """Write a data set in a format of WRITERS to a file, or to a folder for `pts`.
 
     For rows without picture files, the crops are written to a folder beside the output. Returns
@@ -17,7 +17,7 @@ def convert(samples: Samples, form: str, output: Path) -> list[Rejected]:
     samples = samples.labelled()
     if len(samples) == 0:
         raise DataError("there are no labelled rows")
-    write = WRITERS[form].write
+    write = WRITERS[format].write
     assert write is not None
     output.parent.mkdir(parents=True, exist_ok=True)
     return write(samples, output)

@@ -1,4 +1,4 @@
-"""Pictures that are not files yet: frames of clips, and pictures embedded in label files."""
+"""Extracting pictures to files: frames of clips, and pictures embedded in label files."""
 
 import os
 from collections import defaultdict

@@ -123,7 +123,7 @@ def _roots(table: LabelTable, options: ReadOptions) -> list[Path]:
 
 
 def _annotated_from(folder: Path) -> tuple[Path, ...]:
-    """The folder in which `fkp annotate` was run, according to its `run.json`."""
+    """The folder in which `annotate` was run, according to its `run.json`."""
     try:
         facts = parse_json((folder / "run.json").read_text(encoding="utf-8"))
         ran_in = Path(facts["folder"])

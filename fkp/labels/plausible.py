@@ -1,4 +1,4 @@
-"""Whether the labels of a source, as a whole, can be what they seem to be."""
+"""Whether the labels of a source are plausible as a whole."""
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,8 @@ LARGE = 300
 def see_units(points: FloatArray, options: ReadOptions, source: str) -> tuple[str, str]:
     """The units of labels (N, K, 2), one of UNITS, and a note.
 
-    These are what the user says; otherwise fractions if nearly all labels are between 0 and 1,
-    and pixels if not. Raises UndecidedError for labels around 0 that cannot be pixels.
+    The units are those the user specifies; otherwise fractions if nearly all labels are between 0
+    and 1, and pixels if not. Raises UndecidedError for labels around 0 that cannot be pixels.
     """
     if options.units is not None:
         return options.units, ""

@@ -20,7 +20,7 @@ from fkp.labels.formats.course import ARRAYS
 from fkp.labels.frames import pictures_of
 from fkp.labels.reading import read_source
 from fkp.labels.schemes import joined
-from fkp.labels.split import merge_groups, persons_from_names, split_groups
+from fkp.labels.split import merge_persons, persons_from_names, split_persons
 from fkp.labels.store import META_COLUMNS, NAMES, SPLITS, Samples, write_samples
 from fkp.labels.table import LabelTable, ReadOptions, Rejected
 
@@ -52,7 +52,7 @@ class PrepareConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrepareReport:
-    """What was found; samples: what was written."""
+    """What was read, left out and written (samples)."""
 
     samples: Samples
     rows_read: int
@@ -88,7 +88,7 @@ def prepare(
     pairs = list(zip(tables, parts, strict=True))
     named = [_persons(t, c, config) for t, c in pairs]
     hashes = [hashlib.blake2b(image.tobytes()).hexdigest() for c in parts for image in c.images]
-    persons = merge_groups([name for names, _ in named for name in names], hashes)
+    persons = merge_persons([name for names, _ in named for name in names], hashes)
     flags = [f for t, c in pairs for f in check.suspicious(c.labels, t.scheme)]
     samples = _samples(pairs, crop_mode, persons, flags, config)
     rejected = [r for t in tables for r in t.rejected] + [r for c in parts for r in c.rejected]
@@ -117,7 +117,7 @@ def prepare(
 
 
 def _notes(table: LabelTable, crops: Crops) -> list[str]:
-    return [f"read as {table.form}", *table.notes, *crops.notes]
+    return [f"read as {table.format}", *table.notes, *crops.notes]
 
 
 def label_files(config: PrepareConfig) -> list[tuple[Path, ReadOptions]]:
@@ -131,12 +131,12 @@ def label_files(config: PrepareConfig) -> list[tuple[Path, ReadOptions]]:
         elif files:
             files[-1] = (files[-1][0], replace(config.read, images=path))
         else:
-            raise LabelError(f"{path}: give the label file first: fkp prepare labels.csv {path}")
+            raise LabelError(f"{path}: an array of pictures; give its label file before it")
     return files
 
 
 def _crop_mode(tables: Sequence[LabelTable], config: PrepareConfig) -> str:
-    """How all crops are cut: as specified, or `none` for ready-made crops."""
+    """How to cut all crops: as specified, or `none` for ready-made crops."""
     crop_modes = {config.crop or ("face" if t.pixels is None else "none") for t in tables}
     if len(crop_modes) > 1:
         raise DataError(
@@ -182,7 +182,7 @@ def _samples(
             ]
         ).astype(np.float32),
         person=np.array(persons, str),
-        split=np.array(split_groups(persons, config.val, config.test, config.seed), str),
+        split=np.array(split_persons(persons, config.val, config.test, config.seed), str),
         image=np.array([name for c in parts for name in c.names], str),
         source=np.array([t.source for t, c in pairs for _ in c.kept], str),
         source_row=np.array([t.rows[i] for t, c in pairs for i in c.kept], np.int64),
@@ -249,7 +249,7 @@ def write_rejected(output: Path, rejected: Sequence[Rejected]) -> None:
     """List rejected rows in `.rejected.csv` beside the data set."""
     path = output.with_suffix(".rejected.csv")
     if not rejected:
-        path.unlink(missing_ok=True)  # of an earlier run with the same output
+        path.unlink(missing_ok=True)  # left by an earlier run with the same output
         return
     rows = [(r.source, r.row, r.column, r.reason) for r in rejected]
     with replacing(path) as part:

@@ -26,13 +26,13 @@ _FACE = 0.35
 """Points with a smaller misfit form a face."""
 
 _BINARY = ("an HDF5 file", "a Parquet file")
-"""Binary files of which some formats are made."""
+"""Kinds of binary files that some formats use."""
 
 
-def read_source(path: Path, options: ReadOptions, form: str | None = None) -> LabelTable:
-    """Read a label file or folder; of the result folder of annotate, its table.
+def read_source(path: Path, options: ReadOptions, format: str | None = None) -> LabelTable:
+    """Read a label file or folder; in a result folder of annotate, its table.
 
-    form: a name of FORMATS, None to recognise the format. Raises LabelError, and UndecidedError
+    format: a name of FORMATS, None to recognise the format. Raises LabelError, and UndecidedError
     if a setting must say what the labels mean.
     """
     try:
@@ -41,10 +41,8 @@ def read_source(path: Path, options: ReadOptions, form: str | None = None) -> La
             if not source.head.strip():
                 raise LabelError(f"{path}: the file is empty; expected labelled rows")
             if is_prepared(path):
-                raise LabelError(
-                    f"{path}: is prepared already; give it to fkp train or fkp evaluate"
-                )
-        chosen = FORMATS[form] if form is not None else recognised(source)
+                raise LabelError(f"{path}: is prepared already; train or evaluate on it directly")
+        chosen = FORMATS[format] if format is not None else recognised(source)
         for name in ("category", "columns"):
             if getattr(options, name) and name not in chosen.settings:
                 raise LabelError(f"{path}: read as {chosen.title}, which has no {name} to choose")
@@ -67,9 +65,9 @@ def recognised(source: Source) -> Format:
     if kind and kind not in _BINARY:
         raise LabelError(f"{source}: expected labels, got {kind}")
     plain = not (kind or source.is_folder or source.starts_as_json or source.starts_as_xml)
-    for name, form in FORMATS.items():
-        if (plain or name not in PLAIN) and form.recognise(source):
-            return form
+    for name, format in FORMATS.items():
+        if (plain or name not in PLAIN) and format.recognise(source):
+            return format
     raise _unknown(source, kind)
 
 

@@ -1,4 +1,4 @@
-"""A label file or folder that is read only once, however many formats inspect it."""
+"""A label file or folder, read only once even if many formats inspect it."""
 
 import gzip
 import os

@@ -1,4 +1,4 @@
-"""Persons in pictures, and splits that keep each person on one side."""
+"""Persons in pictures, and splits that keep each person in one part."""
 
 import hashlib
 import os
@@ -45,31 +45,31 @@ def persons_from_names(images: Sequence[str], pattern: str | None) -> tuple[list
     return None, ""
 
 
-def merge_groups(groups: Sequence[str], same: Sequence[str]) -> list[str]:
-    """Join groups that share a value of `same` (identical pictures); returns a name per row."""
+def merge_persons(persons: Sequence[str], same: Sequence[str]) -> list[str]:
+    """Merge persons who share a value of `same` (identical pictures); returns a name per row."""
     from scipy.cluster.hierarchy import DisjointSet  # heavy
 
-    sets = DisjointSet(groups)
+    sets = DisjointSet(persons)
     first: dict[str, str] = {}
-    for group, key in zip(groups, same, strict=True):
-        sets.merge(group, first.setdefault(key, group))
-    names = {group: min(joined) for joined in sets.subsets() for group in joined}
-    return [names[group] for group in groups]
+    for person, key in zip(persons, same, strict=True):
+        sets.merge(person, first.setdefault(key, person))
+    names = {person: min(joined) for joined in sets.subsets() for person in joined}
+    return [names[person] for person in persons]
 
 
-def split_groups(groups: Sequence[str], val: float, test: float, seed: int) -> list[str]:
-    """`train`, `val` or `test` for each row; all rows of a group get the same.
+def split_persons(persons: Sequence[str], val: float, test: float, seed: int) -> list[str]:
+    """`train`, `val` or `test` for each row; all rows of a person get the same.
 
-    The order of groups depends only on the seed and their names, so adding rows moves few of the
-    others.
+    The order of persons depends only on the seed and their names, so adding rows moves few of
+    the others.
     """
     if not 0 <= val < 1 or not 0 <= test < 1 or val + test >= 1:
         raise DataError(
-            f"shares of {val:g} for validation and {test:g} for the test leave no rows to train on"
+            f"shares of {val:g} for validation and {test:g} for testing leave no rows to train on"
         )
     sizes: dict[str, int] = defaultdict(int)
-    for group in groups:
-        sizes[group] += 1
+    for person in persons:
+        sizes[person] += 1
     wanted = {name: share for name, share in (("test", test), ("val", val)) if share > 0}
     if len(sizes) <= len(wanted):
         raise DataError(
@@ -78,16 +78,16 @@ def split_groups(groups: Sequence[str], val: float, test: float, seed: int) -> l
             Setting("test", "0", "no test"),
             Setting("person_pattern", "REGEX", "how to tell persons apart"),
         )
-    order = sorted(sizes, key=lambda g: hashlib.sha256(os.fsencode(f"{seed}:{g}")).digest())
+    order = sorted(sizes, key=lambda p: hashlib.sha256(os.fsencode(f"{seed}:{p}")).digest())
     place = dict.fromkeys(sizes, "train")
     for name, share in wanted.items():
-        target, taken = share * len(groups), 0
-        for group in order:
-            # A group that would overshoot by more than it fills stays in training.
-            if place[group] == "train" and taken + sizes[group] / 2 <= target:
-                place[group] = name
-                taken += sizes[group]
+        target, taken = share * len(persons), 0
+        for person in order:
+            # A person who would overshoot by more than it fills stays in training.
+            if place[person] == "train" and taken + sizes[person] / 2 <= target:
+                place[person] = name
+                taken += sizes[person]
         if taken == 0:
-            smallest = min((g for g in order if place[g] == "train"), key=lambda g: sizes[g])
+            smallest = min((p for p in order if place[p] == "train"), key=lambda p: sizes[p])
             place[smallest] = name
-    return [place[group] for group in groups]
+    return [place[person] for person in persons]

@@ -6,6 +6,7 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
@@ -168,7 +169,8 @@ def write_samples(path: Path, samples: Samples, report: dict[str, object]) -> No
             for suffix in (path.suffix, ".json", ".npy")  # replaced in reverse order
         )
         with array_part.open("wb") as file:
-            np.save(file, samples.crops)
+            # NumPy writes into a real file by itself, and does not say why that failed.
+            np.lib.format.write_array(SimpleNamespace(write=file.write), samples.crops)
         json_part.write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
         frame.to_csv(csv_part, index=False, errors=NAMES)
 
@@ -184,7 +186,7 @@ def rewrite_samples(path: Path, samples: Samples, original: Path) -> None:
 def read_samples(path: Path) -> Samples:
     """Read a prepared data set; the crops stay on disk until they are used."""
     if not is_prepared(path):
-        raise DataError(f"{path}: not a data set of fkp prepare")
+        raise DataError(f"{path}: not a prepared data set; run prepare first")
     meta = _read_meta(path.with_suffix(".json"))
     schemes = _schemes(path, meta)
     header, numbers = _columns(path), {*META_COLUMNS[6:], *joined(schemes).columns}

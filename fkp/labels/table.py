@@ -81,7 +81,7 @@ class LabelTable:
     folder: where relative paths start by default.
     files: files that were read besides `source`.
     other: further columns of the table, N text cells each.
-    form: the title of the format.
+    format: the title of the format.
     """
 
     source: str
@@ -103,7 +103,7 @@ class LabelTable:
     rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     other: dict[str, list[str]] = field(default_factory=dict)
-    form: str = ""
+    format: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.rows)

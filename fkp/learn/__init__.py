@@ -1,1 +1,1 @@
-"""Networks, training, evaluation, audit of labels: torch stays here and in `bundled`."""
+"""Networks, training, evaluation, audit of labels. Only this package and `bundled` use torch."""

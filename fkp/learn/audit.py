@@ -1,4 +1,5 @@
-"""Labels that are probably wrong: those that a network which never saw them disagrees with."""
+"""Finding labels that are probably wrong: those that a network which never saw them disagrees
+with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.errors import DataError, ImageError
+from fkp.files import replacing
 from fkp.keypoints import mean_points
-from fkp.labels.split import split_groups
+from fkp.labels.split import split_persons
 from fkp.labels.store import Samples
 from fkp.labels.table import Rejected
 from fkp.learn.disagreement import Disagreement, disagreement
@@ -26,12 +28,12 @@ from fkp.vision.images import Image, read_image, write_image
 Array = npt.NDArray[np.float64]
 
 SHEET = 60
-SIDE = 160  # of a picture in the sheet, pixels
+SIDE = 160  # of a picture in the sheet, in pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Audit:
-    """The labelled rows of a data set, and where a network sees their points.
+    """The labelled rows of a data set, and a network's points for them.
 
     predicted: (N, K, 2) crop pixels; seen_in: what the network looked at, `picture` or `crop`.
     """
@@ -43,15 +45,15 @@ class Audit:
 
     @property
     def order(self) -> npt.NDArray[np.int64]:
-        """The rows, worst first."""
+        """Indices of the rows, worst first."""
         scores = np.where(np.isnan(self.found.scores), -1, self.found.scores)
         return np.asarray(np.argsort(-scores, kind="stable"), np.int64)
 
     def without(self) -> tuple[Samples, list[Rejected]]:
-        """The data set without the rows that are probably wrong, and those rows with the reason."""
+        """The data set without rows that are probably wrong, and the dropped rows with reasons."""
         wrong = self.found.wrong
         if wrong.all():
-            raise DataError("the network disagrees with every row: nothing would be left")
+            raise DataError("the network disagrees with every row; no rows would be left")
         rejected = [
             Rejected(
                 str(self.samples.source[i]), int(self.samples.source_row[i]), "",
@@ -66,14 +68,14 @@ def audit_by_model(model: Model, samples: Samples, find: Finder | None) -> Audit
     """Check all labelled rows with a model that was trained on other data.
 
     find: finds faces in the picture files with that model. The face nearest to the labels counts;
-    where none is found, and without `find`, the model looks at the crops cut by the labels. Raises
-    DataError where the model does not find the labelled points.
+    if none is found, or without `find`, the model looks at the crops cut by the labels. Raises
+    DataError if the model does not find the labelled points.
     """
     part = samples.labelled()
     if not model.scheme.can_convert(part.scheme):
         raise DataError(
             f"the network finds {len(model.scheme)} points ({model.scheme.name}), from which "
-            f"{', '.join(part.scheme.names[:3])}, ... do not follow; check by folds (kfold) instead"
+            f"{', '.join(part.scheme.names[:3])}, ... cannot be computed; use kfold instead"
         )
     predicted, seen_in = _look(model, part, find)
     found = disagreement(part.points, predicted, part.scheme, part.size)
@@ -81,7 +83,7 @@ def audit_by_model(model: Model, samples: Samples, find: Finder | None) -> Audit
 
 
 def _look(model: Model, part: Samples, find: Finder | None) -> tuple[Array, list[str]]:
-    """Where a model sees the points of each row, (N, K, 2) crop pixels, and what it looked at."""
+    """A model's points for each row, (N, K, 2) crop pixels, and what it looked at."""
     predicted, seen_in = np.full(part.points.shape, np.nan), ["crop"] * len(part)
     indices = model.scheme.point_indices(part.scheme)
     for i, faces in enumerate(find(part.paths()) if find is not None else ()):
@@ -106,19 +108,18 @@ def audit_by_folds(
 ) -> Audit:
     """Check each row with a network trained only on rows of other persons.
 
-    told: gives the listener of fold 1, 2, ...; finder: gives what finds faces in the pictures with
-    a network. Without it, the network looks at crops cut by the labels themselves: where all points
-    of a face are shifted alike, it sees no difference. Raises DataError where there are too few
-    persons.
+    told: returns the listener of fold 1, 2, ...; finder: builds the face finder of a network.
+    Without it, the network looks at crops cut by the labels themselves, and cannot see that all
+    points of a face are shifted alike. Raises DataError if there are too few persons.
     """
     part = samples.labelled()
     if len(set(part.person)) < 2 * folds:
         raise DataError(f"{len(set(part.person))} persons are too few for {folds} folds")
     fold = np.zeros(len(part), int)
     rest = np.ones(len(part), bool)
-    for number in range(folds, 1, -1):  # each takes its share of what is left
+    for number in range(folds, 1, -1):  # each fold takes its share of the remaining rows
         persons = part.person[rest].tolist()
-        places = np.array(split_groups(persons, 0, 1 / number, config.seed))
+        places = np.array(split_persons(persons, 0, 1 / number, config.seed))
         fold[np.flatnonzero(rest)[places == "test"]] = number - 1
         rest = fold == 0
     predicted, seen_in = np.full((*part.points.shape,), np.nan), [""] * len(part)
@@ -137,8 +138,8 @@ def audit_by_folds(
 def write_audit(path: Path, audit: Audit) -> None:
     """Write a CSV of all rows, worst first.
 
-    score: over 1 is probably wrong; kind: what kind of error it looks like; shift_x, shift_y:
-    picture pixels, from the labels to where the network sees the face; seen_in: what it looked at.
+    score: over 1 is probably wrong; kind: the likely kind of error; shift_x, shift_y: picture
+    pixels, from the labels to the network's points; seen_in: what it looked at.
     """
     samples, found, order = audit.samples, audit.found, audit.order
     shifts = np.array([_shift(audit, i) for i in order]).reshape(-1, 2)
@@ -159,7 +160,8 @@ def write_audit(path: Path, audit: Audit) -> None:
         }
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(path, index=False)
+    with replacing(path) as part:
+        frame.to_csv(part, index=False)
 
 
 def _shift(audit: Audit, i: int) -> Array:

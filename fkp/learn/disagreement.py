@@ -1,4 +1,4 @@
-"""How labels differ from a network's points on the same faces, and what kind of error it is."""
+"""How labels differ from a network's points on the same faces, and the likely kind of error."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ OFF = "off"
 UNLIKE = "unlike a face here"
 
 LIMIT = 6.0
-"""In medians of a point's distances, the distance beyond which it is not chance: where distances
-follow a Gamma distribution of shape 2 (see `losses.doubt`), one in 2,000 is larger."""
+"""Distance, in medians of a point's distances, above which chance is unlikely: in a Gamma
+distribution of shape 2 (see `losses.doubt`), one distance in 2,000 is larger."""
 
 LEAST = 0.04
-"""Smaller distances, as a share of the face's size, never count against a label."""
+"""Smaller distances, as a share of the face's size, are never reported."""
 
 FAR = 3.0
-"""Labels further from the face than this, in sizes of the face, belong to another face."""
+"""Labels farther from the face than this, in sizes of the face, belong to another face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,8 +38,8 @@ class Disagreement:
     """How N rows of labels differ from a network's points.
 
     distances: (N, K) shares of the face's size; limits: (K,) the largest distance that chance
-    explains; scores: (N,) the largest distance over its limit, NaN where no point can be compared;
-    kinds: N, "" where the score is at most 1.
+    explains; scores: (N,) the largest distance over its limit, NaN if no point can be compared;
+    kinds: N, "" if the score is at most 1.
     """
 
     distances: Array
@@ -58,7 +58,8 @@ def disagreement(
 ) -> Disagreement:
     """Compare labels and a network's points, both (N, K, 2) in crops of that width.
 
-    The usual distances are learnt from the rows themselves: most of them must be labelled right.
+    The usual distances are estimated from the rows themselves, most of which must be labelled
+    correctly.
     """
     sizes = _sizes(predicted)
     distances = np.linalg.norm(np.asarray(labels, np.float64) - predicted, axis=2) / sizes[:, None]
@@ -93,7 +94,7 @@ def _exchanged(
     width: float,
     fits: Callable[[FloatArray], bool],
 ) -> str | None:
-    """Which points have changed places: left and right, mirrored, or two that are off; or None."""
+    """Which points were swapped: left and right, mirrored, or two points that are off; or None."""
     if scheme.flip_order is not None:
         swapped = labels[list(scheme.flip_order)]
         if fits(swapped):
@@ -117,7 +118,9 @@ def _kind(
     size: float,
     width: float,
 ) -> str:
-    """What would make the labels (K, 2) fit the network's points (K, 2), within limits (K,) px."""
+    """The kind of error whose correction makes labels (K, 2) fit a network's points (K, 2) within
+    limits (K,) px.
+    """
     known = np.asarray(np.isfinite(labels).all(1) & np.isfinite(predicted).all(1))
 
     away = np.linalg.norm(labels - predicted, axis=1)
@@ -143,8 +146,8 @@ def _kind(
 def _similar(
     labels: FloatArray, predicted: FloatArray, known: npt.NDArray[np.bool_]
 ) -> Iterator[Array]:
-    """The labels moved by the similarity that brings them nearest."""
+    """The labels moved by the similarity that brings them closest."""
     try:
         yield CropTransform.fit(labels[known], predicted[known], 1).apply(labels)
-    except DataError:  # all at one place
+    except DataError:  # all in one place
         return

@@ -1,1 +1,2 @@
-"""Pictures in and out, face detection, crop geometry, drawing: the room with cv2."""
+"""Reading and writing pictures and videos, face detection, crop geometry, drawing, with cv2 and
+PyAV."""

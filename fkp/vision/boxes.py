@@ -1,4 +1,4 @@
-"""Files made of boxes (ISO/IEC 14496-12), HEIF, AVIF, JPEG XL, JPEG 2000: which, and how large."""
+"""Files made of boxes (ISO/IEC 14496-12): HEIF, AVIF, JPEG XL, JPEG 2000, and their sizes."""
 
 import struct
 from collections.abc import Iterator
@@ -8,17 +8,17 @@ _JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 _AV1 = (b"avif", b"avis")
 _HEVC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
 _ANY = (b"mif1", b"mif2", b"mif3", b"msf1", b"miaf", b"jpeg", b"avci", b"j2ki")
-"""Brands of pictures: coded as AV1, as HEVC, or as the file's items say."""
+"""Brands of pictures: coded as AV1, as HEVC, or as declared by the file's items."""
 
 _HEAD = 1 << 20
-"""Bytes in which the sizes of a picture stand."""
+"""Number of leading bytes that contain the sizes of a picture."""
 
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
-"""Width to height by a JPEG XL header's number for it, from 1."""
+"""Aspect ratios (width to height) by their number in a JPEG XL header, from 1."""
 
 
 def kind(data: bytes) -> str:
-    """jxl, jp2, heif, avif, raw (Canon's CR3), or "" where it is none of these."""
+    """jxl, jp2, heif, avif, raw (Canon's CR3), or "" for any other file."""
     if data[:2] == b"\xff\x0a" or data.startswith(_JXL):
         return "jxl"
     if data.startswith((_JP2, b"\xff\x4f\xff\x51")):
@@ -40,7 +40,7 @@ def kind(data: bytes) -> str:
 
 
 def top_level(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of the content of each outermost box."""
+    """Name, start and end of the content of each top-level box."""
     position = 0
     while position + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, position)
@@ -56,19 +56,19 @@ def top_level(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def has_sequence(data: bytes) -> bool:
-    """Whether there are frames with times, beside or instead of pictures."""
+    """Whether the file has timed frames, besides or instead of pictures."""
     return any(name == b"moov" for name, _, _ in top_level(data))
 
 
 def as_still(data: bytes, brand: bytes) -> bytes:
-    """The file with a main brand that decoders of single pictures take, where it holds one."""
+    """The file with a main brand that decoders of single pictures accept, if it holds a picture."""
     if any(name == b"meta" for name, _, _ in top_level(data)):
         return data[:8] + brand + data[12:]
     return data
 
 
 def heif_size(data: bytes) -> tuple[int, int]:
-    """The largest of the sizes in the `ispe` boxes: a main picture may be made of tiles."""
+    """The largest size in the `ispe` boxes, since a main picture may be made of tiles."""
     width = height = 0
     position = data.find(b"ispe", 0, _HEAD)
     while position >= 0:
@@ -80,7 +80,7 @@ def heif_size(data: bytes) -> tuple[int, int]:
 
 
 def jp2_size(data: bytes) -> tuple[int, int, int]:
-    """Width, height and bits of a value, by the SIZ segment; zeros where there is none."""
+    """Width, height and bits per value from the SIZ segment; zeros if there is none."""
     start = data.find(b"\xff\x4f\xff\x51", 0, _HEAD)
     if start < 0:
         return 0, 0, 0
@@ -89,10 +89,10 @@ def jp2_size(data: bytes) -> tuple[int, int, int]:
 
 
 def jxl_size(data: bytes) -> tuple[int, int]:
-    """Width and height by the SizeHeader (ISO/IEC 18181-1, D.2); zeros where there is none."""
+    """Width and height from the SizeHeader (ISO/IEC 18181-1, D.2); zeros if there is none."""
     start = 0
     if data[:2] != b"\xff\x0a":
-        within = {b"jxlc": 0, b"jxlp": 4}  # a part has its number before it
+        within = {b"jxlc": 0, b"jxlp": 4}  # a part is preceded by its number
         found = (first + within[name] for name, first, _ in top_level(data) if name in within)
         start = next(found, len(data))
         if data[start : start + 2] != b"\xff\x0a":
@@ -114,7 +114,7 @@ def _jxl_side(bits: "_Bits", small: int) -> int:
 
 
 class _Bits:
-    """A number of which bits are taken, the lowest first."""
+    """Reads bits of a number, the lowest first."""
 
     def __init__(self, data: bytes) -> None:
         self.rest = int.from_bytes(data, "little")

@@ -1,4 +1,4 @@
-"""A common frame of reference for clips whose picture size changes: the first picture."""
+"""A common coordinate system for clips whose picture size changes: that of the first picture."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Canvas:
 @dataclass(frozen=True, slots=True)
 class Fit:
     """The position of a picture in a canvas. own_wh: its size; scale: canvas pixels per pixel;
-    left, top: canvas pixels that stay empty.
+    left, top: empty canvas pixels.
     """
 
     canvas: Canvas
@@ -57,7 +57,7 @@ class Fit:
         return Detections(boxes.astype(np.float32), found.scores, self.points(found.anchors))
 
     def cut(self, transform: CropTransform, image: Image) -> Image:
-        """A crop, cut from the picture itself. transform: from the canvas."""
+        """Cut a crop from the picture itself. transform: from the canvas."""
         if self.is_whole:
             return transform.cut(image)
         turn = transform.a + 1j * transform.b
@@ -68,7 +68,7 @@ class Fit:
         return own.cut(image)
 
     def image(self, image: Image) -> Image:
-        """The picture (H, W, 3) in the canvas, on black."""
+        """The picture (H, W, 3) in the canvas, on a black background."""
         if self.is_whole:
             return image
         matrix = np.array([[self.scale, 0, 0], [0, self.scale, 0]])

@@ -9,7 +9,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 PATIENCE = 16
-"""Number of frames that do not fit before the clock counts as reset."""
+"""Number of misfitting frames after which the clock counts as reset."""
 
 
 @dataclass(slots=True)
@@ -17,7 +17,7 @@ class Clock:
     """Makes times increase, in ticks.
 
     step: between frames without a timestamp; last: the time before a first frame without one. leap:
-    the greatest step forward that does not count as a reset of the clock, None for any. mended:
+    the largest step forward that does not count as a reset of the clock, None for no limit. mended:
     number of frames whose time was changed; restarts: number of resets.
     """
 

@@ -18,13 +18,13 @@ PATIENCE = 10.0
 """Seconds without data after which a connection counts as lost."""
 
 LEAP = 10.0
-"""Seconds; a greater step forward in a format for joined recordings is a reset of the clock."""
+"""Seconds; a larger step forward in a format for joined recordings is a reset of the clock."""
 
 FASTEST = 10_000
 """Highest plausible frame rate, frames per second."""
 
 WIDEST = 8
-"""Greatest plausible pixel aspect ratio, either way."""
+"""Highest plausible pixel aspect ratio, or its inverse."""
 
 
 class Container:
@@ -57,7 +57,7 @@ class Container:
 
     @property
     def expected(self) -> int:
-        """Number of frames by the header of the file, 0 if unknown."""
+        """Number of frames according to the file's header, 0 if unknown."""
         if self._stream.frames:
             return int(self._stream.frames)
         length = self._length
@@ -98,7 +98,7 @@ class Container:
             if len(streams) > 1:
                 self.notes.append(
                     f"has {len(streams)} video streams: {listed}; the largest, {chosen.index}, is "
-                    "used (--stream chooses another)"
+                    "used; set stream to choose another"
                 )
             return chosen
         for stream in streams:
@@ -107,18 +107,18 @@ class Container:
         raise NoPicturesError(f"no video stream {wanted}; the file has {listed}")
 
     def _frames_a_second(self) -> Fraction | None:
-        """The frame rate, None where the file has no plausible one."""
+        """The frame rate, None if the file has no plausible one."""
         rates = (self._stream.average_rate, self._stream.guessed_rate)
         return next((rate for rate in rates if rate and rate <= FASTEST), None)
 
     @property
     def _length(self) -> float:
-        """Duration by the header, from the first picture, in seconds; 0 if unknown."""
+        """Duration from the first picture according to the header, in seconds; 0 if unknown."""
         length = self._container.duration
         if not length:
             return 0.0
         begun = float((self._stream.start_time or 0) * self.time_base)
-        # Matroska counts from 0, whenever the first picture is.
+        # Matroska counts from 0, not from the first picture.
         late = begun if "matroska" in self._container.format.name else 0.0
         return max(0.0, float(length / av.time_base) - late)
 
@@ -141,7 +141,7 @@ class Container:
         return int(os.path.getsize(path) * 8 * av.time_base / length) if length else 0
 
     def _pixel(self) -> Fraction:
-        """Pixel aspect ratio of the container, or of the pictures where it changes."""
+        """Pixel aspect ratio of the container, or of the pictures if it changes."""
         now = self._stream.codec_context.sample_aspect_ratio
         pixel = now if now != self._said else self._stream.sample_aspect_ratio
         if not pixel or pixel <= 0 or pixel == 1:
@@ -185,7 +185,7 @@ class Container:
 
 
 def open_media(source: Any, **options: Any) -> Any:
-    """Open a container, also where its tags are not UTF-8."""
+    """Open a container, even if its tags are not UTF-8."""
     if int(av.__version__.split(".")[0]) < 19:  # which does so itself
         options["metadata_errors"] = "replace"
     return av.open(source, **options)
@@ -195,7 +195,7 @@ def _opened(source: str) -> Any:
     if not is_stream(source):
         return open_media(source)
     if source == "-":
-        # Unbuffered: a thread that waits for input would hold the lock of a buffer for ever.
+        # Unbuffered: a thread waiting for input would hold the lock of a buffer forever.
         return open_media(os.fdopen(0, "rb", buffering=0, closefd=False))
     if source.isdigit():
         if sys.platform == "darwin":
@@ -220,7 +220,7 @@ def _side(stream: Any, name: str) -> int:
 
 
 def reason(error: Exception, source: str = "") -> str:
-    """The reason to give for an error."""
+    """The reason for an error, in words."""
     text = str(getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
     if source.isdigit() and is_stream(source):
         return f"camera {source} cannot be opened: {text}"

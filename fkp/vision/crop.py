@@ -1,4 +1,4 @@
-"""The geometry of face crops: which square of a picture a network sees, and the way back."""
+"""The geometry of face crops: which square of a picture a network sees, and the inverse."""
 
 import cmath
 import math
@@ -15,8 +15,8 @@ from fkp.vision.images import Image
 UPRIGHT_LAYOUT = np.array(
     [[0.3575, 0.37], [0.6425, 0.37], [0.5, 0.545], [0.385, 0.6825], [0.615, 0.6825]]
 )
-"""Where `--crop face` puts the five anchor points, as fractions of the crop side: the frontal
-mean face, with brows, chin and jaw inside and room to turn."""
+"""Positions of the five anchor points in crops of mode `face`, as fractions of the crop side: the
+frontal mean face, with brows, chin and jaw inside and margin for rotation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,10 +56,9 @@ class CropTransform:
         return (np.asarray(points, np.float64) - (self.tx, self.ty)) @ inverse.T
 
     def cut(self, image: Image) -> Image:
-        """The crop itself: uint8 (size, size) or (size, size, 3); borders are replicated.
+        """Cut the crop: uint8 (size, size) or (size, size, 3); borders are replicated.
 
-        A picture larger than the crop is first averaged down to the crop's scale, so that the
-        crop does not alias.
+        A picture of a larger scale is first averaged down to the crop's scale to avoid aliasing.
         """
         matrix = self.matrix
         if self.scale < 0.8:
@@ -112,7 +111,7 @@ class CropTransform:
         """The same crop, from the picture reduced `factor` times."""
         if factor == 1:
             return self
-        # Pixel p of the reduced picture lies at factor * p + (factor - 1) / 2 of the whole one.
+        # Pixel p of the reduced picture is at factor * p + (factor - 1) / 2 in the full one.
         shift = (self.a + 1j * self.b) * complex(factor - 1, factor - 1) / 2
         return CropTransform(
             self.a * factor,
@@ -133,7 +132,7 @@ class CropTransform:
     def fit(cls, points: FloatArray, targets: FloatArray, size: int) -> "CropTransform":
         """The least-squares similarity that takes points (P, 2) to targets (P, 2) in the crop.
 
-        Pairs with a NaN are left out; at least two must remain, else DataError.
+        Pairs with a NaN are ignored; raises DataError if fewer than two remain.
         Umeyama, IEEE PAMI 13(4), 1991, in the plane (as complex numbers).
         """
         # A handful of points: numbers of Python take a tenth of the time of NumPy's arrays.
@@ -151,12 +150,12 @@ class CropTransform:
 
     @classmethod
     def framed(cls, anchors: FloatArray, layout: FloatArray, size: int) -> "CropTransform":
-        """The crop in which the anchors (5, 2) lie as in `layout` (5, 2), crop fractions."""
+        """The crop that places the anchors (5, 2) as in `layout` (5, 2), in crop fractions."""
         return cls.fit(anchors, np.asarray(layout, np.float64) * size - 0.5, size)
 
     @classmethod
     def around(cls, points: FloatArray, size: int, margin: float = 0.5) -> "CropTransform":
-        """An upright square around the points (P, 2), with `margin` of their extent about them."""
+        """An upright square around the points (P, 2), with a margin as a share of their extent."""
         known = np.asarray(points, np.float64)[np.isfinite(points).all(-1)]
         if len(known) < 2 or np.ptp(known, axis=0).max() == 0:
             raise DataError("cutting a face needs at least two points apart from each other")

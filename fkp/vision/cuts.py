@@ -1,4 +1,4 @@
-"""Scene cuts."""
+"""Detection of scene cuts."""
 
 import cv2
 import numpy as np
@@ -8,15 +8,15 @@ from fkp.vision.images import Image
 
 _SMALL = (32, 18)
 FINE = 160
-"""Pixels across a picture that are used."""
+"""Width and height to which pictures are reduced, in pixels."""
 
 CUT, SUDDEN, ALIKE = 14.0, 2.5, 0.75
-"""A cut is suspected where two consecutive frames, reduced, differ by more than CUT gray levels,
-SUDDEN times as much as the two before (otherwise the camera pans), and correlate less than
+"""A cut is suspected where two consecutive frames, reduced, differ by more than CUT gray levels and
+SUDDEN times as much as the two before (otherwise the camera pans), and correlate by less than
 ALIKE."""
 
 UNCHANGED, KEPT = 10.0, 0.35
-"""It is not a cut where more than the share KEPT of the picture changes by less than UNCHANGED gray
+"""It is not a cut if more than the share KEPT of the picture changes by less than UNCHANGED gray
 levels: something moves past."""
 
 CONFIRM = 0.25
@@ -32,7 +32,7 @@ class Cuts:
         self._last: Small | None = None
         self._apart = 0.0
         self._before: Small | None = None  # the picture before a change that may be a cut
-        self._changed = 0.0  # when that was
+        self._changed = 0.0  # its time
         self._ago = 0  # frames since
 
     @property
@@ -42,7 +42,7 @@ class Cuts:
 
     def at(self, gray: Image, time: float) -> int | None:
         """The number of frames since a cut that is confirmed by this frame (H, W), 0 for a cut at
-        it; None where no cut is confirmed. time: seconds.
+        it; None if no cut is confirmed. time: seconds.
         """
         small = _small(gray)
         last, self._last = self._last, small

@@ -1,4 +1,5 @@
-"""Values of more than 8 bits, or with a sign, as the 8 bits that detector and network take."""
+"""Conversion of values with more than 8 bits, or with a sign, to 8 bits for detector and
+network."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,21 +7,21 @@ import numpy.typing as npt
 from fkp.vision.others import Values
 
 LOW, HIGH = 0.1, 99.9
-"""Percentiles that become black and white."""
+"""Percentiles mapped to black and white."""
 
 FILLED = 0.5
-"""Of the range of 16 bits: pictures whose values span more are taken as they are."""
+"""Share of the 16-bit range; pictures whose values span more are not stretched."""
 
 SAMPLE = 1_000_000
-"""Values that the percentiles are taken from, at least."""
+"""Minimum number of values from which percentiles are computed."""
 
 
 def to_8_bits(values: Values) -> tuple[npt.NDArray[np.uint8], str]:
-    """A picture (H, W) or (H, W, 3) as uint8, and a note where its values had to be stretched.
+    """A picture (H, W) or (H, W, 3) as uint8, and a note if its values were stretched.
 
-    16 bits that are used whole are divided by 257. All else is stretched, all colours alike,
-    so that the percentiles LOW and HIGH become black and white: 10 or 12 bits in 16, a narrow band,
-    signed and floating-point values. NaN becomes black.
+    16-bit values that span their range are divided by 257. All others are stretched, all colours
+    alike, so that the percentiles LOW and HIGH become black and white: 10 or 12 bits in 16, a
+    narrow band, signed and floating-point values. NaN becomes black.
     """
     if values.dtype == np.uint8:
         return values, ""
@@ -40,5 +41,5 @@ def to_8_bits(values: Values) -> tuple[npt.NDArray[np.uint8], str]:
 
 
 def _step(values: Values) -> int:
-    """Of how many rows one is looked at."""
+    """The step between the rows that are sampled."""
     return max(1, min(values.size // SAMPLE, len(values) // 16))

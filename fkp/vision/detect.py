@@ -1,4 +1,4 @@
-"""Face detectors: a picture in, boxes and five anchor points out."""
+"""Face detectors: from a picture to boxes and five anchor points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +20,7 @@ class Detections:
 
     boxes: (F, 4) float32 xywh; scores: (F,) float32 in 0..1; anchors: (F, 5, 2) float64: right
     eye, left eye, nose tip, mouth right, mouth left (the subject's). smallest: the long side of the
-    smallest faces that were looked for, pixels, 0 where that is not known. note: what a user should
-    know of the search.
+    smallest faces searched for, in pixels, 0 if unknown. note: on the search, for the user.
     """
 
     boxes: npt.NDArray[np.float32]
@@ -31,7 +30,7 @@ class Detections:
     note: str = ""
 
     def magnified(self, factor: int) -> "Detections":
-        """The same faces in a picture of `factor` times the size."""
+        """The same faces in the picture scaled by `factor`."""
         if factor == 1:
             return self
         boxes = self.boxes * np.float32(factor)
@@ -41,10 +40,10 @@ class Detections:
 
 
 class FaceDetector(Protocol):
-    """What finds faces; picklable, so that workers can have one each."""
+    """Finds faces; must be picklable, so that each worker can have one."""
 
     name: str
-    det_size: int  # long side of the picture that it looks at, pixels
+    det_size: int  # long side of the picture that it sees, in pixels
 
     def detect(self, image: Image) -> Detections:
         """Faces in a BGR picture (H, W, 3), such as a frame of a video."""
@@ -52,10 +51,10 @@ class FaceDetector(Protocol):
 
 
 class PhotoDetector(FaceDetector, Protocol):
-    """A detector that takes more pains over a photograph than over a frame."""
+    """A detector that searches a photograph more thoroughly than a video frame."""
 
     def needed(self, width: int, height: int) -> int:
-        """The long side at which a photograph of this size has all that `search` looks at."""
+        """The long side that `search` needs of a photograph of this size."""
         ...
 
     def search(self, image: Image, reduced: int = 1) -> Detections:
@@ -88,44 +87,44 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "faces.onnx"
 """The bundled detector."""
 
 CANDIDATE = 0.35
-"""Boxes of a lower score are not even looked at by the keypoint network."""
+"""Boxes with a lower score are not passed to the keypoint network."""
 
 CONFIDENT, CERTAIN = 0.8, 0.9
-"""Photographs whose best face has a lower score than CONFIDENT are looked at turned; upside down
-also those below CERTAIN, as a face upside down may look like a face."""
+"""Photographs whose best face scores below CONFIDENT are also searched rotated; those below CERTAIN
+also upside down, since an inverted face may look like a face."""
 
 LIKELY, TURNED = 0.4, 0.5
-"""A picture is looked at turned where a small copy shows a face of a score of LIKELY then; of what
-is found, faces with a score of TURNED count."""
+"""A picture is searched rotated if a small rotated copy shows a face scoring LIKELY; of the faces
+found, those scoring at least TURNED count."""
 
 ENLARGE = 2.0
-"""Pictures smaller than what the detector looks at are enlarged so far: small faces in them are
-found that would not be otherwise."""
+"""Maximum enlargement of pictures smaller than the detector's input, so that small faces in them
+are found."""
 
 BORDER = 0.3
-"""Of the second look, as a share of the long side."""
+"""Border of the second look, as a share of the long side."""
 
 VISIBLE = 16
-"""Long side of the smallest faces that a look finds as reliably as larger ones (98 of 100 portraits
-pasted into other pictures; 88 at 12 pixels)."""
+"""Long side of the smallest faces that one look finds as reliably as larger ones (98 of 100
+portraits pasted into other pictures; 88 at 12 pixels)."""
 
 LARGEST = 8
-"""A photograph is reduced so far at most, in units of 640 / det_size, before it is looked at."""
+"""Maximum reduction of a photograph before it is searched, in units of 640 / det_size."""
 
 LEVEL = 4
-"""Of a photograph that is looked at closely, copies smaller by this factor are looked at too: faces
-that are too large for one are found in the next."""
+"""Scale factor between the copies of a photograph that is searched closely: faces too large for one
+copy are found in the next."""
 
 MOST_PIXELS = 100e6
-"""Pixels that the network sees of a photograph at most: about two seconds."""
+"""Maximum number of pixels of a photograph that the network sees: about two seconds."""
 
 
 class YuNetDetector:
     """A network in YuNet's layout: the bundled one, or anyone's.
 
-    Where it finds nothing, it looks once more at a smaller picture with a wide border, in which a
-    face too large or too close to the edge may be found. A photograph is looked at as closely as
-    faces of `min_face` pixels need; where there is no high-confidence face in it, also turned.
+    If it finds nothing, it looks again at a smaller copy with a wide border, in which faces that
+    are too large or too close to the edge can be found. A photograph is searched at the scale that
+    faces of `min_face` pixels need and, if there is no high-confidence face, also rotated.
     """
 
     name = "fkp"
@@ -137,10 +136,10 @@ class YuNetDetector:
         min_score: float = CANDIDATE,
         min_face: float = 0,
     ) -> None:
-        self.model = model  # None: the bundled one, wherever fkp is installed
-        self.det_size = det_size  # long side of the picture it looks at, pixels
+        self.model = model  # None: the bundled one
+        self.det_size = det_size  # long side of the picture it sees, in pixels
         self.min_score = min_score
-        self.min_face = min_face  # smallest long side of a face in the whole picture, pixels
+        self.min_face = min_face  # smallest long side of a face, in pixels of the full picture
         if model is not None and model != WEIGHTS:
             try_out(model)
         load_yunet(model or WEIGHTS)
@@ -154,16 +153,15 @@ class YuNetDetector:
         return self._result(self._upright(image))
 
     def needed(self, width: int, height: int) -> int:
-        """The long side at which a photograph of this size has all that `search` looks at."""
+        """The long side that `search` needs of a photograph of this size."""
         longest = max(width, height)
         return max(self.det_size, int(np.ceil(longest * self._closest(longest, width * height))))
 
     def search(self, image: Image, reduced: int = 1) -> Detections:
         """Faces in a photograph of which `image` is a copy `reduced` times smaller.
 
-        Where no face has a high score, it is looked at turned as well. A face may then be there
-        twice, as it would be upright and as it would be turned: the keypoint network tells which
-        is right.
+        If no face has a high score, it is also searched rotated. A face may then be found twice,
+        upright and rotated; the keypoint network decides which is right.
         """
         height, width = image.shape[:2]
         longest = reduced * max(height, width)
@@ -174,13 +172,13 @@ class YuNetDetector:
             found = found.take(np.argsort(-found.scores, kind="stable"))
         smallest = VISIBLE / closest
         limited = smallest > 1.01 * max(self.min_face, VISIBLE) and self.min_face > 0
-        note = f"too large to be searched for faces of less than {smallest:.0f} pixels"
+        note = f"too large to be searched for faces smaller than {smallest:.0f} pixels"
         return self._result(found, reduced, smallest, note if limited else "")
 
     def _result(
         self, found: Found, reduced: int = 1, smallest: float = 0.0, note: str = ""
     ) -> Detections:
-        """In the pixels of the whole picture, pixel centres at integers."""
+        """Detections in pixels of the full picture, pixel centres at integers."""
         found = found.take(reduced * found.boxes[:, 2:].max(1, initial=0) >= self.min_face)
         whole = found.mapped(np.full(2, float(reduced)), np.full(2, -0.5))
         boxes, scores = whole.boxes.astype(np.float32), whole.scores.astype(np.float32)
@@ -188,18 +186,20 @@ class YuNetDetector:
 
     @property
     def _side(self) -> int:
-        """Long side of the picture that one look sees, pixels; a network may have its own."""
+        """Long side of the picture that one look sees, in pixels; a network may prescribe it."""
         sides = self._network.sides
         return self.det_size if sides is None else min(self.det_size, *sides)
 
     def _closest(self, longest: int, pixels: int) -> float:
-        """The largest scale at which a photograph is looked at, by its long side and its pixels."""
+        """The largest scale at which a photograph of this long side and number of pixels is
+        searched.
+        """
         wanted = VISIBLE / self.min_face if self.min_face else self.det_size / (640 * LARGEST)
         affordable = float(np.sqrt(MOST_PIXELS / pixels))
         return max(min(ENLARGE, self._side / longest), min(wanted, 1.0, affordable))
 
     def _upright(self, image: Image, closest: float = 0.0) -> Found:
-        """Looks at scales of up to `closest`; another with a border where nothing is found."""
+        """Look at scales of up to `closest`, and once more with a border if nothing is found."""
         longest = max(image.shape[:2])
         usual = min(ENLARGE, self._side / longest)
         scale = closest if closest > 1.01 * usual else usual
@@ -207,7 +207,7 @@ class YuNetDetector:
         while scale * longest > 1.01 * self._side:
             scale /= LEVEL
             seen = self._tiled(image, scale)
-            # Smaller ones are better seen in the copy before.
+            # Smaller faces are seen better in the previous copy.
             large = scale * seen.boxes[:, 2:].max(1, initial=0) >= 1.5 * VISIBLE
             levels.append(seen.take(large))
         found = Found.joined(*levels).distinct()
@@ -216,7 +216,7 @@ class YuNetDetector:
         return found
 
     def _tiled(self, image: Image, scale: float) -> Found:
-        """A look at the picture at a scale, in parts where it is too large for one."""
+        """Look at the picture at a scale, in tiles if it is too large for one look."""
         small = resized(image, scale)
         height, width = small.shape[:2]
         fixed = self._network.sides is not None
@@ -230,7 +230,7 @@ class YuNetDetector:
         return self._in_picture(Found.joined(*parts), image, small)
 
     def _bordered(self, image: Image, usual: float, turn: int = 0) -> Found:
-        """A look at half the usual scale, with a border."""
+        """Look at half the usual scale, with a border."""
         room = max(image.shape[:2]) * (1 + 2 * BORDER)
         small = resized(image, min(usual / 2, self._side / room))
         margin = round(BORDER * max(small.shape[:2]))
@@ -238,7 +238,7 @@ class YuNetDetector:
         return self._in_picture(found, image, small)
 
     def _turned(self, image: Image, best: float) -> Found:
-        """What looks find at the angles at which small copies of the picture show a face.
+        """Search at those rotations at which small copies of the picture show a face.
 
         best: the score of a face found upright.
         """
@@ -268,8 +268,8 @@ class YuNetDetector:
     def _tried(
         self, image: Image, scale: float, turns: Sequence[int], border: float = 0.0
     ) -> list[tuple[float, int, float]]:
-        """The best score of a face at each of so many quarters clockwise, with the turn and the
-        border, the highest first.
+        """The best score of a face after each number of clockwise quarter turns, with the turn and
+        the border, the highest first.
         """
         small = resized(image, scale)
         margin = round(border * max(small.shape[:2]))

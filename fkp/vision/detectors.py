@@ -21,7 +21,7 @@ def find_detector(
     if name not in DETECTORS:
         raise UsageError(f"detector: expected one of {', '.join(DETECTORS)}, got {name}")
     if model is not None and name != "fkp":
-        raise UsageError(f"a detector model goes with the detector fkp, not with {name}")
+        raise UsageError(f"a detector model needs the detector fkp, not {name}")
     if name == "none":
         return None
     if name == "haar":

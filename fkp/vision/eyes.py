@@ -6,8 +6,8 @@ import numpy.typing as npt
 from fkp.keypoints import FloatArray
 
 CLOSED_OPENING = 0.19
-"""Opening of both eyes on average below which they count as closed, where nothing is known of the
-person: 1 % of open eyes in photographs lie below it."""
+"""Mean opening of both eyes below which they count as closed, if nothing is known about the person:
+1 % of open eyes in photographs are below it."""
 
 CLOSED_SHARE = 0.8
 """The same as a share of the person's own median opening in a clip, which tells more: 1 % of the

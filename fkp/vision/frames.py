@@ -32,7 +32,7 @@ class Picture(Protocol):
     def aspect(self) -> Fraction: ...
 
     def stored(self, size_wh: tuple[int, int]) -> tuple[int, int]:
-        """The stored size, upright, of this picture, given its size with square pixels."""
+        """The stored size of this picture, upright, given its size with square pixels."""
         ...
 
     def bgr(self) -> Image:
@@ -96,7 +96,7 @@ AS_STORED = Turn()
 
 
 def turn_of(decoded: Any) -> tuple[Turn, str]:
-    """The turn in a frame's display matrix, and a note where it is not a multiple of 90 degrees.
+    """The rotation in a frame's display matrix, and a note if it is not a multiple of 90 degrees.
 
     The matrix takes (x, y) to (a x + c y, b x + d y) (ISO/IEC 14496-12, 6.2.2).
     """
@@ -152,11 +152,11 @@ class Decoded:
         return self._upright(np.asarray(self._converted("bgr24"), np.uint8))
 
     def gray(self) -> Image:
-        """(H, W) uint8 luma, taken from the frame where it has such a plane."""
+        """(H, W) uint8 luma, taken from the frame if it has such a plane."""
         luma = self._luma()
         return self._upright(luma) if luma is not None else to_gray(self.bgr())
 
-    def _converted(self, form: str) -> Any:
+    def _converted(self, format: str) -> Any:
         """The pixels in an FFmpeg format, converted by the frame's colour space."""
         space = _SPACES.get(self.frame.colorspace)
         if space is None:  # untagged: as players assume
@@ -165,19 +165,19 @@ class Decoded:
         # PyAV before 17 ignores a source space equal to the target, which RGB does not use.
         other = _BT601 if space != _BT601 else _BT709
         try:
-            whole = self.frame.reformat(format=form, src_colorspace=space, dst_colorspace=other)
+            whole = self.frame.reformat(format=format, src_colorspace=space, dst_colorspace=other)
             return whole.to_ndarray()
         except (av.error.FFmpegError, ValueError) as error:
             name = self.frame.format.name
             raise ImageError(f"pixel format {name} cannot be converted") from error
 
     def _luma(self) -> Image | None:
-        """The luma plane in 8 bits; None where the format has none."""
-        form, plane = self.frame.format, self.frame.planes[0]
-        bits = form.components[0].bits
-        named = form.name.startswith(("yuv", "gray", "nv12", "nv21", "p0"))
-        packed = form.name.startswith("yuyv") or form.name.endswith(("be", "msble"))
-        if form.name.startswith("gray") and bits > 8:  # versions of FFmpeg disagree on the range
+        """The luma plane in 8 bits; None if the format has none."""
+        format, plane = self.frame.format, self.frame.planes[0]
+        bits = format.components[0].bits
+        named = format.name.startswith(("yuv", "gray", "nv12", "nv21", "p0"))
+        packed = format.name.startswith("yuyv") or format.name.endswith(("be", "msble"))
+        if format.name.startswith("gray") and bits > 8:  # versions of FFmpeg disagree on the range
             return None
         wide = 1 if bits == 8 else 2
         if not named or packed or plane.line_size < wide * self.frame.width or bits > 16:
@@ -185,8 +185,8 @@ class Decoded:
         data = np.frombuffer(plane, np.uint8 if bits == 8 else "<u2")
         rows = data.reshape(-1, plane.line_size // wide)
         stored = rows[: self.frame.height, : self.frame.width]
-        full = form.name.startswith(("yuvj", "gray")) or self.frame.color_range == _FULL
-        high = form.name.startswith("p0")  # the value is in the upper bits
+        full = format.name.startswith(("yuvj", "gray")) or self.frame.color_range == _FULL
+        high = format.name.startswith("p0")  # the value is in the upper bits
         if bits == 8 and full and not self.transfer:
             return np.asarray(stored, np.uint8)
         table = _levels(16 if high else bits, full, self.transfer)
@@ -207,7 +207,7 @@ _TABLES: dict[tuple[int, bool, str], Image] = {}
 
 
 def _levels(bits: int, full: bool, transfer: str) -> Image:
-    """Table from luma of so many bits to 8 bits."""
+    """Lookup table from luma of this many bits to 8 bits."""
     key = (bits, full, transfer)
     if key not in _TABLES:
         low, high = (0, 2**bits - 1) if full else (16 << (bits - 8), 235 << (bits - 8))
@@ -237,7 +237,7 @@ class Still:
         return cls(lambda gray: read_image(path, gray))
 
     def stored(self, size_wh: tuple[int, int]) -> tuple[int, int]:
-        """As it is."""
+        """The stored size, which is that of the picture."""
         return size_wh
 
     def bgr(self) -> Image:

@@ -1,4 +1,4 @@
-"""OpenCV's face cascade, where OpenCV has it."""
+"""OpenCV's face cascade, if OpenCV has it."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -20,16 +20,16 @@ HAAR_LAYOUT = np.array(
 class HaarDetector:
     """OpenCV's frontal-face cascade (Viola and Jones, 2001) on a picture of bounded size.
 
-    It knows boxes only; the anchors are where they lie in its boxes on average. The `alt2`
-    cascade finds more faces than `default` at a tenth of its false alarms.
+    It gives only boxes; the anchors are placed at their mean position in its boxes. The `alt2`
+    cascade finds more faces than `default` with a tenth of its false alarms.
     """
 
     name = "haar"
 
     def __init__(self, det_size: int = 640, min_score: float = 0, min_face: float = 0) -> None:
-        self.det_size = det_size  # long side of the picture it looks at, pixels
+        self.det_size = det_size  # long side of the picture it sees, in pixels
         self.min_score = min_score
-        self.min_face = min_face  # smallest side of a face in the whole picture, pixels
+        self.min_face = min_face  # smallest side of a face, in pixels of the full picture
         if not self.available():
             raise FkpError(
                 f"OpenCV {cv2.__version__} has no Haar cascades: use the detector fkp, "
@@ -38,7 +38,7 @@ class HaarDetector:
 
     @staticmethod
     def available() -> bool:
-        """Whether this OpenCV has cascades; version 5 has none in its main wheels."""
+        """Whether this OpenCV has cascades; the main wheels of version 5 have none."""
         return hasattr(cv2, "CascadeClassifier")
 
     def detect(self, image: Image) -> Detections:
@@ -46,7 +46,7 @@ class HaarDetector:
         return self._look(image, self.min_face)
 
     def needed(self, width: int, height: int) -> int:
-        """The long side that it looks at, whatever the size of a photograph."""
+        """The long side that it sees, whatever the size of a photograph."""
         return self.det_size
 
     def search(self, image: Image, reduced: int = 1) -> Detections:
@@ -67,7 +67,8 @@ class HaarDetector:
         scores = scores / (scores + 5)
         order = np.argsort(-scores, kind="stable")
         order = order[scores[order] >= self.min_score]
-        # Pixel centres at integers: a box of the small picture starts half a pixel before its own.
+        # Pixel centres at integers: a box in the small picture starts half a pixel before its
+        # pixels.
         fx, fy = image.shape[1] / gray.shape[1], image.shape[0] / gray.shape[0]
         factor = np.array([fx, fy, fx, fy])
         boxes = boxes[order] * factor

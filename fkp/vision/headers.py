@@ -1,4 +1,4 @@
-"""What the bytes of a picture file tell before anything is decoded."""
+"""Facts about a picture file from its bytes, before decoding."""
 
 import struct
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from fkp.vision import boxes, tiff
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is known of a picture file.
+    """What is known about a picture file.
 
     kind: jpeg, png, gif, bmp, webp, tiff, pnm, jp2, heif, avif, jxl, raw, or "" for others.
-    width, height: pixels as stored, 0 where not known. problem: why the file is incomplete, ""
-    where it is not known to be. animated: whether there is more than one frame. pictures: how many
-    the file holds, thumbnails and depth maps not counted. deep: whether a value may have more than
-    8 bits, or a sign, so that the file does not say which values are black and white. unended:
-    a JPEG without an end marker. main: where the directory of a TIFF's picture begins, 0 where it
-    is the first. inverted: whether its highest value is black.
+    width, height: pixels as stored, 0 if unknown. problem: why the file is incomplete, "" if it is
+    not known to be. animated: whether there is more than one frame. pictures: their number in the
+    file, without thumbnails and depth maps. deep: whether a value may have more than 8 bits, or a
+    sign, so that black and white are not defined. unended: a JPEG without an end marker. main:
+    offset of the directory of a TIFF's picture, 0 if it is the first. inverted: whether its highest
+    value is black.
     """
 
     kind: str = ""
@@ -33,11 +33,11 @@ class Header:
 
 
 RAW_MAGIC = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
-"""How raw files begin that are not TIFF: Fujifilm, Olympus, Panasonic, Sigma, Minolta."""
+"""First bytes of raw files that are not TIFF: Fujifilm, Olympus, Panasonic, Sigma, Minolta."""
 
 
 def look(data: bytes) -> Header:
-    """The header of a picture file; never raises."""
+    """Parse the header of a picture file; never raises."""
     try:
         if data.startswith(b"\xff\xd8\xff"):
             return _jpeg(data)
@@ -62,7 +62,7 @@ def look(data: bytes) -> Header:
 
 
 def _boxes(data: bytes) -> Header:
-    """JPEG XL, JPEG 2000, and what is made of boxes."""
+    """Parse JPEG XL, JPEG 2000, and other files made of boxes."""
     kind = boxes.kind(data)
     if kind == "jxl":
         return Header(kind, *boxes.jxl_size(data))
@@ -75,7 +75,7 @@ def _boxes(data: bytes) -> Header:
 
 
 def _jpeg(data: bytes) -> Header:
-    """The segments up to the start of the scan, and whether an end marker comes after it."""
+    """Parse the segments of a JPEG up to its scan, and check for an end marker."""
     width, height, pictures = 0, 0, 1
     for marker, start, end in _segments(data):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
@@ -104,12 +104,12 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 AUXILIARY = (b"hdrgm:", b"hdrgainmap", b"iso:21496", b"iso:ts:21496", b"epth")
-"""What stands at the beginning of a gain map or a depth map of another picture."""
+"""Strings at the beginning of a gain map or depth map of another picture."""
 
 
 def _multi_picture(data: bytes, start: int) -> int:
-    """How many pictures a JPEG holds by its MPF segment (CIPA DC-007), whose TIFF header is at
-    `start`. Thumbnails, previews, gain maps and depth maps are not counted.
+    """The number of pictures in a JPEG according to its MPF segment (CIPA DC-007), whose TIFF
+    header is at `start`. Thumbnails, previews, gain maps and depth maps are not counted.
     """
     try:
         pages = tiff.directories(data[start:])
@@ -131,7 +131,7 @@ def _multi_picture(data: bytes, start: int) -> int:
 
 
 def _jpeg_pixels(data: bytes) -> int:
-    """Width times height, 0 where they do not stand there."""
+    """Width times height, 0 if they are not given."""
     for marker, start, _ in _segments(data):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and start + 5 <= len(data):
             height, width = struct.unpack_from(">HH", data, start + 1)
@@ -193,7 +193,7 @@ def _webp(data: bytes) -> Header:
 
 
 def _pnm(data: bytes) -> Header:
-    """The first three numbers after the magic: width, height, highest value."""
+    """The first three numbers after the magic: width, height, maximum value."""
     words = [line.partition(b"#")[0] for line in data[2:1024].split(b"\n")[:20]]
     numbers = [int(w) for w in b" ".join(words).split()[:3] if w.isdigit() and len(w) < 10]
     if len(numbers) < 3:
@@ -202,7 +202,7 @@ def _pnm(data: bytes) -> Header:
 
 
 def _tiff(data: bytes) -> Header:
-    """The first picture; where that is a reduced copy of another, the largest that is none."""
+    """The first picture; if that is a reduced copy of another, the largest one that is not."""
     pages = tiff.directories(data)
     if not pages:
         return Header("tiff", problem="the header is cut off")

@@ -28,30 +28,30 @@ IMAGE_SUFFIXES = frozenset(
     | {".jp2", ".j2k", ".jpc", ".j2c", ".jpx", ".jpf"}
     | {".dng", ".nef", ".nrw", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
 )
-"""What counts as a picture by its name when a folder is listed."""
+"""Extensions by which pictures are recognised in a folder."""
 
-# The decoders print their own complaints to stderr; each of them becomes a reason here.
+# The decoders print messages to stderr, which are turned into reasons here.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file of this name is taken for a picture."""
+    """Whether the file name has the extension of a picture."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 WRITABLE = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-"""The formats that pictures are drawn into."""
+"""Formats in which overlays are written."""
 
 LONGEST_NAME = 255
-"""Bytes of a file's name, on nearly all file systems."""
+"""Maximum length of a file name in bytes, on nearly all file systems."""
 
 
 def overlay_name(name: str) -> str:
     """The name for a drawn copy of a picture: its own, where its format can be written.
 
-    Otherwise `.png` is added, and also to a name that would then be another's: `a.gif.png` is the
-    copy of `a.gif`, and `a.gif.png.png` that of `a.gif.png`. A file whose name does not end as a
-    picture's gets `.overlay.png`. Long names are shortened.
+    Otherwise `.png` is added, and also to names that would then collide: `a.gif.png` is the copy of
+    `a.gif`, and `a.gif.png.png` that of `a.gif.png`. A file without a picture's extension gets
+    `.overlay.png`. Long names are shortened.
     """
     bare = name
     while bare.lower().endswith(".png"):
@@ -65,7 +65,9 @@ def overlay_name(name: str) -> str:
 
 
 def fitting_name(name: str) -> str:
-    """A path whose last part is cut to what file systems take, told apart by ten digits."""
+    """A path whose last part is shortened to what file systems accept, with ten digits to keep it
+    unique.
+    """
     folder, last = os.path.split(name)
     data = os.fsencode(last)
     if len(data) <= LONGEST_NAME:
@@ -82,18 +84,18 @@ REDUCED = {
     4: (cv2.IMREAD_REDUCED_COLOR_4, cv2.IMREAD_REDUCED_GRAYSCALE_4),
     8: (cv2.IMREAD_REDUCED_COLOR_8, cv2.IMREAD_REDUCED_GRAYSCALE_8),
 }
-"""How OpenCV calls decoding at a fraction of the size, in colour and gray."""
+"""OpenCV's flags for decoding at a fraction of the size, in colour and gray."""
 
 
 MAX_PIXELS = 300_000_000
-"""Pictures of more pixels are not decoded: a small file can ask for all of the memory."""
+"""Pictures with more pixels are not decoded, since a small file could exhaust the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A picture file in memory, to be decoded at one size or several.
 
-    said: what a user should know of it, as far as it has been decoded.
+    said: notes for the user, as far as it has been decoded.
     """
 
     data: bytes
@@ -105,19 +107,19 @@ class Encoded:
         """Read a file; raises ImageError with the reason alone (the caller knows the path)."""
         data = _read_bytes(path)
         header = look(data)
-        if header.problem:  # the decoders would fill what is missing with gray
+        if header.problem:  # the decoders would fill missing parts with gray
             raise ImageError(header.problem)
         if header.width * header.height > max_pixels:
             raise ImageError(
-                f"{header.width} x {header.height} pixels are more than {max_pixels} (--max-pixels)"
+                f"{header.width} x {header.height} pixels exceed the maximum of {max_pixels}"
             )
-        said = ["animated: only the first frame was looked at"] if header.animated else []
+        said = ["animated: only the first frame was read"] if header.animated else []
         if header.pictures > 1:
             said.append(taken(header.pictures))
         return cls(data, header, said)
 
     def reduction(self, needed: int) -> int:
-        """How far a JPEG can be reduced, 1, 2, 4 or 8 times, with a long side of `needed` left."""
+        """How far a JPEG can be reduced, 1, 2, 4 or 8 times, to a long side above `needed`."""
         longest = max(self.header.width, self.header.height) if self.header.kind == "jpeg" else 0
         return next(f for f in (8, 4, 2, 1) if f == 1 or longest >= f * needed)
 
@@ -125,19 +127,19 @@ class Encoded:
         """Width and height of the whole picture, upright, from what was decoded of it."""
         height, width = image.shape[:2]
         stored = self.header.width, self.header.height
-        if self.header.kind != "jpeg" or stored == (0, 0):  # it is whole
+        if self.header.kind != "jpeg" or stored == (0, 0):  # it is complete
             return width, height
         return stored if (width < height) == (stored[0] < stored[1]) else stored[::-1]
 
     @property
     def note(self) -> str:
-        """What a user should know of the file, or nothing; whole once it has been decoded."""
+        """Notes on the file for the user, "" if there are none; complete after decoding."""
         return "; ".join(self.said)
 
     def decode(self, factor: int = 1, gray: bool = False) -> Image:
         """The picture as uint8 (H, W, 3) BGR, or (H, W) gray, upright.
 
-        `factor` reduces it; a JPEG costs little then. Values of more than 8 bits are brought to
+        `factor` reduces it, which is cheap for a JPEG. Values of more than 8 bits are converted to
         8, alpha is dropped, CMYK becomes BGR. Raises ImageError.
         """
         with overheard() as complaints:
@@ -155,7 +157,7 @@ class Encoded:
         return image if gray or image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
 
     def _values(self, factor: int, gray: bool) -> tuple[Values | None, str]:
-        """The picture as its decoder gives it, None where it gives none; and a note."""
+        """The picture as its decoder returns it, None if it fails; and a note."""
         header, data = self.header, self.data
         if header.kind in READERS:
             return READERS[header.kind](data)
@@ -178,9 +180,9 @@ class Encoded:
         return image, ""
 
     def _weigh(self, complaints: Sequence[str]) -> None:
-        """What the decoder's complaints mean: nothing, a note, or ImageError."""
+        """Interpret the decoder's messages: nothing, a note, or ImageError."""
         corrupt = [line for line in complaints if line.startswith("Corrupt JPEG data")]
-        bad = [re.sub(r" \d+ ", " ", line) for line in corrupt]  # few different notes
+        bad = [re.sub(r" \d+ ", " ", line) for line in corrupt]  # keeps notes alike
         if bad and self.header.unended:
             raise ImageError("truncated JPEG: the end of the picture is missing")
         if bad:
@@ -207,8 +209,8 @@ def to_gray(crop: Image) -> Image:
 def resized(image: Image, factor: float) -> Image:
     """The picture at `factor` times its size.
 
-    Averaged down by a power of two, as a JPEG is when it is decoded reduced, then bilinear: many
-    times faster than an average over parts of pixels.
+    Averaged down by a power of two, as in reduced JPEG decoding, then bilinear: many times faster
+    than averaging over fractions of pixels.
     """
     height, width = image.shape[:2]
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
@@ -229,7 +231,7 @@ def resized(image: Image, factor: float) -> Image:
 
 
 def write_image(path: Path, image: Image, quality: int = 90) -> None:
-    """Write a picture whole or not at all; the suffix chooses the format."""
+    """Write a picture atomically; the suffix chooses the format."""
     flags = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix.lower() in (".jpg", ".jpeg") else []
     try:
         written, data = cv2.imencode(path.suffix, image, flags)
@@ -250,7 +252,7 @@ def encoded_jpeg(image: Image, quality: int) -> bytes:
 
 def _read_bytes(path: str | Path) -> bytes:
     try:
-        # Opening a pipe would wait for a writer for ever.
+        # Opening a pipe would wait for a writer forever.
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             os.scandir(path).close()  # raises where it cannot be listed

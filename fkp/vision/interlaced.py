@@ -12,7 +12,7 @@ DEINTERLACE = ("auto", "on", "off")
 """auto: frames that are marked as interlaced; on: all frames; off: none."""
 
 _TICK = Fraction(1, 25)
-"""Time base in the filter, which only needs increasing times."""
+"""Time base in the filter, which needs only increasing times."""
 
 Raw = tuple[int | None, Any, str]
 """A decoded frame: time in ticks (None: unknown), av.VideoFrame (None: broken), and the problem."""
@@ -28,22 +28,22 @@ class Deinterlacer:
         self.mode, self.done = mode, 0
         self._number = 0
         self._graph: Any = None
-        self._form: tuple[int, int, str] | None = None
+        self._format: tuple[int, int, str] | None = None
         self._waiting: deque[Raw] = deque()
 
     def passed(self, frames: Iterator[Raw]) -> Iterator[Raw]:
         """All frames, deinterlaced where needed."""
         for time, frame, problem in frames:
-            if frame is None and self._waiting:  # keeps its place in the queue
+            if frame is None and self._waiting:  # it keeps its place in the queue
                 self._waiting.append((time, None, problem))
             elif frame is None or not self._wanted(frame):
                 yield from self._flushed()
                 yield time, frame, problem
             else:
-                form = (frame.width, frame.height, frame.format.name)
-                if form != self._form:
+                format = (frame.width, frame.height, frame.format.name)
+                if format != self._format:
                     yield from self._flushed()
-                    self._open(form)
+                    self._open(format)
                 self.done += self.mode == "on" or bool(frame.interlaced_frame)
                 self._waiting.append((time, frame, problem))
                 self._number += 1
@@ -57,8 +57,8 @@ class Deinterlacer:
         begun = self.mode == "on" or self._graph is not None
         return begun or (self.mode == "auto" and bool(frame.interlaced_frame))
 
-    def _open(self, form: tuple[int, int, str]) -> None:
-        width, height, name = form
+    def _open(self, format: tuple[int, int, str]) -> None:
+        width, height, name = format
         pixels = av.VideoFormat(name)
         graph = Graph()
         which = "all" if self.mode == "on" else "interlaced"
@@ -67,7 +67,7 @@ class Deinterlacer:
             graph.add("bwdif", f"mode=send_frame:parity=auto:deint={which}"),
             graph.add("buffersink"),
         ).configure()
-        self._graph, self._form = graph, form
+        self._graph, self._format = graph, format
 
     def _pulled(self) -> Iterator[Raw]:
         """The frames that are ready, with broken ones in their places."""
@@ -88,5 +88,5 @@ class Deinterlacer:
         if self._graph is not None:
             self._graph.push(None)
             yield from self._pulled()
-            self._graph = self._form = None
+            self._graph = self._format = None
         yield from self._broken()

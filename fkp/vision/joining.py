@@ -1,4 +1,4 @@
-"""Joining recordings to one MP4, with the sound of the clip."""
+"""Joining recordings into one MP4, with the sound of the clip."""
 
 import heapq
 from collections.abc import Iterator, Sequence
@@ -21,10 +21,10 @@ RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """Sample rates for AAC, in hertz."""
 
 BEFORE = 0.25
-"""Seconds of sound before the first picture that are kept for the decoder, but not played."""
+"""Seconds of sound before the first picture that are kept for the decoder but not played."""
 
 LATE = 0.05
-"""Seconds without sound that are a gap."""
+"""Minimum number of seconds without sound that count as a gap."""
 
 Packets = Iterator[tuple[float, int, Any]]
 """(seconds, number of the stream, packet)"""
@@ -44,8 +44,8 @@ class Sound:
 def join(parts: Sequence[Path], path: Path, sound: Sound | None) -> list[str]:
     """Write recordings, one after the other, and sound into an MP4 with its index in front.
 
-    Returns notes on the sound, which is left out where it can be neither copied nor encoded. Raises
-    ImageError where a recording is damaged, and OSError where the file cannot be written.
+    Returns notes on the sound, which is left out if it can be neither copied nor encoded. Raises
+    ImageError if a recording is damaged, and OSError if the file cannot be written.
     """
     reason = ""
     for track in (_Copied, _Encoded) if sound is not None else ():
@@ -58,7 +58,7 @@ def join(parts: Sequence[Path], path: Path, sound: Sound | None) -> list[str]:
             continue
         except Exception as error:  # the pictures do not depend on it
             if isinstance(error, OSError) and not isinstance(error, av.error.FFmpegError):
-                raise  # of the disk
+                raise  # from the disk
             reason = str(getattr(error, "strerror", None) or error).lower()
     try:
         with _Written(parts, path) as written:
@@ -122,14 +122,14 @@ class _Written:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._disk.problem = self._disk.problem or OSError("abandoned")
-            with suppress(Exception):  # of a file that has failed before
+            with suppress(Exception):  # of a file that has already failed
                 self._out.close()
         self._disk.close()
         self._stack.close()
 
 
 def _pictures(films: Sequence[Any], target: Any) -> Packets:
-    """The packets of all recordings; raises ImageError where one is incomplete."""
+    """The packets of all recordings; raises ImageError if one is incomplete."""
     for film in films:
         stream = film.streams.video[0]
         count = 0

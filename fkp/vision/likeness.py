@@ -1,4 +1,4 @@
-"""Appearance of faces, to tell the people in a clip apart."""
+"""The appearance of faces, to distinguish the people in a clip."""
 
 import cv2
 import numpy as np
@@ -16,10 +16,10 @@ SIDE, CELLS, BINS = 48, 6, 12
 LENGTH = (CELLS - 1) ** 2 * 4 * BINS
 
 CLIPPED, FAINT = 0.2, 64.0
-"""Greatest value in a normalised block; and the norm below which a block is noise."""
+"""Maximum value in a normalised block, and the norm below which a block is noise."""
 
 STRANGERS = 0.63
-"""Median product of the looks of two persons (YouTube Faces, 261 persons)."""
+"""Median product of the looks of two different persons (YouTube Faces, 261 persons)."""
 
 
 def look_of(crop: Image) -> Look:
@@ -55,5 +55,5 @@ def unit(look: npt.NDArray[np.floating]) -> Look:
 
 
 def alike(one: Look, other: Look) -> float:
-    """Likeness of two looks: 1 for the same, around 0 for two persons (97 % below 0.3)."""
+    """Likeness of two looks: 1 for the same, around 0 for different persons (97 % below 0.3)."""
     return (float(one @ other) - STRANGERS) / (1 - STRANGERS)

@@ -1,5 +1,5 @@
-"""How a detector's network looks at a picture: turned, with a border, in tiles; and what remains of
-what it found in several looks.
+"""Running a detector's network on a picture: rotated, with a border, in tiles; and merging what it
+finds in several looks.
 """
 
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from fkp.vision.yunet import OVERLAP, YuNet
 Array = npt.NDArray[np.float64]
 
 GRAY = 127
-"""Of a border."""
+"""Gray level of a border."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """F faces: boxes (F, 4) xywh, scores (F,), points (F, 5, 2), in continuous pixels: a picture's
-    first corner at 0, its first pixel's centre at 1/2.
+    """F faces: boxes (F, 4) xywh, scores (F,), points (F, 5, 2), in continuous pixels: the
+    picture's corner is at 0, its first pixel's centre at 1/2.
     """
 
     boxes: Array
@@ -29,15 +29,15 @@ class Found:
 
     @property
     def best(self) -> float:
-        """The highest score, 0 without a face."""
+        """The highest score, 0 if there is no face."""
         return float(self.scores.max(initial=0.0))
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "Found":
-        """Some of them, in this order."""
+        """Select faces, in this order."""
         return Found(self.boxes[rows], self.scores[rows], self.points[rows])
 
     def mapped(self, factor: Array, shift: Array) -> "Found":
-        """In another picture: factor (2,) times the coordinates, and shift (2,) added."""
+        """Map to another picture: coordinates times factor (2,) plus shift (2,)."""
         boxes = self.boxes * np.tile(factor, 2)
         boxes[:, :2] += shift
         return Found(boxes, self.scores, self.points * factor + shift)
@@ -56,18 +56,19 @@ class Found:
         return cls(np.concatenate(boxes), np.concatenate(scores), np.concatenate(points))
 
     def distinct(self) -> "Found":
-        """Each face once, the surest first."""
+        """Each face once, the highest score first."""
         return self.take(distinct(self.boxes, self.scores))
 
 
 def distinct(
     boxes: npt.NDArray[np.floating], scores: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.int64]:
-    """The indices of boxes (F, 4) xywh that are not a better one's face again, best score first.
+    """The indices of boxes (F, 4) xywh that do not repeat a better one's face, best score first.
 
-    Two boxes are one face where their intersection is more than OVERLAP of their union, or where
-    the centre of the smaller lies in the ellipse inscribed in the larger: a part of a face that
-    was taken for one. Faces cheek to cheek, or one before a shoulder, have their centres apart.
+    Two boxes are the same face if their intersection is more than OVERLAP of their union, or if the
+    centre of the smaller is in the ellipse inscribed in the larger, as when a part of a face was
+    detected as a face. Faces cheek to cheek, or one in front of a shoulder, have their centres
+    apart.
     """
     low, sides = boxes[:, :2].astype(np.float64), boxes[:, 2:].astype(np.float64)
     centres, areas = low + sides / 2, sides.prod(1)
@@ -86,8 +87,8 @@ def distinct(
 
 
 def look(network: YuNet, small: Image, least: float, turn: int = 0, margin: int = 0) -> Found:
-    """The faces in a picture (H, W, 3) that is first turned clockwise by so many quarters, and
-    given a gray border of `margin` pixels; in the pixels of the picture as it came.
+    """The faces in a picture (H, W, 3), searched after `turn` clockwise quarter turns and with a
+    gray border of `margin` pixels; in pixels of the given picture.
     """
     height, width = small.shape[:2]
     seen = np.ascontiguousarray(np.rot90(small, -turn)) if turn else small
@@ -101,7 +102,7 @@ def look(network: YuNet, small: Image, least: float, turn: int = 0, margin: int 
 
 
 def _turned_back(found: Found, turn: int, width: int, height: int) -> Found:
-    """From a picture turned clockwise to the one of this width and height that it was."""
+    """Map from a picture turned clockwise back to the original of this width and height."""
     if turn == 0:
         return found
 
@@ -117,7 +118,7 @@ def _turned_back(found: Found, turn: int, width: int, height: int) -> Found:
 
 
 def tiles(width: int, height: int, side: int, overlap: int) -> Iterator[tuple[int, int]]:
-    """The first corners of evenly spaced tiles that cover a picture and overlap at least so far."""
+    """Top left corners of evenly spaced tiles that cover a picture with at least this overlap."""
     for y in _starts(height, side, overlap):
         for x in _starts(width, side, overlap):
             yield x, y

@@ -14,8 +14,8 @@ Span = tuple[int, int]
 
 
 def external_files(data: bytes) -> list[str]:
-    """The names of files in which a model keeps weights, as it gives them; ValueError for bytes
-    that are no model.
+    """The names of files in which a model keeps weights; raises ValueError for bytes that are not a
+    model.
     """
     found: list[str] = []
     for number, span in _fields(data, (0, len(data))):
@@ -63,7 +63,7 @@ def _of_tensor(data: bytes, tensor: Span) -> Iterator[str]:
 
 
 def _fields(data: bytes, span: Span) -> Iterator[tuple[int, Span]]:
-    """The number and the content of each field that has a length; the others are passed."""
+    """The number and content of each length-delimited field; other fields are skipped."""
     position, end = span
     while position < end:
         key, position = _varint(data, position, end)

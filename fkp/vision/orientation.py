@@ -11,8 +11,8 @@ def upright_from_stored(data: bytes, stored_wh: tuple[int, int]) -> npt.NDArray[
     """(2, 3) affine transform from pixels of a picture as stored to pixels of the upright picture.
 
     data: a picture file; stored_wh: its stored size. The picture is decoded with and without its
-    tag, at an eighth of the size; the transform is the one that makes both equal. None if there is
-    no such transform, or several.
+    tag, at an eighth of the size; the transform is the one that makes both equal. None if no
+    transform, or more than one, does so.
     """
     flags = REDUCED[8][1]
     buffer = np.frombuffer(data, np.uint8)

@@ -1,6 +1,6 @@
-"""Pictures that OpenCV does not decode, or not upright: HEIF, AVIF, JPEG XL, cameras' raw files.
+"""Pictures that OpenCV cannot decode or does not turn upright: HEIF, AVIF, JPEG XL, raw files.
 
-Each by its library: Pillow, and pillow-heif, pillow-jxl-plugin and rawpy, which are extras.
+They are decoded by Pillow and by the extras pillow-heif, pillow-jxl-plugin and rawpy.
 """
 
 import importlib
@@ -20,7 +20,7 @@ Values = npt.NDArray[Any]
 """(H, W) gray or (H, W, 3) BGR, of any type."""
 
 _REFUSALS = (ValueError, RuntimeError, EOFError, SyntaxError, OSError, MemoryError, IndexError)
-"""What these libraries raise for a broken file."""
+"""Exceptions of these libraries for a broken file."""
 
 _PILLOW = Lock()
 
@@ -53,13 +53,13 @@ def read_avif(data: bytes) -> tuple[Values, str]:
 def read_jxl(data: bytes) -> tuple[Values, str]:
     """A JPEG XL picture, upright, and a note; raises ImageError."""
     try:
-        importlib.import_module("pillow_jxl")  # Pillow reads the format once this is imported
+        importlib.import_module("pillow_jxl")  # registers the format with Pillow
     except ImportError as error:
         raise _missing("a JPEG XL picture", "jxl") from error
     from PIL import ImageOps
 
     with _opened(data) as image:
-        # Of a JPEG in a JPEG XL file the plugin gives the JPEG, not turned; all else it turns.
+        # The plugin does not turn a JPEG in a JPEG XL file; everything else it does.
         return _from_pillow(ImageOps.exif_transpose(image) if image.jpeg else image), ""
 
 
@@ -82,7 +82,7 @@ def read_raw(data: bytes) -> tuple[Values, str]:
 
 
 def read_rare_tiff(data: bytes) -> tuple[Values, str]:
-    """A TIFF whose kind of values OpenCV does not read, such as 32 bits without a sign, and a note.
+    """A TIFF with values of a type that OpenCV does not read, such as unsigned 32 bits, and a note.
 
     Raises ImageError.
     """
@@ -91,7 +91,7 @@ def read_rare_tiff(data: bytes) -> tuple[Values, str]:
             return _from_pillow(image), ""
     except ImageError as error:
         raise ImageError(
-            "a TIFF that is damaged, or of a kind of values that cannot be decoded: "
+            "a TIFF that is damaged, or has a type of values that cannot be decoded: "
             "save it with 8 or 16 bits, or as 32-bit floating point"
         ) from error
 
@@ -102,11 +102,11 @@ READERS: dict[str, Callable[[bytes], tuple[Values, str]]] = {
     "jxl": read_jxl,
     "raw": read_raw,
 }
-"""By kind of file, see `fkp.vision.headers.Header`."""
+"""Decoders by kind of file, see `fkp.vision.headers.Header`."""
 
 
 def taken(count: int, main: int = 0) -> str:
-    """The note on a file of which picture number `main` was read; "" where there is only one."""
+    """The note on a file from which picture number `main` was read; "" if it has only one."""
     if count <= 1:
         return ""
     which = "the first" if main == 0 else f"the main one, number {main + 1},"
@@ -118,16 +118,16 @@ def _missing(what: str, extra: str) -> ImageError:
 
 
 def _said(error: BaseException) -> str:
-    """What an error says; LibRaw's are bytes."""
+    """The message of an error; LibRaw's are bytes."""
     first = error.args[0] if error.args else ""
     return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
 
 
 @contextmanager
 def _opened(data: bytes) -> "Iterator[Any]":
-    """A picture opened by Pillow; ImageError for whatever goes wrong, there or within.
+    """Open a picture with Pillow; turns all errors, there and in the block, into ImageError.
 
-    Pillow's own limit on the number of pixels is lifted: the caller has one.
+    Pillow's own limit on the number of pixels is lifted, since the caller has one.
     """
     from PIL import Image
 
@@ -143,7 +143,7 @@ def _opened(data: bytes) -> "Iterator[Any]":
 
 
 def _from_pillow(image: Any) -> Values:
-    """The values of a Pillow picture: deep gray ones as they are, all else as 8 bits."""
+    """The values of a Pillow picture: deep gray values unchanged, all others as 8 bits."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return np.asarray(image)
     return _colours(np.asarray(image.convert("RGB"))[..., ::-1])

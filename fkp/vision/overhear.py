@@ -1,4 +1,4 @@
-"""What C libraries write to stderr while a picture is decoded, instead of on the terminal."""
+"""Capturing what C libraries write to stderr while a picture is decoded."""
 
 import os
 import re
@@ -16,21 +16,21 @@ _COMPLAINT = re.compile(
     r"|_?tiff\w*: |jpeglib: |lzw|\[(info|warning|error)\] |libheif|x265|dav1d|libraw|openjpeg)",
     re.IGNORECASE,
 )
-"""How the lines of libjpeg, libpng, libtiff, OpenJPEG, libheif, dav1d and LibRaw begin."""
+"""How lines of libjpeg, libpng, libtiff, OpenJPEG, libheif, dav1d and LibRaw begin."""
 
 
 @contextmanager
 def overheard() -> Iterator[list[str]]:
-    """The lines that decoders write to file descriptor 2 within; they are in the list afterwards.
+    """Collect the lines that decoders write to file descriptor 2 in the block into the list.
 
-    libjpeg and others write what they think of a file there, without its name. What else comes
-    meanwhile, from other threads, is passed on. One thread at a time can listen.
+    libjpeg and others report there what is wrong with a file, without its name. Lines from
+    elsewhere, such as other threads, are passed on. One thread at a time can listen.
     """
     lines: list[str] = []
     with _ONE_AT_A_TIME:
         try:
             terminal = os.dup(2)
-        except OSError:  # there is no stderr, so nothing can be written there
+        except OSError:  # there is no stderr
             yield lines
             return
         with tempfile.TemporaryFile() as heard:

@@ -15,7 +15,7 @@ from fkp.errors import ImageError
 from fkp.vision.images import Image
 
 THREADS = 1
-"""Encoder threads; with more, and a maximum rate, the output of x264 is not reproducible."""
+"""Encoder threads; with more threads and a maximum rate, the output of x264 is not reproducible."""
 
 QUALITY = 21
 """Constant rate factor of x264, below the maximum rate."""
@@ -24,13 +24,13 @@ LARGER = 1.25
 """Maximum bit rate, relative to the clip's."""
 
 SLOWEST = 64_000
-"""Least maximum bit rate, bits per second."""
+"""Lower limit of the maximum bit rate, bits per second."""
 
 FINEST = 1_000_000
-"""Most ticks per second in an MP4."""
+"""Maximum number of ticks per second in an MP4."""
 
 TICKS = Fraction(1, 90_000)
-"""The time base where that of the clip cannot be used."""
+"""The time base if that of the clip cannot be used."""
 
 _BT709, _BT601 = 1, 5
 """FFmpeg's colour spaces (SWS_CS_ITU709, SWS_CS_ITU601)."""
@@ -48,7 +48,7 @@ class Disk(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self._file = path.open("w+b", buffering=0)
         self._place = 0
-        self.problem: OSError | None = None
+        self.problem: BaseException | None = None
 
     def write(self, data: Any, /) -> int:
         """Write all of the data."""
@@ -57,13 +57,13 @@ class Disk(io.RawIOBase):
         try:
             while self.problem is None and left:
                 left = left[self._file.write(left) :]
-        except OSError as error:
+        except BaseException as error:  # also Ctrl-C
             self.problem = error
         self._place += size
         return size
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Move to a position, from the beginning or from here."""
+        """Seek to a position, from the beginning or from the current position."""
         self._place = offset + (self._place if whence == 1 else 0)
         try:
             if self.problem is None:
@@ -73,7 +73,7 @@ class Disk(io.RawIOBase):
         return self._place
 
     def tell(self) -> int:
-        """The position."""
+        """The current position."""
         return self._place
 
     def readable(self) -> bool:
@@ -89,7 +89,7 @@ class Disk(io.RawIOBase):
         return True
 
     def check(self) -> None:
-        """Raise the OSError of a failed write."""
+        """Raise the error of a failed write."""
         if self.problem is not None:
             raise self.problem
 
@@ -110,7 +110,7 @@ class Recording:
     size_wh: of the pictures, with square pixels; stored_wh: as they are stored, with the pixel
     aspect ratio that follows; odd sides are padded. There are no B frames, so that recordings of
     one clip can be joined. time_base: seconds per tick; most: maximum bit rate, bits per second, 0
-    for none. Raises ImageError, and OSError where the disk cannot be written.
+    for none. Raises ImageError, and OSError if the disk cannot be written.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class Recording:
         self._disk.check()
 
     def close(self) -> None:
-        """Complete the file, on disk."""
+        """Complete the file and flush it to disk."""
         try:
             self._encode(None)
             self._out.close()
@@ -190,9 +190,9 @@ class Recording:
             self._disk.close()
 
     def abandon(self) -> None:
-        """Close the file, incomplete."""
+        """Close the incomplete file."""
         self._disk.problem = self._disk.problem or OSError("abandoned")
-        with suppress(Exception):  # after a failed encoder or file
+        with suppress(Exception):  # after the encoder or the file has failed
             self._out.close()
         self._disk.close()
 
@@ -212,7 +212,7 @@ class Recording:
 
 
 class Times:
-    """Increasing times in ticks that an MP4 can have."""
+    """Converts times to increasing ticks that an MP4 can store."""
 
     def __init__(self, time_base: Fraction) -> None:
         fine = time_base.denominator <= FINEST and time_base.numerator < time_base.denominator

@@ -1,4 +1,4 @@
-"""Kinds of clips by name: files, streams, and sequences of pictures."""
+"""Kinds of clips by their names: files, streams, and sequences of pictures."""
 
 import glob
 import os
@@ -17,7 +17,7 @@ VIDEO_SUFFIXES = frozenset(
 """Extensions of clips in folders."""
 
 HIDDEN = "***"
-"""Replaces a password wherever an address is shown or stored."""
+"""Replacement of passwords wherever an address is shown or stored."""
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://)(\S+)", re.IGNORECASE)
 _SECRET = re.compile(
@@ -51,7 +51,7 @@ def is_stream(name: str) -> bool:
 
 
 def is_live(name: str) -> bool:
-    """Whether this is a stream in real time: the number of a camera, or RTSP."""
+    """Whether this is a real-time stream: the number of a camera, or RTSP."""
     return is_stream(name) and (name.isdigit() or name.startswith(("rtsp://", "rtsps://")))
 
 
@@ -107,7 +107,7 @@ def pictures_of(name: str) -> list[str]:
 
 
 def missing_numbers(paths: list[str]) -> int:
-    """How many numbers are missing in a sequence of numbered pictures."""
+    """The number of missing pictures in a numbered sequence."""
     ends = [re.findall(r"\d+", Path(path).stem)[-1:] for path in paths]
     numbers = sorted({int(end[0]) for end in ends if end})
     if len(numbers) != len(paths) or len(numbers) < 2:

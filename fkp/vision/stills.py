@@ -14,16 +14,16 @@ from fkp.vision.images import Encoded
 from fkp.vision.sources import missing_numbers, pictures_of
 
 RATE = Fraction(25)
-"""Frame rate of a sequence where none is given."""
+"""Default frame rate of a sequence."""
 
 Shown = tuple[int | None, Still | None, str]
-"""Time in ticks, picture, and problem where there is no picture."""
+"""Time in ticks, picture, and the problem if there is no picture."""
 
 
 class Sequence:
     """Picture files as the frames of a clip. rate: frames per second, None if unknown.
 
-    Raises NoPicturesError where there are no pictures.
+    Raises NoPicturesError if there are no pictures.
     """
 
     sound, bit_rate, leap, first = False, 0, None, 0
@@ -34,7 +34,7 @@ class Sequence:
         self.notes: list[str] = []
         if rate is None:
             self.notes.append(
-                f"no frame rate is given, {float(RATE):g} per second is assumed (--fps)"
+                f"no frame rate (fps) is given, {float(RATE):g} per second is assumed"
             )
         fps = RATE if rate is None else Fraction(rate).limit_denominator(100_000)
         self.time_base, self.step = 1 / fps, 1

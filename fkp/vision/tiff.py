@@ -1,4 +1,4 @@
-"""The directories of TIFF files (TIFF 6.0, BigTIFF, DNG 1.6), each of which describes a picture."""
+"""The directories of TIFF files (TIFF 6.0, BigTIFF, DNG 1.6), each describing a picture."""
 
 import struct
 from collections.abc import Mapping, Sequence
@@ -10,20 +10,20 @@ SUBTYPE, WIDTH, HEIGHT, BITS, PHOTOMETRIC, SUB_IFDS, SAMPLE_FORMAT, DNG_VERSION 
 """Tags."""
 
 CFA, LINEAR_RAW = 32803, 34892
-"""What PHOTOMETRIC says of a sensor's values."""
+"""Values of PHOTOMETRIC for sensor data."""
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 18: 8}
-"""Bytes of a value by its type, of the types that are of interest."""
+"""Bytes per value of the types that are read."""
 
 _AT_MOST = 10_000
-"""Directories looked at, so that an endless chain ends."""
+"""Maximum number of directories read, since a chain may be endless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
     """One picture of a TIFF file. raw: the bytes of each tag's values.
 
-    offset: where it begins in the file. chained: whether it is one of the main chain, not a child.
+    offset: its position in the file. chained: whether it is in the main chain, not a child.
     """
 
     offset: int
@@ -33,14 +33,14 @@ class Directory:
     raw: Mapping[int, bytes]
 
     def numbers(self, tag: int) -> list[int]:
-        """The whole numbers of a tag, none where it is missing."""
+        """The integers of a tag, none if it is missing."""
         size = _SIZES.get(self.types.get(tag, 0), 0)
         if size not in (1, 2, 4, 8):
             return []
-        form = {1: "B", 2: "H", 4: "I", 8: "Q"}[size]
+        format = {1: "B", 2: "H", 4: "I", 8: "Q"}[size]
         data = self.raw[tag]
         count = len(data) // size
-        return list(struct.unpack(f"{self.order}{count}{form}", data[: count * size]))
+        return list(struct.unpack(f"{self.order}{count}{format}", data[: count * size]))
 
     def number(self, tag: int, default: int = 0) -> int:
         """The first number of a tag."""
@@ -48,12 +48,12 @@ class Directory:
 
     @property
     def width(self) -> int:
-        """Pixels, 0 where not said."""
+        """Pixels, 0 if not given."""
         return self.number(WIDTH)
 
     @property
     def height(self) -> int:
-        """Pixels, 0 where not said."""
+        """Pixels, 0 if not given."""
         return self.number(HEIGHT)
 
     @property
@@ -63,7 +63,7 @@ class Directory:
 
     @property
     def is_reduced(self) -> bool:
-        """Whether it is a small copy of another picture, or a mask."""
+        """Whether it is a reduced copy of another picture, or a mask."""
         return bool(self.number(SUBTYPE) & 5)
 
     @property
@@ -89,13 +89,13 @@ def is_big(data: bytes) -> bool:
 
 
 def is_raw(data: bytes, pages: Sequence[Directory]) -> bool:
-    """Whether the picture is a camera's sensor values: a DNG, NEF, ARW, CR2 and the like."""
+    """Whether the picture holds a camera's sensor values: DNG, NEF, ARW, CR2 and the like."""
     sensor = any(page.number(PHOTOMETRIC) in (CFA, LINEAR_RAW) for page in pages)
     return sensor or data[8:10] == b"CR"
 
 
 def directories(data: bytes) -> list[Directory]:
-    """All directories, each followed by its children; what is cut off is left out."""
+    """All directories, each followed by its children; incomplete ones are left out."""
     order = "<" if data[:2] == b"II" else ">"
     big = is_big(data)
     start = struct.unpack_from(f"{order}Q" if big else f"{order}I", data, 8 if big else 4)[0]
@@ -119,7 +119,7 @@ def directories(data: bytes) -> list[Directory]:
 
 
 def _read(data: bytes, offset: int, chained: bool, order: str, big: bool) -> tuple[Directory, int]:
-    """A directory and where the next one begins, 0 after the last. Raises struct.error."""
+    """A directory and the offset of the next one, 0 after the last. Raises struct.error."""
     wide, entry, inside = ("Q", 20, 8) if big else ("I", 12, 4)
     count_form = "Q" if big else "H"
     (count,) = struct.unpack_from(order + count_form, data, offset)
@@ -140,7 +140,7 @@ def _read(data: bytes, offset: int, chained: bool, order: str, big: bool) -> tup
 
 
 def beginning_with(data: bytes, offset: int) -> bytes:
-    """The same file with another directory as its first, for decoders that know only that one."""
+    """The same file with another directory as its first, for decoders that read only that one."""
     order = "<" if data[:2] == b"II" else ">"
     if is_big(data):
         return data[:8] + struct.pack(f"{order}Q", offset) + data[16:]

@@ -1,4 +1,4 @@
-"""Tracks of faces: motion and looks, and the best assignment of detections to tracks."""
+"""Tracks of faces by motion and looks, and the assignment of detections to tracks."""
 
 from bisect import insort
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ Place = npt.NDArray[np.complex128]
 iy in pixels."""
 
 HIDDEN = 1.5
-"""Seconds for which a face can be out of sight and still keep its number: a second behind
-something, and the time in which it disappears and reappears."""
+"""Seconds for which a face can be hidden and still keep its number: a second behind something, plus
+the time to disappear and reappear."""
 
 MEMORY = 0.6
-"""Seconds of a face's path from which its speed is estimated."""
+"""Length of a face's path from which its speed is estimated, in seconds."""
 
 CLEAR = 0.8
-"""A face whose points have less than this share of their best confidence is partly hidden: its
-place and look are unreliable then."""
+"""A face whose points have less than this share of their best confidence is partly hidden, so its
+place and look are unreliable."""
 
 FADE = 0.99
 """Decay of the best confidence per frame."""
@@ -33,29 +33,30 @@ RETARD = 2.0
 """Time constant, in seconds, with which the expected speed of an unseen face decays."""
 
 REACH, NEW, SPREAD = 0.35, 0.8, 1.0
-"""How far, in crop sides, a face may be from the expected place: with a known speed, without one,
-and per second since it was seen."""
+"""Maximum distance, in crop sides, of a face from the expected place: with a known speed, without
+one, and additionally per second since it was seen."""
 
 GROWTH = 0.35
-"""How much the logarithm of a face's size may differ from the expected one."""
+"""Maximum difference of the logarithm of a face's size from the expected one."""
 
 STRANGER = 0.3
-"""Likeness below which two faces count as two persons. On YouTube Faces, 97 % of pairs of two
-persons are below it, and 11 % of pairs from one clip, which may be seconds apart."""
+"""Likeness below which two faces count as different persons. On YouTube Faces, 97 % of pairs of
+different persons are below it, and 11 % of pairs of one person in a clip, which may be seconds
+apart."""
 
 KNOWN, JUMP = 0.45, 0.3
-"""Likeness above which a face is recognised wherever it is; one pair of two persons in 1000 is
-above it. JUMP is what such a match costs more than one in the expected place."""
+"""Likeness above which a face is recognised wherever it is; one pair of different persons in 1000
+is above it. JUMP is the extra cost of such a match compared with one in the expected place."""
 
 UNKNOWN = 0.5
 """Likeness assumed for a face that is cut off by the edge of the picture."""
 
 DOUBT = 0.2
-"""Seconds after which a face that looks unlike the one that was there is another person."""
+"""Seconds after which a face that looks unlike the previous one in its place is another person."""
 
 
 def place_of(transform: CropTransform) -> Place:
-    """The place of a crop."""
+    """The place of a crop, see `Place`."""
     middle = (transform.size - 1) / 2
     ends = transform.invert(np.array([[middle, middle], [middle + transform.size, middle]]))
     centre, right = ends @ np.array([1, 1j])
@@ -71,7 +72,7 @@ def transform_at(place: Place, size: int) -> CropTransform:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spot:
-    """The place of a face at a time. confidence: the mean of its points, NaN where unknown."""
+    """The place of a face at a time. confidence: the mean of its points, NaN if unknown."""
 
     time: float  # seconds
     place: Place
@@ -84,10 +85,10 @@ class Track:
 
     number: None until it is confirmed to be a face. spots: its recent places. box: (4,) x, y of the
     centre, width, height, relative to the crop's centre, in crop sides. score: the detector's last
-    one. look: a running mean, recent: the last one; None until it was whole in the picture. best:
-    the best confidence of its points; learnt: their confidence when it had this look. jumped: the
-    time at which it appeared elsewhere. stranded: whether its scene has ended. doubt: the look of a
-    face in its place that may be another person's, since the time `doubted`.
+    score. look: a running mean, recent: the last look; None until it was completely in the picture.
+    best: the best confidence of its points; learnt: their confidence when its look was recorded.
+    jumped: the time at which it appeared elsewhere. stranded: whether its scene has ended. doubt:
+    the look of a face in its place that may be another person's, since the time `doubted`.
     """
 
     box: npt.NDArray[np.float64]
@@ -105,7 +106,7 @@ class Track:
 
     @property
     def last(self) -> Spot:
-        """The place where it was last seen."""
+        """Its last place."""
         return self.spots[-1]
 
     def see(self, spot: Spot) -> None:
@@ -120,7 +121,7 @@ class Track:
         self.spots = [spot for spot in self.spots if spot.time != time]
 
     def jump(self, time: float) -> None:
-        """Start again in another place at a time."""
+        """Restart in another place at a time."""
         self.jumped, self.stranded, self.spots = time, False, []
 
     def likeness(self, look: Look | None) -> float:
@@ -131,7 +132,7 @@ class Track:
         return max(alike(self.look, look), alike(recent, look))
 
     def forget(self) -> None:
-        """Drop the places that are too old to estimate its speed."""
+        """Drop places that are too old to estimate its speed."""
         if self.jumped is not None:
             there = [spot for spot in self.spots if spot.time >= self.jumped]
             self.spots, self.jumped = there or self.spots, None
@@ -149,7 +150,7 @@ class Track:
         return sum(map(self.is_clear, self.spots)) >= 3
 
     def learn(self, look: Look | None, confidence: float) -> None:
-        """Update the look; replace one that was learnt while the face was partly hidden."""
+        """Update the look; replace one that was recorded while the face was partly hidden."""
         confidence = float(np.nan_to_num(confidence))
         if look is None or confidence < CLEAR * self.best:
             return
@@ -179,7 +180,7 @@ class Assigned:
     """Tracks assigned to detections, as {index of detection: index of track}.
 
     near: in the expected place; jumped: elsewhere, recognised by their looks; doubtful: detections
-    in the expected place of a track that look unlike it, where both are otherwise unassigned.
+    in the expected place of a track that look unlike it, if both are otherwise unassigned.
     """
 
     near: dict[int, int] = field(default_factory=dict)
@@ -192,8 +193,8 @@ def assign(
 ) -> Assigned:
     """Assign tracks to the faces detected at a time, in seconds.
 
-    By the Hungarian method (Kuhn, 1955) on distance, size and look. A face that is too far from a
-    track, of another size, or that looks unlike it, is not assigned to it, unless it is recognised.
+    Uses the Hungarian method (Kuhn, 1955) on distance, size and look. A face that is too far from a
+    track, has another size, or looks unlike it is not assigned to it, unless it is recognised.
     """
     if not tracks or not places:
         return Assigned()
@@ -231,7 +232,7 @@ def assign(
 
 def _cheapest(cost: npt.NDArray[np.float64]) -> dict[int, int]:
     """The pairs {column: row} of least total cost; infinite cost means no pair."""
-    # A forbidden pair costs more than all others together, and is dropped afterwards.
+    # A forbidden pair costs more than all others together and is dropped afterwards.
     never = 4.0 * (min(cost.shape) + 1)
     pairs = zip(*linear_sum_assignment(np.minimum(cost, never)), strict=True)
     return {int(j): int(i) for i, j in pairs if np.isfinite(cost[i, j])}

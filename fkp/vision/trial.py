@@ -18,13 +18,13 @@ from fkp.vision.yunet import YuNet
 Kind = Literal["face detector", "keypoint network"]
 
 SECONDS = 30.0
-"""A network that takes longer for the few pictures of a trial does not come to an end."""
+"""Time limit of a trial with a few pictures."""
 
 MEMORY = 16 << 30
-"""Bytes of address space that a trial may have."""
+"""Limit of a trial's address space in bytes."""
 
 SIZES = ((32, 32), (64, 96), (480, 640), (640, 480))
-"""Height and width of the pictures that a network is tried with which takes any."""
+"""Heights and widths of the trial pictures for a network that takes any size."""
 
 
 @lru_cache(maxsize=16)
@@ -44,12 +44,12 @@ def try_out(model: Path, kind: Kind = "face detector") -> None:
         except subprocess.TimeoutExpired as error:
             raise ModelError(
                 f"{model}: took more than {SECONDS:.0f} s for a few small pictures; expected a "
-                f"{kind} that comes to an end"
+                f"{kind}"
             ) from error
     if done.returncode == 3:
         raise ModelError(done.stdout.decode("utf-8", "replace").strip())
     if done.returncode != 0:
-        raise ModelError(f"{model}: crashes, or needs too much memory, when it is tried out")
+        raise ModelError(f"{model}: crashes or needs too much memory on a few small pictures")
 
 
 def main(path: str, kind: str) -> int:

@@ -23,8 +23,8 @@ class Reader(Protocol):
     """Reads one kind of source.
 
     time_base: seconds per tick; step: ticks between frames without a timestamp; first: time of a
-    first frame without one; leap: as in `Clock`. expected: number of frames by the header, 0 if
-    unknown; bit_rate: of the pictures, bits per second, 0 if unknown.
+    first frame without one; leap: as in `Clock`. expected: number of frames according to the
+    header, 0 if unknown; bit_rate: of the pictures, bits per second, 0 if unknown.
     """
 
     notes: list[str]
@@ -65,9 +65,9 @@ class Reader(Protocol):
 class Clip:
     """A clip that is open for reading: a file, a stream, or a sequence of pictures.
 
-    Raises NoPicturesError (the reason alone; the caller knows the path) where it cannot be opened
-    or has no pictures. time_base: seconds per tick of `Frame.pts`. kept_open: set it while a thread
-    still reads, so that it is not closed.
+    Raises NoPicturesError (only the reason; the caller knows the path) if it cannot be opened or
+    has no pictures. time_base: seconds per tick of `Frame.pts`. kept_open: set it while a thread is
+    still reading, so that it is not closed.
     """
 
     def __init__(self, source: str | Path, opening: Opening | None = None) -> None:
@@ -79,18 +79,18 @@ class Clip:
 
     @property
     def notes(self) -> list[str]:
-        """Notes on the clip, as far as it was read."""
+        """Notes on the part of the clip read so far."""
         notes = list(self.reader.notes)
         if self._clock.mended:
             notes.append(
-                f"timestamps jump or repeat; {self._clock.mended} frames have another time in the "
+                f"timestamps jump or repeat; {self._clock.mended} frames are corrected in the "
                 "column time, which increases"
             )
         return notes
 
     @property
     def expected(self) -> int:
-        """Number of frames by the header, 0 if unknown."""
+        """Number of frames according to the header, 0 if unknown."""
         return self.reader.expected
 
     def frames(self) -> Iterator[Frame]:
@@ -123,7 +123,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class ClipFacts:
-    """Facts about a clip, from decoding all of it.
+    """Facts about a clip, obtained by decoding all of it.
 
     width, height: upright, with square pixels. broken: number of frames that cannot be decoded.
     first, last: timestamps of the first and the last frame, seconds by the clip's own clock.
@@ -145,7 +145,7 @@ class ClipFacts:
 
 
 def look_through(path: str | Path) -> ClipFacts:
-    """Decode a whole clip; raises ImageError (the reason alone)."""
+    """Decode a whole clip; raises ImageError (only the reason)."""
     with Clip(path, Opening(deinterlace="off")) as clip:
         ticks: list[int] = []
         stamps: list[float] = []
@@ -180,9 +180,9 @@ def _reader(source: str, opening: Opening) -> Reader:
     if is_sequence(source):
         return Sequence(source, opening.fps)
     try:
-        # Opening a pipe would wait for a writer for ever.
+        # Opening a pipe would wait for a writer forever.
         if not stat.S_ISREG(os.stat(source).st_mode):
-            raise NoPicturesError("not a regular file; read a pipe as stdin: fkp video - < PIPE")
+            raise NoPicturesError("not a regular file; read a pipe through stdin (-)")
         if is_webp(source):
             return AnimatedWebp(source)
     except (OSError, ValueError) as error:

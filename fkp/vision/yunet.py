@@ -1,4 +1,4 @@
-"""Networks in YuNet's layout (Wu et al., MIR 20, 2023), run by ONNX Runtime."""
+"""Running networks in YuNet's layout (Wu et al., MIR 20, 2023) with ONNX Runtime."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,15 +15,15 @@ from fkp.vision.onnx import REFUSALS, open_session
 STRIDES = (8, 16, 32)
 OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 OVERLAP = 0.3
-"""Of two boxes with a larger intersection over union the surer is kept."""
+"""Of two boxes with a larger intersection over union, the one with the higher score is kept."""
 AT_MOST = 5000
-"""Boxes looked at, the surest ones."""
+"""Maximum number of boxes considered, by score."""
 CHANNELS = (1, 1, 4, 10)
-"""Values of a cell in each output of a stride."""
+"""Number of values per cell in each output of a stride."""
 LARGEST = 4096
-"""Sides of the pictures that a network may insist on, pixels."""
+"""Maximum side of the pictures that a network may prescribe, in pixels."""
 FARTHEST, MOST_LOG = 1e6, 20.0
-"""Pixels from the picture's corner, and log of a box's sides in strides, that a face may have."""
+"""Limits of a face's coordinates in pixels, and of the log of its box's sides in strides."""
 
 Array = npt.NDArray[np.float64]
 
@@ -31,12 +31,12 @@ Array = npt.NDArray[np.float64]
 class YuNet:
     """A loaded network: BGR pictures 0..255 in; for each cell of three strides a box, five points.
 
-    sides: (height, width) of the pictures that it takes, None where any will do.
+    sides: (height, width) of the pictures that it takes, None if it takes any size.
     """
 
     def __init__(self, model: Path) -> None:
-        """Raises ModelError for a file that is not such a network; see `fkp.vision.trial` for one
-        that cannot be trusted.
+        """Raises ModelError for a file that is not such a network; see `fkp.vision.trial` for
+        untrusted files.
         """
         self.model = model
         try:
@@ -50,7 +50,7 @@ class YuNet:
         self.find(np.zeros((32, 32, 3), np.uint8), 0.5)
 
     def _fixed_sides(self) -> tuple[int, int] | None:
-        """Height and width of the only pictures that the network takes; None where it takes any."""
+        """Height and width of the pictures that the network requires; None if it takes any size."""
         height, width = self.entry.shape[2:]
         fixed = [side for side in (height, width) if isinstance(side, int)]
         if not fixed:
@@ -68,7 +68,7 @@ class YuNet:
         return height, width
 
     def find(self, image: Image, least: float) -> tuple[Array, Array, Array]:
-        """Faces of a score of at least `least` in a BGR picture (H, W, 3), the surest first.
+        """Faces scoring at least `least` in a BGR picture (H, W, 3), the highest score first.
 
         boxes: (F, 4) xywh, scores: (F,), points: (F, 5, 2), in continuous pixels: the picture's
         first corner at 0, its first pixel's centre at 1/2.
@@ -134,12 +134,12 @@ def _decode(
     corners = (at + own[:, :2]) * stride - sides / 2
     places = (points[sure].reshape(-1, 5, 2) + at[:, None]) * stride[:, None]
     found = np.concatenate([corners, sides, places.reshape(-1, 10)], axis=1)
-    # Anything else is no face, and could not be cut out.
+    # Anything beyond is not a face and could not be cut out.
     whole = (abs(found) < FARTHEST).all(1) & (np.ptp(places, axis=1) > 0).any(1)
     return found[whole, :4], scores[whole], places[whole]
 
 
 @lru_cache(maxsize=4)
 def load_yunet(model: Path) -> YuNet:
-    """The network of a file, once in each process; raises ModelError where it is none."""
+    """The network of a file, loaded once per process; raises ModelError for any other file."""
     return YuNet(model)

@@ -30,6 +30,7 @@ from fkp.annotate.photo.drawing import DrawConfig
 from fkp.annotate.photo.local import Local
 from fkp.annotate.pipeline import Summary, annotate
 from fkp.errors import DataError, FkpError
+from fkp.files import temporary_name
 from fkp.keypoints import FKP4, IBUG68, KAGGLE15, MTFL5, RADIUS_90, Faces, Prediction, Scheme
 from fkp.learn.networks.checkpoint import Model, find_model, load_model
 from fkp.vision.crop import UPRIGHT_LAYOUT
@@ -225,16 +226,16 @@ def test_faces_of_many_pictures_share_a_batch_and_map_back(tmp_path: Path, sampl
 
 def test_the_network_has_its_say_about_what_is_a_face(tmp_path: Path, samples: Path) -> None:
     rows = {}
-    for face, name in ((0.99, "sure"), (0.01, "doubtful"), (float("nan"), "silent")):
+    for face, name in ((0.99, "confident"), (0.01, "doubtful"), (float("nan"), "silent")):
         paths = [str(samples / "group.jpg")]
         _, rows[name] = run(paths, tmp_path / name, Spy(face=face), drawing=None)
     assert rows["doubtful"]["status"].tolist() == ["no_face"]
     count = len(rows["silent"])
-    assert 3 <= count <= len(rows["sure"])
+    assert 3 <= count <= len(rows["confident"])
     expected = np.sqrt(0.99 * rows["silent"]["score"])
-    assert np.allclose(rows["sure"]["score"][:count], expected, atol=2e-4)
-    # The surest first.
-    assert rows["sure"]["score"].is_monotonic_decreasing
+    assert np.allclose(rows["confident"]["score"][:count], expected, atol=2e-4)
+    # The highest score first.
+    assert rows["confident"]["score"].is_monotonic_decreasing
 
 
 def test_scores_of_faces() -> None:
@@ -245,7 +246,7 @@ def test_scores_of_faces() -> None:
     assert np.isnan(scores[2:]).all()
 
 
-def test_only_the_surest_faces_and_their_confidence(tmp_path: Path, samples: Path) -> None:
+def test_only_the_best_faces_and_their_confidence(tmp_path: Path, samples: Path) -> None:
     # Scales at which a point lies within the tolerance in 90 % of cases.
     spy = Spy(face=1.0, scale=TOLERANCE * 40 / RADIUS_90)
     paths = [str(samples / "group.jpg")]
@@ -284,7 +285,7 @@ def test_inputs(tmp_path: Path) -> None:
     (tmp_path / "sub" / "up").symlink_to(tmp_path)
     found = find_inputs([str(tmp_path)], exclude=tmp_path / "out")
     assert [os.path.relpath(p, tmp_path) for p in found.paths] == ["a.png", "b.JPG", "sub/c.tiff"]
-    assert found.passed_over == 2
+    assert found.skipped == 2
     named = find_inputs([str(tmp_path / "sub/d.txt"), str(tmp_path / "*.png")])
     assert [Path(p).name for p in named.paths] == ["d.txt", "a.png"]
     (tmp_path / "[x].jpg").touch()
@@ -338,8 +339,12 @@ def test_what_a_killed_process_left_behind_is_removed(tmp_path: Path) -> None:
     (tmp_path / "overlays").mkdir()
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    strays = [f".{dead.pid}-3.part.json", f"overlays/.{dead.pid}-9.part.jpg"]
-    others = [f".{os.getpid()}-3.part.json", ".mine.part", "keypoints.csv.part"]
+    strays = [
+        temporary_name(dead.pid, 3, ".json"),
+        f"overlays/{temporary_name(dead.pid, 9, '.jpg')}",
+        ".0123abcd-1-4.part.csv",  # of another machine, which is not writing here now
+    ]
+    others = [temporary_name(os.getpid(), 3, ".json"), ".mine.part", "keypoints.csv.part"]
     for name in (*strays, *others):
         (tmp_path / name).touch()
     with claimed(tmp_path, resume=True):

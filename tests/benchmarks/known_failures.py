@@ -1,7 +1,7 @@
 """Draw what the bundled networks make of hard versions of a sample picture.
 
 usage: python -m tests.benchmarks.known_failures OUT.jpg
-Each tile has the faces found, their points, and the score and mean confidence of the surest.
+Each tile has the faces found, their points, and the score and mean confidence of the best one.
 """
 
 import sys

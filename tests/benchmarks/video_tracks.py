@@ -22,7 +22,7 @@ from fkp.annotate.output.rows import Record
 from fkp.annotate.video.run import ClipEngine
 from fkp.learn.networks.checkpoint import find_model, load_model
 from fkp.vision.detectors import find_detector
-from tests.composed import KINDS, Following, Picture, Sprite, Truth, compose, judge
+from tests.composed import KINDS, Following, Picture, Sprite, Truth, compare, compose
 
 
 def followed(path: Path, smooth: float = 0.5) -> list[Record]:
@@ -73,7 +73,7 @@ def main() -> None:
                 path = folder / f"{kind}{seed}.mp4"
                 sprites, backgrounds = material(given.data, np.random.default_rng(seed))
                 truth: Truth = compose(kind, path, sprites, backgrounds, seed)
-                found.append(judge(truth, followed(path)))
+                found.append(compare(truth, followed(path)))
             each = " ".join(f"{f.idf1:.3f}/{f.switches}" for f in found)
             mean = np.mean([f.idf1 for f in found])
             missed = np.mean([f.missed for f in found])

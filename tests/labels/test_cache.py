@@ -53,9 +53,9 @@ def test_a_table_is_read_once_and_then_not_again(
     write_pictures(tmp_path, 40)
     read: list[Path] = []
 
-    def counted(path: Path, options: ReadOptions, form: str | None = None) -> LabelTable:
+    def counted(path: Path, options: ReadOptions, format: str | None = None) -> LabelTable:
         read.append(path)
-        return read_source(path, options, form)
+        return read_source(path, options, format)
 
     for module in ("cache", "prepare"):
         monkeypatch.setattr(f"fkp.labels.{module}.read_source", counted)
@@ -77,6 +77,6 @@ def test_what_only_prepare_can_decide_is_told(tmp_path: Path, quiet: Progress) -
     frame = pd.read_csv(tmp_path / "labels.csv")
     frame.iloc[:, 1:] = frame.iloc[:, 1:] / 64 - 1
     frame.to_csv(tmp_path / "labels.csv", index=False)
-    with pytest.raises(UndecidedError, match="run fkp prepare first") as caught:
+    with pytest.raises(UndecidedError, match="run prepare first") as caught:
         prepared(tmp_path / "labels.csv", quiet)
     assert "--units signed" in caught.value.told(lambda setting: setting.option)

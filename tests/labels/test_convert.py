@@ -23,14 +23,14 @@ def prepared(folder: Path, source: Path, size: int = 96) -> Samples:
 
 
 @pytest.mark.parametrize(
-    ("form", "name"), [("coco", "labels.json"), ("dlc", "CollectedData_x.csv"), ("pts", "faces")]
+    ("format", "name"), [("coco", "labels.json"), ("dlc", "CollectedData_x.csv"), ("pts", "faces")]
 )
-def test_labels_come_back_as_they_went(tmp_path: Path, form: str, name: str) -> None:
+def test_labels_come_back_as_they_went(tmp_path: Path, format: str, name: str) -> None:
     points = write_pictures(tmp_path, 12)
     samples = prepared(tmp_path, tmp_path / "labels.csv")
     (tmp_path / "out").mkdir()
-    assert convert(samples, form, tmp_path / "out" / name) == []
-    scheme = FKP4 if form == "pts" else None
+    assert convert(samples, format, tmp_path / "out" / name) == []
+    scheme = FKP4 if format == "pts" else None
     table = read_source(tmp_path / "out" / name, ReadOptions(scheme=scheme))
     assert len(table.rows) == 12
     assert table.rejected == []
@@ -42,7 +42,7 @@ def test_labels_come_back_as_they_went(tmp_path: Path, form: str, name: str) -> 
         (tmp_path / "out" / name,), tmp_path / "again.csv", read=ReadOptions(scheme=scheme)
     )
     prepare(again, lambda done, total: None)
-    if form == "coco":  # who is in the picture goes along
+    if format == "coco":  # who is in the picture goes along
         assert set(read_samples(tmp_path / "again.csv").person) == set(samples.person)
 
 
@@ -54,8 +54,8 @@ def test_missing_points_and_several_faces(tmp_path: Path) -> None:
     frame["image"] = [*images[:3], images[2], *images[4:]]
     frame.to_csv(tmp_path / "labels.csv", index=False)
     samples = prepared(tmp_path, tmp_path / "labels.csv")
-    for form, name in (("coco", "l.json"), ("dlc", "l.csv")):
-        assert convert(samples, form, tmp_path / name) == []
+    for format, name in (("coco", "l.json"), ("dlc", "l.csv")):
+        assert convert(samples, format, tmp_path / name) == []
         table = read_source(tmp_path / name, ReadOptions())
         found = table.scheme.convert(table.points, FKP4)
         assert found.shape == (6, 4, 2)
@@ -94,4 +94,4 @@ def test_what_cannot_be_converted_is_told(tmp_path: Path) -> None:
         convert(samples, "coco", tmp_path / "l.json")
     done = fkp("convert", "data.csv", "--to", "coco", "-o", "data.csv", cwd=tmp_path)
     assert done.returncode == 2
-    assert "is the data itself" in done.stderr
+    assert "is the data set itself" in done.stderr

@@ -15,7 +15,7 @@ from fkp.keypoints import FKP4, IBUG68, MTFL5, Scheme
 from fkp.labels import check
 from fkp.labels.columns import find_points
 from fkp.labels.prepare import PrepareConfig, PrepareReport, prepare
-from fkp.labels.split import merge_groups, persons_from_names, split_groups
+from fkp.labels.split import merge_persons, persons_from_names, split_persons
 from fkp.labels.store import read_samples
 from fkp.labels.table import ReadOptions
 from tests.helpers import faces, label_frame, write_course, write_kaggle, write_pictures
@@ -267,29 +267,29 @@ def test_what_annotate_writes_is_a_table(tmp_path: Path, samples: Path) -> None:
 
 
 def test_the_split_is_by_person_and_seeded() -> None:
-    groups = [f"p{i % 100}" for i in range(1000)]
-    split = split_groups(groups, 0.1, 0.2, seed=1)
-    assert split == split_groups(groups, 0.1, 0.2, seed=1)
-    assert split != split_groups(groups, 0.1, 0.2, seed=2)
+    persons = [f"p{i % 100}" for i in range(1000)]
+    split = split_persons(persons, 0.1, 0.2, seed=1)
+    assert split == split_persons(persons, 0.1, 0.2, seed=1)
+    assert split != split_persons(persons, 0.1, 0.2, seed=2)
     assert abs(split.count("val") - 100) <= 10
     assert abs(split.count("test") - 200) <= 10
-    for person in set(groups):
-        assert len({s for g, s in zip(groups, split, strict=True) if g == person}) == 1
-    more = split_groups([*groups, "new"], 0.1, 0.2, seed=1)
+    for person in set(persons):
+        assert len({s for p, s in zip(persons, split, strict=True) if p == person}) == 1
+    more = split_persons([*persons, "new"], 0.1, 0.2, seed=1)
     assert sum(a != b for a, b in zip(split, more, strict=False)) <= 20
 
 
 def test_one_person_cannot_be_split() -> None:
     with pytest.raises(DataError, match="cannot be split"):
-        split_groups(["a", "a"], 0.1, 0.1, 0)
-    assert set(split_groups(["a", "a"], 0, 0, 0)) == {"train"}
-    assert set(split_groups(["a", "b", "c"], 0.01, 0.01, 0)) == {"train", "val", "test"}
+        split_persons(["a", "a"], 0.1, 0.1, 0)
+    assert set(split_persons(["a", "a"], 0, 0, 0)) == {"train"}
+    assert set(split_persons(["a", "b", "c"], 0.01, 0.01, 0)) == {"train", "val", "test"}
 
 
-def test_identical_pictures_are_one_group() -> None:
-    assert merge_groups(["a", "b", "c", "d"], ["1", "1", "2", "2"]) == ["a", "a", "c", "c"]
-    assert merge_groups(["a", "b", "c"], ["1", "2", "1"]) == ["a", "b", "a"]
-    assert len(set(merge_groups(["a", "b", "b", "c"], ["1", "1", "2", "2"]))) == 1
+def test_identical_pictures_are_one_person() -> None:
+    assert merge_persons(["a", "b", "c", "d"], ["1", "1", "2", "2"]) == ["a", "a", "c", "c"]
+    assert merge_persons(["a", "b", "c"], ["1", "2", "1"]) == ["a", "b", "a"]
+    assert len(set(merge_persons(["a", "b", "b", "c"], ["1", "1", "2", "2"]))) == 1
 
 
 def test_persons_by_name() -> None:

@@ -164,5 +164,5 @@ def test_a_model_of_other_points_is_refused(tmp_path: Path) -> None:
     config = PrepareConfig((tmp_path / "labels.csv",), tmp_path / "data.csv", size=48)
     prepare(config, lambda done, total: None)
     model = load_model(find_model("bundled"))
-    with pytest.raises(DataError, match="check by folds"):
+    with pytest.raises(DataError, match="use kfold instead"):
         audit_by_model(model, read_samples(tmp_path / "data.csv"), None)

@@ -19,14 +19,14 @@ def scaled(image: Image, factor: float) -> Image:
     return np.asarray(cv2.resize(image, None, fx=factor, fy=factor), np.uint8)
 
 
-def surest(found: Detections, score: float = 0.5) -> Detections:
+def confident(found: Detections, score: float = 0.5) -> Detections:
     keep = found.scores >= score
     return Detections(found.boxes[keep], found.scores[keep], found.anchors[keep])
 
 
 @pytest.mark.parametrize("name", EYES)
 def test_a_face_and_its_eyes(samples: Path, name: str) -> None:
-    found = surest(YuNetDetector().detect(read_image(samples / name)))
+    found = confident(YuNetDetector().detect(read_image(samples / name)))
     assert len(found.boxes) == 1
     eyes = found.anchors[0, :2]
     distance = np.linalg.norm(eyes[0] - eyes[1])
@@ -41,15 +41,15 @@ def test_a_face_and_its_eyes(samples: Path, name: str) -> None:
 
 def test_the_size_of_a_picture_is_no_matter(samples: Path) -> None:
     image = read_image(samples / "astronaut.jpg")
-    small = surest(YuNetDetector().detect(image))
-    large = surest(YuNetDetector(det_size=512).detect(scaled(image, 3)))
+    small = confident(YuNetDetector().detect(image))
+    large = confident(YuNetDetector(det_size=512).detect(scaled(image, 3)))
     assert np.abs(large.boxes[0] / 3 - small.boxes[0]).max() < 0.08 * small.boxes[0, 3]
     anchors = (large.anchors[0] + 0.5) / 3 - 0.5
     assert np.abs(anchors - small.anchors[0]).max() < 0.08 * small.boxes[0, 2]
 
 
-def test_several_faces_the_surest_first(samples: Path) -> None:
-    found = surest(YuNetDetector().detect(read_image(samples / "group.jpg")))
+def test_several_faces_the_highest_score_first(samples: Path) -> None:
+    found = confident(YuNetDetector().detect(read_image(samples / "group.jpg")))
     assert len(found.boxes) == 3
     assert (np.diff(found.scores) <= 0).all()
     assert found.boxes.dtype == found.scores.dtype == np.float32
@@ -57,15 +57,15 @@ def test_several_faces_the_surest_first(samples: Path) -> None:
 
 def test_small_faces_can_be_left_out(samples: Path) -> None:
     image = read_image(samples / "group.jpg")
-    found = surest(YuNetDetector().detect(image))
+    found = confident(YuNetDetector().detect(image))
     sides = found.boxes[:, 2:].max(1)
     limit = float(np.sort(sides)[-1]) - 1
-    assert len(surest(YuNetDetector(min_face=limit).detect(image)).boxes) == 1
+    assert len(confident(YuNetDetector(min_face=limit).detect(image)).boxes) == 1
 
 
 def test_a_face_that_fills_the_picture(samples: Path) -> None:
     image = read_image(samples / "president.jpg")
-    face = surest(YuNetDetector().detect(image)).boxes[0].astype(int)
+    face = confident(YuNetDetector().detect(image)).boxes[0].astype(int)
     x, y, w, h = face
     tight = np.ascontiguousarray(image[y : y + h, x : x + w])
     found = YuNetDetector().detect(tight)
@@ -79,7 +79,7 @@ def test_pictures_of_odd_sizes(samples: Path) -> None:
         found = YuNetDetector().detect(np.ascontiguousarray(image[: shape[0], : shape[1]]))
         assert found.anchors.shape == (len(found.boxes), 5, 2)
     empty = YuNetDetector().detect(np.zeros((100, 100, 3), np.uint8))
-    assert len(surest(empty).boxes) == 0
+    assert len(confident(empty).boxes) == 0
 
 
 def test_a_file_that_is_no_detector(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_a_bound_on_the_work_is_said(portrait: Image, monkeypatch: pytest.Monkey
     monkeypatch.setattr("fkp.vision.detect.MOST_PIXELS", 300_000)
     image, _ = wide(portrait, (2400, 400), 100, 2)
     found = YuNetDetector(min_face=20).search(image)
-    assert found.note == "too large to be searched for faces of less than 29 pixels"
+    assert found.note == "too large to be searched for faces smaller than 29 pixels"
     assert found.smallest == pytest.approx(16 / np.sqrt(300_000 / 960_000))
     assert YuNetDetector(min_face=40).search(image).note == ""
 

@@ -1,1 +1,1 @@
-"""What a run leaves: tables, other tools' formats, the page, the journal."""
+"""The output of a run: tables, other tools' formats, the page, the journal."""

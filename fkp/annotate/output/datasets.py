@@ -1,16 +1,15 @@
-"""Whole data sets of the results, for the tools of object detection: COCO and YOLO."""
+"""The results as data sets for object detection tools: COCO and YOLO."""
 
 import json
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PurePath
-from typing import IO
 
 import numpy as np
 
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.output.rows import Record
 from fkp.errors import FkpError
+from fkp.files import scratch
 from fkp.keypoints import Faces, Scheme
 from fkp.vision.images import fitting_name
 
@@ -29,7 +28,8 @@ def write_coco(path: Path, scheme: Scheme, records: Iterable[Record]) -> None:
         "skeleton": [[a + 1, b + 1] for a, b in scheme.edges],
     }
     count = 0
-    with path.open("w", encoding="utf-8") as out, _aside(path.parent) as aside:
+    # What comes last waits aside.
+    with path.open("w", encoding="utf-8") as out, scratch(path.parent) as aside:
         head = {"info": {"description": "annotated by fkp"}, "categories": [category]}
         out.write(json.dumps(head)[:-1] + ', "annotations": [')
         for number, (name, result) in enumerate(records, 1):
@@ -45,11 +45,6 @@ def write_coco(path: Path, scheme: Scheme, records: Iterable[Record]) -> None:
         out.write('\n], "images": [')
         out.writelines(aside)
         out.write("\n]}\n")
-
-
-def _aside(folder: Path) -> IO[str]:
-    """A file for what comes last; it is gone when it is closed."""
-    return tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder)
 
 
 def _image(number: int, name: str, result: Annotated | Failure) -> dict[str, object]:
@@ -85,7 +80,8 @@ class YoloFolder:
     """A pose data set of Ultralytics YOLO: a text file beside each picture's name, and data.yaml.
 
     A line per face: class, centre and sides of the box, then x, y, visibility of each point, all as
-    fractions of the picture. A picture without a face has an empty file, an unreadable one none.
+    fractions of the picture. A picture without a face has an empty file; an unreadable one has
+    none.
     """
 
     def __init__(self, folder: Path, scheme: Scheme) -> None:
@@ -122,7 +118,7 @@ class YoloFolder:
 
     def _line(self, result: Annotated, i: int) -> str:
         side = np.array([result.width, result.height], np.float64)
-        # The box may reach beyond the picture; YOLO's may not. Continuous pixels: corners at 0.
+        # YOLO's box must not extend beyond the picture. Continuous pixels: the corner is at 0.
         low = np.clip((result.faces.boxes[i, :2] + 0.5) / side, 0, 1)
         high = np.clip((result.faces.boxes[i, :2] + result.faces.boxes[i, 2:] + 0.5) / side, 0, 1)
         cells = [f"{v:.6f}" for v in (*((low + high) / 2), *(high - low))]

@@ -1,4 +1,4 @@
-"""The folder of a run: the files that may be in it, and who may write there."""
+"""The folder of a run: its files, and the lock on it."""
 
 import json
 import os
@@ -22,11 +22,11 @@ from fkp.annotate.names import (
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.schemas import SCHEMAS
 from fkp.errors import FkpError, parse_json
-from fkp.files import is_stray, replace_text
+from fkp.files import is_stray, remove_strays, replace_text
 from fkp.locks import locked
 
 TABLE_FORMATS = ("csv", "jsonl", "parquet")
-"""Of the main table."""
+"""Name of the main table, without its suffix."""
 
 FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS)
 FILES = (
@@ -34,15 +34,15 @@ FILES = (
     *(schema.file for schema in SCHEMAS.values() if schema.file not in FOLDERS),
     PAGE, RUN, JOURNAL, OVERLAY, RAW, BLINKS,
 )  # fmt: skip
-"""All that a run may leave in its folder, besides the folders."""
+"""All files that a run may leave in its folder."""
 
 
 @contextmanager
 def claimed(out: Path, overwrite: bool = False, resume: bool = False) -> Iterator[None]:
-    """Make the folder where it is not there, keep other runs out, and take it over.
+    """Create the folder if necessary, lock it, and prepare it for a run.
 
-    Raises FkpError where it holds results, unless they may be replaced or continued. What a killed
-    run left half-written is removed.
+    Raises FkpError if it holds results, unless they may be overwritten or resumed. Temporary files
+    of killed runs are removed.
     """
     _make(out)
     with locked(out):
@@ -76,9 +76,7 @@ def _take_over(out: Path, overwrite: bool, resume: bool) -> None:
         if (out / JOURNAL).exists():
             raise FkpError(f"{out}: holds an unfinished run; resume or overwrite it")
         raise FkpError(f"{out}: holds results; overwrite them or choose another folder")
-    for path in out.iterdir():
-        if is_stray(path.name):
-            path.unlink()
+    remove_strays(out, alone=True)
     for name in FILES if overwrite else ():
         (out / name).unlink(missing_ok=True)
         (out / f"{name}.part").unlink(missing_ok=True)
@@ -87,10 +85,10 @@ def _take_over(out: Path, overwrite: bool, resume: bool) -> None:
 
 
 def _clear(folder: Path, everything: bool) -> None:
-    """Remove what is in a folder, or only the temporary files of writes that were cut short."""
+    """Remove the contents of a folder, or only the temporary files of interrupted writes."""
     for parent, folders, files in os.walk(folder, topdown=False):
         for name in files:
-            if everything or is_stray(name):
+            if everything or is_stray(name, alone=True):
                 os.unlink(os.path.join(parent, name))
         for name in folders if everything else ():
             path = os.path.join(parent, name)
@@ -98,12 +96,12 @@ def _clear(folder: Path, everything: bool) -> None:
 
 
 def is_finished(out: Path) -> bool:
-    """Whether the folder holds the results of a run that came to its end."""
+    """Whether the folder holds the results of a finished run."""
     return (out / RUN).exists() and not (out / JOURNAL).exists()
 
 
 def read_run(out: Path) -> dict[str, Any]:
-    """The `run.json` of a finished run; FkpError where it is damaged."""
+    """The `run.json` of a finished run; raises FkpError if it is damaged."""
     try:
         facts = dict(parse_json((out / RUN).read_text(encoding="utf-8")))
         {str(status): int(count) for status, count in facts["statuses"].items()}
@@ -118,5 +116,5 @@ def write_run(out: Path, facts: Mapping[str, object]) -> None:
 
 
 def remove_parts(out: Path) -> None:
-    """Remove what only an unfinished run needs."""
+    """Remove the files that only an unfinished run needs."""
     shutil.rmtree(out / PARTS, ignore_errors=True)

@@ -21,7 +21,7 @@ def table(records: Iterable[Record], columns: Columns) -> pd.DataFrame:
 
 
 def face_table(faces: Faces, each: bool) -> pd.DataFrame:
-    """A row per face: who it is, and the columns that a face alone fills."""
+    """A row per face: its number, and the columns that describe a face."""
     columns = Columns(faces.scheme, each)
     rows = [
         [i if face.number is None else face.number, *columns.face_cells(face)]

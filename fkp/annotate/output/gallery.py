@@ -1,4 +1,4 @@
-"""`index.html`: a page to look at the results, complete in itself."""
+"""`index.html`: a self-contained page for checking the results."""
 
 import base64
 import json
@@ -14,27 +14,28 @@ import numpy.typing as npt
 from fkp.annotate.inputs import relative_to
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.output.rows import Record
+from fkp.annotate.processes import work
 from fkp.errors import ImageError
 from fkp.files import replacing
 from fkp.vision.images import Encoded, encoded_jpeg, overlay_name, resized
 from fkp.vision.process import settle
 
 AT_MOST = 5000
-"""Cards of a page: half of them for the faces of lowest confidence, half for inputs without a face,
-where there are too many of both."""
+"""Maximum number of cards on a page; if there are more, half of them are the least confident faces
+and half are inputs without a face."""
 
 SIDE = 144
-"""Of a thumbnail, pixels."""
+"""Side of a thumbnail in pixels."""
 
 PAGE = "index.html"
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What the page shows of one face, or of an input without one.
+    """What the page shows for one face, or for an input without one.
 
-    image: as the page calls it; overlay: its drawn copy, below the folder of these. box: (4,) xywh
-    in pixels of the picture, None for the whole of it; longest: its long side.
+    image: its name on the page; overlay: its drawn copy, relative to the folder of overlays. box:
+    (4,) xywh in pixels of the picture, None for all of it; longest: its long side.
     """
 
     order: int
@@ -49,7 +50,7 @@ class Card:
 
     @property
     def doubt(self) -> tuple[float, int]:
-        """Which faces come first where there are too many: the least confident."""
+        """Sort key: the least confident faces first."""
         return (-1.0 if self.confidence is None else self.confidence, self.order)
 
 
@@ -63,8 +64,8 @@ def write_gallery(
 ) -> None:
     """Write the page; the thumbnails are made from the overlays of the pictures.
 
-    root: the folder of all inputs, whose tree the overlays mirror. paths: whether pictures are
-    called by their whole paths, or by those below the root alone.
+    root: the folder of all inputs, whose tree the overlays mirror. paths: whether to show full
+    paths, or only those relative to the root.
     """
     cards, total = _chosen(_cards(records, root, paths))
     thumbnails = _thumbnails(cards, overlays, jobs)
@@ -82,8 +83,8 @@ def write_gallery(
 
 
 def _chosen(cards: Iterable[Card]) -> tuple[list[Card], int]:
-    """The cards for the page in their order, and how many there are in all."""
-    faces: list[tuple[float, int, Card]] = []  # a heap, the most confident first
+    """The cards for the page, in order, and their total number before the limit."""
+    faces: list[tuple[float, int, Card]] = []  # a heap with the most confident face first
     others: list[Card] = []
     total = 0
     for card in cards:
@@ -129,15 +130,10 @@ def _of(order: int, image: str, overlay: str, result: Annotated | Failure) -> Se
 
 def _thumbnails(cards: Sequence[Card], overlays: Path, jobs: int) -> Iterator[str | None]:
     """The thumbnail of each card, made by so many processes."""
+    tasks = ((overlays / card.overlay, card) for card in cards)
     if jobs == 1:
-        return (_thumbnail(overlays / card.overlay, card) for card in cards)
-    import joblib
-
-    pool = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=16)
-    made: Iterator[str | None] = pool(
-        joblib.delayed(_thumbnail)(overlays / card.overlay, card) for card in cards
-    )
-    return made
+        return (_thumbnail(*task) for task in tasks)
+    return work(jobs, _thumbnail, tasks, batch=16)
 
 
 def _thumbnail(overlay: Path, card: Card) -> str | None:
@@ -149,7 +145,7 @@ def _thumbnail(overlay: Path, card: Card) -> str | None:
         encoded = Encoded.read(overlay)
         factor = encoded.reduction(SIDE) if card.box is None else 1
         image = encoded.decode(factor)
-    except ImageError:  # no overlay, no thumbnail: the page says so instead
+    except ImageError:  # without an overlay there is no thumbnail, and the page says so
         return None
     height, width = image.shape[:2]
     x0, y0, x1, y1 = 0, 0, width, height

@@ -1,4 +1,4 @@
-"""What makes a run resumable: how far it has come, on disk after every chunk."""
+"""The journal of a run: its progress, on disk after every chunk, so that it can be resumed."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from fkp.errors import FkpError, parse_json
 
 
 def fingerprint(*parts: bytes) -> str:
-    """Sixteen hexadecimal digits that differ where any part does."""
+    """A hash of the parts, as sixteen hexadecimal digits."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)
@@ -23,7 +23,7 @@ def fingerprint(*parts: bytes) -> str:
 def differences(
     one: Mapping[str, object], other: Mapping[str, object], names: tuple[str, str]
 ) -> list[str]:
-    """What differs between two identities of runs, each difference with the names of the two."""
+    """The differences between two identities of runs, each labelled with the names of the two."""
     return [
         f"{key}: {one.get(key)!r} {names[0]}, {other.get(key)!r} {names[1]}"
         for key in {**one, **other}
@@ -34,7 +34,7 @@ def differences(
 class Journal:
     """`journal.jsonl`: a line with the identity of the run, then one after each chunk.
 
-    A line counts once it is whole; rows after the last one are cut off when the run is resumed.
+    Only complete lines count; rows after the last one are cut off when the run is resumed.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, object], past: Past) -> None:
@@ -46,12 +46,12 @@ class Journal:
 
     @classmethod
     def resume(cls, folder: Path, identity: Mapping[str, object]) -> "Journal":
-        """Resume the run in a folder, or begin one where there is none.
+        """Resume the run in a folder, or begin one if there is none.
 
-        Raises FkpError where the run there is another one, with the differences.
+        Raises FkpError with the differences if the folder holds another run.
         """
         lines = _whole_lines(folder / JOURNAL)
-        if not lines:  # killed before it had begun, or there was none
+        if not lines:  # killed before the first line was written, or there was no run
             return cls(folder, identity, Past())
         was = lines[0].get("run")
         if not isinstance(was, dict):
@@ -70,8 +70,8 @@ class Journal:
             ) from error
 
     def commit(self, counts: Counts, written: int, raw: int = 0) -> None:
-        """Note that the rows so far are on disk: `written` bytes of the table, `raw` of that of the
-        points before smoothing.
+        """Record that the rows so far are on disk: `written` bytes of the table, `raw` bytes of the
+        table of points before smoothing.
         """
         new = list(counts.failures[self._listed :])
         self._listed += len(new)
@@ -88,7 +88,7 @@ class Journal:
         )
 
     def finish(self) -> None:
-        """The run is complete."""
+        """Remove the journal of a complete run."""
         self.path.unlink(missing_ok=True)
 
     def _append(self, line: Mapping[str, object]) -> None:
@@ -99,7 +99,7 @@ class Journal:
 
 
 def _past(lines: Sequence[Mapping[str, Any]]) -> Past:
-    """How far a run came, by the lines of its chunks."""
+    """The progress of a run according to the lines of its chunks."""
     if not lines:
         return Past()
     failures = [(str(path), str(why)) for line in lines for path, why in line["failures"]]
@@ -110,7 +110,7 @@ def _past(lines: Sequence[Mapping[str, Any]]) -> Past:
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The journal's lines; a last one that a killed run did not finish is cut off."""
+    """The journal's lines; drops a last one that a killed run left incomplete."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:

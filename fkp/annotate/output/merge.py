@@ -1,4 +1,4 @@
-"""Joining the results of shards, after checking that they are parts of one run."""
+"""Merging the results of shards, after checking that they belong to one run."""
 
 import os
 import shutil
@@ -20,12 +20,12 @@ from fkp.keypoints import Scheme
 from fkp.vision.head import Camera
 
 SHARD = "shard"
-"""The key of a run's identity that tells which part it is: `I/N`."""
+"""The key of a run's identity that holds its shard, `I/N`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The joined run."""
+    """The merged run."""
 
     table: Path
     inputs: int
@@ -34,17 +34,17 @@ class Merged:
 
     @property
     def exit_code(self) -> int:
-        """0 where all inputs were read, 3 where some are unreadable."""
+        """0 if all inputs were read, 3 if some are unreadable."""
         return 3 if self.statuses["unreadable"] else 0
 
 
 def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
-    """Join finished shards into the folder `out`, in the order of the inputs.
+    """Merge finished shards into the folder `out`, in the order of the inputs.
 
-    Raises FkpError where one is missing, unfinished, given twice, or of another run.
+    Raises FkpError if one is missing, unfinished, given twice, or of another run.
     """
     if any(out.resolve() == folder.resolve() for folder in parts):
-        raise UsageError(f"{out}: is one of the folders to be joined")
+        raise UsageError(f"{out}: is one of the folders to merge; choose another")
     runs = [(_shard(facts), folder, facts) for folder, facts in _finished(parts)]
     runs.sort(key=lambda run: run[0])
     total = runs[0][0][1]
@@ -76,8 +76,8 @@ def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
             "identity": {**first, SHARD: "1/1"},
         }
         told = {"root": root, "merged": [str(folder) for folder in folders]} if output.paths else {}
-        write_run(out, {**told, **facts})
         output.tidy(out)
+        write_run(out, {**told, **facts})  # last: it says that all is there
     return merged
 
 
@@ -90,7 +90,7 @@ def _merged(runs: Sequence[dict[str, Any]], table: Path) -> Merged:
 
 
 def _output(identity: dict[str, Any]) -> Output:
-    """What the shards wrote, to be written of all."""
+    """The settings of the shards' output, for the merged output."""
     measures = identity["measures"]
     return Output(
         Scheme.from_names(identity["points"]),
@@ -122,7 +122,7 @@ def _shard(facts: dict[str, Any]) -> tuple[int, int]:
 
 
 def _join_tables(folders: Sequence[Path], out: Path, rows: Rows) -> None:
-    """One table with the rows of all, and one header."""
+    """Concatenate tables under one header."""
     name = f"keypoints.{rows.suffix}"
     header = rows.header().encode()
     with replacing(out / name) as part, part.open("wb") as target:
@@ -137,7 +137,7 @@ def _join_tables(folders: Sequence[Path], out: Path, rows: Rows) -> None:
 
 
 def _copy_tree(source: Path, target: Path) -> None:
-    """Copy a tree of pictures; links are not followed, so that nothing from elsewhere gets in."""
+    """Copy a tree of pictures; links are not followed, so nothing from outside is copied."""
     for parent, _, files in os.walk(source):
         below = target / os.path.relpath(parent, source)
         below.mkdir(parents=True, exist_ok=True)

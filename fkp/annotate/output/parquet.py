@@ -10,11 +10,11 @@ from fkp.annotate.output.rows import Column, Columns, Record, rows_of
 from fkp.errors import FkpError
 
 GROUP = 20_000
-"""Inputs in a row group."""
+"""Inputs per row group."""
 
 
 def check_parquet() -> None:
-    """Raise FkpError where pyarrow is missing."""
+    """Raise FkpError if pyarrow is missing."""
     if importlib.util.find_spec("pyarrow") is None:
         raise FkpError("the format parquet needs pyarrow: pip install 'fkp[parquet]'")
 

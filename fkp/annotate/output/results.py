@@ -1,4 +1,4 @@
-"""What is written of the faces found: the main table, and what is made of it."""
+"""The files of a run: the main table, and those made from it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -19,12 +19,12 @@ from fkp.vision.head import Camera
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What is written of the faces found.
+    """What is written about the faces found.
 
     scheme: their points. format: of the main table, one of TABLE_FORMATS. also: names of SCHEMAS to
-    write besides. each: a confidence for each point. gallery: whether there is a page with the
-    pictures. measured: the measures of each face, as this camera shows it. paths:
-    whether whole paths may stand in `run.json` and in pages; otherwise names alone.
+    write besides. each: write the confidence of each point. gallery: whether there is a page with
+    the pictures. measured: the camera for the measures, None for no measures. paths: whether
+    `run.json` and pages may hold full paths; otherwise only names.
     """
 
     scheme: Scheme
@@ -36,7 +36,7 @@ class Output:
     paths: bool = True
 
     def __post_init__(self) -> None:
-        """Raise FkpError for what does not go together, before any work."""
+        """Raise FkpError for settings that cannot be combined, before any work."""
         if self.format not in TABLE_FORMATS:
             raise UsageError(
                 f"format: expected one of {', '.join(TABLE_FORMATS)}, got {self.format}"
@@ -52,7 +52,7 @@ class Output:
             schema.check_points(self.scheme)
 
     def identity(self) -> dict[str, object]:
-        """What the bytes of the results depend on."""
+        """The settings that determine the bytes of the results."""
         return {
             "points": list(self.scheme.names),
             "format": self.format,
@@ -69,14 +69,14 @@ class Output:
 
     @property
     def rows(self) -> FullRows:
-        """The rows of the main table, as they are written one after the other."""
+        """The rows of the main table, in the format in which they are appended."""
         each = self.each or any(schema.each for schema in self.schemas)
         name = "csv" if self.format == "parquet" else self.format
         return TABLES[name](self.scheme, each, self.measured)
 
     @property
     def stream(self) -> Rows:
-        """The rows for a stream: those of the schema, where one was asked for."""
+        """The rows for a stream: those of the requested schema, or the main table's."""
         if not self.also and self.format != "parquet":
             return self.rows
         if self.format != "csv" or len(self.also) != 1 or self.schemas[0].rows is None:
@@ -85,13 +85,13 @@ class Output:
         return self.schemas[0].rows(self.scheme)
 
     def check_names(self, names: Iterable[str]) -> None:
-        """Raise FkpError where two inputs, by their names below the root, would share a file."""
+        """Raise FkpError if two inputs, by their names relative to the root, would share a file."""
         listed = list(names)
         for schema in self.schemas:
             schema.check(listed)
 
     def table(self, out: Path) -> Path:
-        """The file of the rows, which the others are made of."""
+        """The file of the rows, from which the others are made."""
         return out / f"keypoints.{self.rows.suffix}"
 
     def records(self, out: Path) -> Iterator[Record]:
@@ -99,7 +99,7 @@ class Output:
         return self.rows.read(self.table(out))
 
     def finish(self, out: Path, root: str, jobs: int) -> None:
-        """Make all else from the main table, when that is whole. root: the folder of all inputs."""
+        """Make all other files from the complete main table. root: the folder of all inputs."""
         for schema in self.schemas:
             schema.make(out, self.scheme, self.records(out), root)
         if self.gallery:
@@ -110,19 +110,19 @@ class Output:
                 write_parquet(part, self.rows.columns, self.records(out))
 
     def last_table(self, out: Path) -> Path:
-        """The main table, in the format that was asked for."""
+        """The path of the main table in the requested format."""
         return out / f"keypoints.{self.format}"
 
     def tidy(self, out: Path) -> None:
-        """Remove what only the way here needed, once the run is marked as finished."""
+        """Remove the intermediate files once the run is marked as finished."""
         if self.format == "parquet":
             (out / "keypoints.csv").unlink(missing_ok=True)
 
 
 def wanted_scheme(also: Iterable[str], named: Scheme | None, own: Scheme) -> Scheme:
-    """The points for the results: those asked for, those of a schema, or the network's own.
+    """The points for the results: those requested, those of a schema, or the network's own.
 
-    Raises FkpError where the network's points do not give them.
+    Raises FkpError if the network's points cannot be converted to them.
     """
     converting = [schema.points for schema in chosen(tuple(also)) if schema.converts]
     scheme = named or next((points for points in converting if points is not None), own)

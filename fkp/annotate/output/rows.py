@@ -1,4 +1,4 @@
-"""Faces as rows: one flattening for CSV, JSON lines, Parquet and DataFrames."""
+"""Faces as rows, flattened once for CSV, JSON lines, Parquet and DataFrames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES, measure
 
 SCORE, BOX, POINT, TIME = 4, 2, 3, 6
-"""Decimals written."""
+"""Decimals of pixels in text."""
 
 Record = tuple[str, Result]
 """The path of an input, and its result."""
@@ -26,9 +26,9 @@ Kind = Literal["text", "whole", "number"]
 class Row:
     """One face of an input, or an input without one.
 
-    moment: of a frame of a clip. face: with the number that the row has; None where there is none.
-    size: width and height of the picture in pixels; None where it could not be read. measures:
-    (M,) as `MEASURES` names them, None where nothing is measured. reason: why, or a note.
+    moment: of a frame of a clip. face: with its number in the row; None if there is none. size:
+    width and height of the picture in pixels; None if unreadable. measures: (M,) in the order of
+    `MEASURES`, None if not measured. reason: why it is unreadable, or a note.
     """
 
     image: str
@@ -41,7 +41,7 @@ class Row:
 
 
 def rows_of(image: str, result: Result, measured: Camera | None = None) -> list[Row]:
-    """A row per face of an input, or one that says why there is none."""
+    """The rows of an input: one per face, or one that says why there is none."""
     if isinstance(result, Failure):
         return [Row(image, result.status, result.moment, reason=result.reason)]
     size, faces = (result.width, result.height), result.faces
@@ -56,7 +56,7 @@ def rows_of(image: str, result: Result, measured: Camera | None = None) -> list[
 
 
 def result_of(rows: Sequence[Row], scheme: Scheme) -> Result:
-    """The result that these rows are of: the inverse of `rows_of`."""
+    """The result of these rows: the inverse of `rows_of`."""
     first, found = rows[0], [row.face for row in rows if row.face is not None]
     if first.size is None:
         return Failure(first.reason, first.moment)
@@ -78,7 +78,7 @@ def result_of(rows: Sequence[Row], scheme: Scheme) -> Result:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the main table. decimals: of a number, as text. wide: kept in 64 bits."""
+    """A column of the main table. decimals: of a number in text. wide: stored in 64 bits."""
 
     name: str
     kind: Kind
@@ -86,8 +86,8 @@ class Column:
     wide: bool = False
 
     @property
-    def form(self) -> str:
-        """How its cells are written as text, for `%`."""
+    def template(self) -> str:
+        """The `%` format of its cells in text."""
         return f"%.{self.decimals}f" if self.kind == "number" else "%s"
 
 
@@ -95,8 +95,8 @@ class Column:
 class Columns:
     """The columns of the main table.
 
-    each: with a confidence for each point; measured: with the measures of each face, as
-    this camera shows it.
+    each: with the confidence of each point; measured: the camera for the measures, None for no
+    measures.
     """
 
     scheme: Scheme
@@ -121,7 +121,7 @@ class Columns:
         ]
 
     def of_face(self) -> list[Column]:
-        """Those that a face alone fills."""
+        """The columns that describe a face."""
         own = [f"{name}_confidence" for name in self.scheme.names] if self.each else []
         return [
             Column("score", "number", SCORE),
@@ -132,7 +132,7 @@ class Columns:
         ]
 
     def cells(self, row: Row) -> list[Cell]:
-        """The cells of a row in the order of the columns; None where nothing is known."""
+        """The cells of a row in the order of the columns; None if unknown."""
         moment, face, size = row.moment, row.face, row.size
         empty = len(self.scheme) * (3 if self.each else 2) + 7
         measures = [None] * (0 if self.measured is None else len(MEASURES))
@@ -150,7 +150,7 @@ class Columns:
         ]
 
     def face_cells(self, face: Face) -> list[float | None]:
-        """The cells that a face alone fills."""
+        """The cells of the columns that describe a face."""
         parts = [[face.score], face.box, face.points.reshape(-1)]
         if self.each:
             parts.append(face.confidence)
@@ -158,7 +158,7 @@ class Columns:
         return known(np.concatenate([np.asarray(part, np.float64) for part in parts]))
 
     def read(self, cells: Sequence[str]) -> Row:
-        """The row whose cells stand in a text table."""
+        """Parse the cells of a text table."""
         after = 3 + (0 if self.measured is None else len(MEASURES))
         image, frame, timestamp, time, number, status = cells[:6]
         last = cells[-after:]
@@ -178,5 +178,5 @@ class Columns:
 
 
 def known(values: FloatArray) -> list[float | None]:
-    """Numbers (N,), None where they are not known."""
+    """Numbers (N,), None where unknown."""
     return [None if value != value else value for value in values.tolist()]

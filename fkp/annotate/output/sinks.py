@@ -1,4 +1,4 @@
-"""Where the rows of a table go: a file that can be continued, or a stream."""
+"""Destinations of a table's rows: a file that can be resumed, or a stream."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,10 @@ from fkp.errors import FkpError
 
 
 class TableFile:
-    """Writes a file whole or not at all.
+    """Writes a file atomically.
 
-    Until the end the rows stand in `NAME.part`, which an interrupted run leaves; the first `keep`
-    bytes of that are kept and continued.
+    Rows go to `NAME.part`, which an interrupted run leaves behind; a resumed run keeps its first
+    `keep` bytes.
     """
 
     def __init__(self, path: Path, rows: Rows, keep: int = 0) -> None:
@@ -24,7 +24,7 @@ class TableFile:
     def __enter__(self) -> Self:
         if self.keep:
             self._cut_back()
-        # Names of files may hold bytes that are not UTF-8; they go out as they came.
+        # File names may hold bytes that are not UTF-8; they are written unchanged.
         mode = "a" if self.keep else "w"
         self._file = self.part.open(mode, newline="", encoding="utf-8", errors="surrogateescape")
         if not self.keep:
@@ -32,8 +32,8 @@ class TableFile:
         return self
 
     def _cut_back(self) -> None:
-        """Leave only the rows that the journal knows of."""
-        if not self.part.exists() and self.path.exists():  # killed at the very end
+        """Cut off the rows that are not in the journal."""
+        if not self.part.exists() and self.path.exists():  # killed just before it finished
             os.replace(self.path, self.part)
         size = self.part.stat().st_size if self.part.exists() else 0
         if size < self.keep:
@@ -48,7 +48,7 @@ class TableFile:
         self._file.write(self.rows.of(image, result))
 
     def flush(self) -> int:
-        """Bring the rows to the disk; the number of bytes there."""
+        """Flush the rows to disk; returns the size of the file in bytes."""
         self._file.flush()
         os.fsync(self._file.fileno())
         return os.fstat(self._file.fileno()).st_size
@@ -65,7 +65,7 @@ class TableFile:
 
 
 class TableStream:
-    """Writes to an open stream of bytes, such as stdout, a chunk at a time."""
+    """Writes to an open binary stream, such as stdout, one chunk at a time."""
 
     def __init__(self, stream: BinaryIO, rows: Rows) -> None:
         self.stream, self.rows, self.bytes = stream, rows, 0
@@ -76,7 +76,7 @@ class TableStream:
         self._put(self.rows.of(image, result))
 
     def flush(self) -> int:
-        """Send what is written; the number of bytes so far."""
+        """Flush the stream; returns the number of bytes so far."""
         self.stream.flush()
         return self.bytes
 

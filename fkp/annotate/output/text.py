@@ -46,7 +46,7 @@ class Rows(Protocol):
 
 
 class FullRows(Rows, Protocol):
-    """Rows that hold all there is, and can be read again."""
+    """Rows that hold a complete result and can be read back."""
 
     columns: Columns
 
@@ -58,29 +58,29 @@ class FullRows(Rows, Protocol):
 class CsvRows:
     """A table that is itself a valid training table: `<name>_x,<name>_y` for each point.
 
-    The points are followed by the confidence of each (with `each`), the rotation of the face, the
-    mean confidence, the size of the picture, the measures (with `measured`), and the reason why an
-    input is unreadable, or a note.
+    After the points come the confidence of each (with `each`), the rotation of the face, the mean
+    confidence, the size of the picture, the measures (with `measured`), and the reason why an input
+    is unreadable, or a note.
     """
 
     suffix = "csv"
 
     def __init__(self, scheme: Scheme, each: bool = False, measured: Camera | None = None) -> None:
         self.columns = Columns(scheme, each, measured)
-        self._forms = [column.form for column in self.columns.all()]
+        self._templates = [column.template for column in self.columns.all()]
 
     def header(self) -> str:
         """The names of the columns."""
         return csv_line([column.name for column in self.columns.all()])
 
     def of(self, image: str, result: Result) -> str:
-        """Lines with empty cells where nothing is known."""
+        """Lines with empty cells for unknown values."""
         rows = rows_of(image, result, self.columns.measured)
         return "".join(csv_line(self._texts(self.columns.cells(row))) for row in rows)
 
     def _texts(self, cells: Sequence[Cell]) -> list[str]:
-        pairs = zip(self._forms, cells, strict=True)
-        return ["" if cell is None else form % cell for form, cell in pairs]
+        pairs = zip(self._templates, cells, strict=True)
+        return ["" if cell is None else template % cell for template, cell in pairs]
 
     def read(self, path: Path) -> Iterator[Record]:
         """The inputs of a file of these rows, in order."""
@@ -95,7 +95,7 @@ class JsonRows:
     """A JSON object per line: `points` maps names to [x, y], `confidence` is their mean.
 
     With `each`, `confidences` maps names to the confidence of each point; with `measured`,
-    `measures` maps names to values. What is not known is null.
+    `measures` maps names to values. Unknown values are null.
     """
 
     suffix = "jsonl"
@@ -104,7 +104,7 @@ class JsonRows:
         self.columns = Columns(scheme, each, measured)
 
     def header(self) -> str:
-        """Empty: each line names its own values."""
+        """Empty: each line names its values itself."""
         return ""
 
     def of(self, image: str, result: Result) -> str:
@@ -178,14 +178,14 @@ TABLES: dict[str, Callable[[Scheme, bool, Camera | None], FullRows]] = {
     "csv": CsvRows,
     "jsonl": JsonRows,
 }
-"""The formats of the main table that are written row by row."""
+"""The formats of the main table to which rows can be appended."""
 
 
 def _records(rows: Iterator[Row], scheme: Scheme) -> Iterator[Record]:
-    """Rows as the inputs they are of.
+    """Group rows by their inputs.
 
-    Of a clip, the rows of one frame belong together; of pictures, a face with a number greater
-    than 0 belongs to the row before it, as the same picture may be given twice.
+    In a clip, the rows of one frame belong together; for pictures, a face with a number greater
+    than 0 belongs to the row before it, since a picture may be given twice.
     """
     count, last = 0, None
 
@@ -211,13 +211,13 @@ def csv_line(cells: Sequence[str]) -> str:
 
 
 def number_cells(values: FloatArray, decimals: int) -> list[str]:
-    """Numbers (N,) as cells, empty where they are not known."""
-    form = f"%.{decimals}f"
-    return ["" if value is None else form % value for value in known(values)]
+    """Numbers (N,) as cells, empty where unknown."""
+    template = f"%.{decimals}f"
+    return ["" if value is None else template % value for value in known(values)]
 
 
 def _rounded(value: np.floating, decimals: int) -> float | None:
-    """A number, None where it is not known."""
+    """A rounded number, None if unknown."""
     return round(float(value), decimals) if np.isfinite(value) else None
 
 

@@ -1,1 +1,1 @@
-"""From pictures to faces: reading and cutting, workers, a cluster, drawing."""
+"""Annotating pictures: reading and cutting, workers, a cluster, drawing."""

@@ -1,8 +1,8 @@
-"""On many machines: whole chunks through joblib's Dask backend (the extra `dask`).
+"""Annotation on many machines: whole chunks through joblib's Dask backend (the extra `dask`).
 
-Every worker has its own network; the order of the rows and the journal stay with the caller. The
-pictures, and the folder of the results where pictures are drawn, lie on a file system that all
-machines share.
+Every worker has its own network; the caller writes the rows in order and keeps the journal. The
+pictures, and the result folder if pictures are drawn, must be on a file system that all machines
+share.
 """
 
 import os
@@ -26,12 +26,12 @@ from fkp.errors import FkpError
 from fkp.vision.detect import FaceDetector
 
 AHEAD = 8
-"""Chunks handed out at a time, for each thread of the cluster."""
+"""Chunks in flight for each thread of the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The engine of a Dask cluster. load: gets the network, in a worker."""
+    """The engine of a Dask cluster. load: loads the network in a worker."""
 
     load: Callable[[], KeypointNetwork]
     detector: FaceDetector | None
@@ -41,7 +41,7 @@ class Cluster:
     def run(
         self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
     ) -> Generator[Chunk]:
-        """The inputs behind the first `done`, chunk by chunk."""
+        """The inputs after the first `done`, chunk by chunk."""
         try:
             import distributed
         except ImportError as error:
@@ -73,11 +73,13 @@ class Cluster:
             except distributed.scheduler.KilledWorker as error:
                 raise FkpError(
                     f"{self.scheduler}: some of the inputs after the first {done} kill the workers "
-                    "that read them, possibly for lack of memory; resume to continue"
+                    "that read them, possibly for lack of memory; resume the run to continue"
                 ) from error
 
     def _check(self, client: Any) -> int:
-        """The threads of all workers; raise FkpError where there are none, or of another fkp."""
+        """The number of threads of all workers; raises FkpError if there are none, or if fkp
+        differs.
+        """
         threads = sum(client.nthreads().values())
         if threads == 0:
             raise FkpError(f"{self.scheduler}: the Dask cluster there has no workers")
@@ -96,7 +98,7 @@ def _version() -> str:
 
 
 def _places(paths: Sequence[str], inputs: Inputs) -> tuple[list[str], list[str]]:
-    """Where the pictures are for a worker, and their names below the folder of all inputs."""
+    """The absolute paths of the pictures, and their names relative to the folder of all inputs."""
     return [os.path.abspath(path) for path in paths], [inputs.relative(path) for path in paths]
 
 
@@ -108,7 +110,7 @@ def _annotated(
     places: Sequence[str],
     names: Sequence[str],
 ) -> Chunk:
-    """All stages of a chunk, in a worker."""
+    """Run all stages on a chunk, in a worker."""
     network = load()
     cutter = FaceCutter(detector, network.layout, network.size, config.max_pixels)
     cuts = [cutter(place) for place in places]

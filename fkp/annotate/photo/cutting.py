@@ -1,4 +1,4 @@
-"""What workers do with one picture: read it, find its faces and cut them out; draw into it."""
+"""The first stage, in workers: read a picture, find its faces and cut them out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,23 +15,23 @@ from fkp.vision.images import MAX_PIXELS, Encoded, Image
 from fkp.vision.process import settle
 
 SHARPEST = 2.0
-"""Crop pixels to a picture pixel, beyond which a reduced picture is decoded again, larger.
+"""Crop pixels per picture pixel above which a reduced picture is decoded again at a larger scale.
 
 At 1 instead of 2 the points of 24 photographs came no nearer to those of whole decoding (0.47 and
 0.49 % of the eye distance), at a third more time.
 """
 
-SURE = 0.5
-"""Only for a face of such a detector's score: most of those below turn out to be none."""
+WORTHWHILE = 0.5
+"""Detector score from which a face is worth decoding again: most below it are false alarms."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
-    """The faces of one picture, cut out: crops (F, S, S) uint8, and where they come from.
+    """The faces cut from one picture: crops (F, S, S) uint8, and their origin.
 
-    transforms: from pixels of the whole picture; boxes: (F, 4), scores: (F,) as in `Faces`.
-    width, height, note: as in `Annotated`. smallest: the long side of the smallest faces that were
-    looked for, pixels, 0 where that is not known. seconds: spent, by stage.
+    transforms: from pixels of the full picture; boxes: (F, 4), scores: (F,) as in `Faces`. width,
+    height, note: as in `Annotated`. smallest: the long side of the smallest faces searched for, in
+    pixels, 0 if unknown. seconds: spent per stage.
     """
 
     crops: npt.NDArray[np.uint8]
@@ -46,7 +46,7 @@ class Cut:
 
 
 def spent(cuts: Sequence[Cut | Failure]) -> dict[str, float]:
-    """Seconds that the cutting of many pictures took, by stage."""
+    """The seconds that cutting many pictures took, by stage."""
     seconds: dict[str, float] = {}
     for cut in cuts:
         if isinstance(cut, Cut):
@@ -58,9 +58,9 @@ def spent(cuts: Sequence[Cut | Failure]) -> dict[str, float]:
 class FaceCutter:
     """The first stage: read a picture, find its faces, cut their crops.
 
-    A large JPEG is decoded at a half, a quarter or an eighth, as long as the detector loses
-    nothing by it; larger again only where a face comes out smaller than its crop.
-    detector: None takes the whole picture for one face crop.
+    A large JPEG is decoded at a half, a quarter or an eighth, as far as the detector loses nothing;
+    then at a larger scale only if a face is smaller than its crop. detector: None takes the whole
+    picture as one face crop.
     """
 
     detector: FaceDetector | None
@@ -69,7 +69,7 @@ class FaceCutter:
     max_pixels: int = MAX_PIXELS
 
     def __call__(self, path: str) -> Cut | Failure:
-        """The faces of one picture, or why there are none to be had."""
+        """The faces of one picture file, or why it could not be read."""
         settle()
         watch = Watch()
         try:
@@ -103,9 +103,9 @@ class FaceCutter:
         found = search(self.detector, image, factor)
         watch.lap("detect")
         transforms = [CropTransform.framed(a, self.layout, self.size) for a in found.anchors]
-        sure = [t.scale for t, s in zip(transforms, found.scores, strict=True) if s >= SURE]
+        scales = [t.scale for t, s in zip(transforms, found.scores, strict=True) if s >= WORTHWHILE]
         finer = factor
-        while finer > 1 and max(sure, default=0.0) * finer > SHARPEST:
+        while finer > 1 and max(scales, default=0.0) * finer > SHARPEST:
             finer //= 2
         if finer < factor:
             image = encoded.decode(finer, gray=True)
@@ -119,7 +119,7 @@ class FaceCutter:
         )  # fmt: skip
 
     def cut_image(self, image: Image) -> Cut:
-        """The faces of a picture that is there already, (H, W, 3) BGR, at its whole size."""
+        """The faces of a picture in memory, (H, W, 3) BGR, at full size."""
         height, width = image.shape[:2]
         if self.detector is None:
             transforms = [CropTransform.whole(width, height, self.size)]

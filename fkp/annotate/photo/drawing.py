@@ -1,4 +1,4 @@
-"""The last stage, in workers: pictures of what was found."""
+"""The last stage, in workers: drawing what was found."""
 
 import errno
 from dataclasses import dataclass, field, replace
@@ -26,19 +26,21 @@ from fkp.vision.process import settle
 UNNAMEABLE = frozenset(
     {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
 )
-"""Errors of a file that cannot have this name in this folder, whereas others can be written."""
+"""Errors that concern only this file name; other files can still be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrawOutcome:
-    """A picture drawn, or the problem: why it can no longer be read. note: what is not drawn."""
+    """The outcome of drawing a picture. problem: why it can no longer be read; note: what was not
+    drawn.
+    """
 
     problem: str | None
     seconds: dict[str, float]
     note: str = ""
 
     def of(self, result: Annotated) -> Result:
-        """What becomes of the input, now that it is drawn or cannot be."""
+        """The result of the input, updated with the outcome of drawing."""
         if self.problem is not None:
             return Failure(self.problem)
         note = "; ".join(filter(None, (result.note, self.note)))
@@ -49,8 +51,8 @@ class DrawOutcome:
 class DrawConfig:
     """Which pictures are drawn.
 
-    overlays: the folder for pictures with the points drawn in, None for none; size: their long
-    side at most, pixels, None for the picture's own.
+    overlays: the folder for pictures with the points drawn, None for none; size: their maximum long
+    side in pixels, None for the picture's own.
     crops: the folder for upright crops of the faces, None for none; crop_size: their side.
     blur: `eyes` or `face` to make them unrecognisable in both, None for neither.
     """
@@ -64,15 +66,15 @@ class DrawConfig:
     annotator: KeypointAnnotator = field(default_factory=KeypointAnnotator)
 
     def absolute(self) -> "DrawConfig":
-        """The same with absolute folders, for a process elsewhere."""
+        """The same with absolute folders, for processes on other machines."""
         overlays, crops = (f and f.absolute() for f in (self.overlays, self.crops))
         return replace(self, overlays=overlays, crops=crops)
 
     def draw(self, path: str, name: str, faces: Faces) -> DrawOutcome:
-        """Draw the faces of a picture; `name` is its place below the folders.
+        """Draw the faces of a picture; `name` is its path relative to the folders.
 
-        A picture that cannot be written where it belongs is left out, with a note. Raises OSError
-        where none can be written, as on a full disk.
+        A picture whose name cannot be written is left out, with a note. Raises OSError if no file
+        can be written, as on a full disk.
         """
         settle()
         watch = Watch()
@@ -95,7 +97,7 @@ class DrawConfig:
         return DrawOutcome(None, watch.seconds, "; ".join(dict.fromkeys(notes)))
 
     def _needed(self, encoded: Encoded, faces: Faces) -> int:
-        """The long side that is enough for all that is drawn, pixels."""
+        """The long side in pixels that suffices for everything to be drawn."""
         longest = max(encoded.header.width, encoded.header.height)
         needed = 1
         if self.overlays is not None:
@@ -114,7 +116,7 @@ class DrawConfig:
 
 
 def _write(path: Path, image: Image, what: str, notes: list[str]) -> None:
-    """Write a picture, or add the note why it cannot be there."""
+    """Write a picture, or note why it cannot be written."""
     try:
         write_image(path, image)
     except ImageError:
@@ -122,13 +124,13 @@ def _write(path: Path, image: Image, what: str, notes: list[str]) -> None:
     except OSError as error:
         if error.errno not in UNNAMEABLE:
             raise
-        notes.append(f"no {what}: {(error.strerror or 'its name is not possible').lower()}")
+        notes.append(f"no {what}: {(error.strerror or 'its name is not allowed').lower()}")
 
 
 def _upright(faces: Faces, i: int, size: int) -> CropTransform:
-    """The crop in which a face's anchor points lie where those of a frontal face do.
+    """The crop that places a face's anchor points where those of a frontal face are.
 
-    Where the points do not say: a square around the box.
+    A square around the box if the points do not determine it.
     """
     try:
         anchors = faces.scheme.anchor_points(faces.points[i])

@@ -1,8 +1,8 @@
 """On one machine: workers read, find, cut and draw, and run the network where it is light enough
 for each to have its own; otherwise the parent runs it.
 
-While the network has one chunk of inputs, the workers have the next one, and the pictures to draw
-of the one before. Nothing else is held, so that the memory depends on the chunk alone.
+While the network processes one chunk of inputs, the workers read the next one and draw the previous
+one. Nothing else is kept, so memory depends only on the chunk size.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -22,7 +22,7 @@ from fkp.vision.detect import FaceDetector
 from fkp.vision.process import settle
 
 TASK = 8
-"""Inputs that a worker takes at a time."""
+"""Inputs per task of a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Local:
         bar = _Progress(done, len(inputs.paths), progress)
         chunks = chunked(inputs.paths, done)
         paths: Sequence[str] = next(chunks, ())
-        annotated: Chunk | None = None  # its faces are known
-        drawing: Chunk | None = None  # and its pictures are being drawn
+        annotated: Chunk | None = None  # faces found
+        drawing: Chunk | None = None  # pictures being drawn
         watch = Watch()
         with Workers(self.config.jobs, bar.told) as workers:
             pending = workers.submit(self._tasks(paths, None, inputs))
@@ -110,13 +110,13 @@ class _Progress:
     show: Callable[[int, int], None]
 
     def told(self, pieces: Sequence[Piece]) -> None:
-        """Count the inputs that have been read."""
+        """Report the inputs that have been read."""
         self.done += sum(not isinstance(piece, DrawOutcome) for piece in pieces)
         self.show(self.done, self.total)
 
 
 def _drawn(chunk: Chunk, pieces: Sequence[Piece]) -> Chunk:
-    """The chunk, in which pictures that could not be drawn have become failures."""
+    """The chunk with pictures that could not be drawn turned into failures."""
     remaining = iter([piece for piece in pieces if isinstance(piece, DrawOutcome)])
     results: list[Result] = []
     seconds = dict(chunk.seconds)

@@ -21,7 +21,7 @@ class PhotoWork:
     """The work of a run over photos, see `fkp.annotate.run.Work`.
 
     given: as the user named them. everything: all inputs; inputs: those of this shard, I of N.
-    source: tells one network and detector from another.
+    source: identifies network and detector.
     """
 
     given: tuple[str, ...]
@@ -39,7 +39,7 @@ class PhotoWork:
 
     @property
     def name(self) -> str:
-        """Where the photos are."""
+        """The first inputs, for messages."""
         return ", ".join(self.given[:3]) + (", ..." if len(self.given) > 3 else "")
 
     def start(self) -> Engine:
@@ -48,7 +48,7 @@ class PhotoWork:
 
     @property
     def identity(self) -> dict[str, object]:
-        """What must be the same for a stopped run to be resumed to the same bytes."""
+        """The settings that must match for a stopped run to resume to the same bytes."""
         drawing = self.config.drawing or DrawConfig()
         paths = self.everything.paths
         return {
@@ -74,7 +74,7 @@ class PhotoWork:
         return folder / PAGE if self.output.gallery else self.output.last_table(folder)
 
     def tidy(self, folder: Path) -> None:
-        """Remove the rows that became another format; those of a shard are still to be joined."""
+        """Remove the rows that were converted to another format; a shard keeps them for merging."""
         if self.shard[1] == 1:
             self.output.tidy(folder)
 
@@ -82,4 +82,4 @@ class PhotoWork:
         """The inputs as they were given."""
         named = {"given": list(self.given), "root": self.inputs.root} if self.output.paths else {}
         search = {"search": list(self.inputs.notes)} if self.output.paths else {}
-        return {**named, "skipped": self.inputs.passed_over, **search}
+        return {**named, "skipped": self.inputs.skipped, **search}

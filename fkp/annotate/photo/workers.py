@@ -1,4 +1,4 @@
-"""A pool of processes that survives the death of one."""
+"""A pool of processes that survives the death of a worker."""
 
 import os
 from collections import deque
@@ -14,10 +14,11 @@ from fkp.annotate.network import PortableNetwork
 from fkp.annotate.outcome import Failure, Result
 from fkp.annotate.photo.cutting import Cut, FaceCutter, spent
 from fkp.annotate.photo.drawing import DrawConfig, DrawOutcome
+from fkp.annotate.processes import kill_workers, start_tracker, work
 from fkp.annotate.watch import Watch, add_seconds
 from fkp.keypoints import Faces
 
-KILLED = "the process that worked on it was killed, perhaps for its memory"
+KILLED = "the process that worked on it was killed, possibly for lack of memory"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,24 +33,24 @@ Piece = Cut | Failure | Located | DrawOutcome
 
 
 class Task(Protocol):
-    """What a worker does at a time."""
+    """A task of a worker."""
 
     def __call__(self) -> Sequence[Piece]:
-        """The work."""
+        """Run the task."""
         ...
 
     def parts(self) -> "Sequence[Task]":
-        """The same work in the smallest tasks."""
+        """The same work, split into the smallest tasks."""
         ...
 
     def lost(self) -> Sequence[Piece]:
-        """What comes of a smallest task that kills its worker."""
+        """The result of a smallest task that kills its worker."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
-    """The faces of some pictures."""
+    """Find the faces of some pictures."""
 
     cutter: FaceCutter
     paths: Sequence[str]
@@ -62,7 +63,7 @@ class Cutting:
         return [Cutting(self.cutter, [path]) for path in self.paths]
 
     def lost(self) -> Sequence[Piece]:
-        """It could not be read."""
+        """The picture could not be read."""
         return [Failure(KILLED)]
 
 
@@ -95,7 +96,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """Drawing one picture."""
+    """Draw one picture."""
 
     drawing: DrawConfig
     path: str
@@ -110,32 +111,35 @@ class Sketch:
         return [self]
 
     def lost(self) -> Sequence[Piece]:
-        """It could not be drawn."""
+        """The picture could not be drawn."""
         return [DrawOutcome(KILLED, {})]
 
 
 class Workers:
-    """`jobs` processes, fed by a thread; with one job all is done in the caller itself.
+    """`jobs` processes, fed by a thread; with one job, tasks run in the calling process.
 
-    told: called with each task's results as soon as they are there.
-    killed: how often a process was killed from outside. Its tasks are done again; one that kills
-    its process three times is lost.
+    told: called with each task's results as soon as they are ready. killed: how often a process was
+    killed from outside. Its tasks are repeated; one that kills its process three times is lost.
     """
 
     def __init__(self, jobs: int, told: Callable[[Sequence[Piece]], None]) -> None:
         self.jobs, self.told, self.killed = jobs, told, 0
         self._thread = ThreadPoolExecutor(1)
         self._closed = False
+        if jobs > 1:
+            start_tracker()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._closed = True
+        if kind is not None and self.jobs > 1:  # nobody waits for what they do
+            kill_workers()
         self._thread.shutdown(cancel_futures=True)
 
     def submit(self, tasks: Sequence[Task]) -> "Future[list[Piece]]":
-        """Begin with tasks; the results come in their order."""
+        """Start tasks; the results come in their order."""
         if self.jobs > 1:
             return self._thread.submit(self._all, tasks)
         results: list[Piece] = []
@@ -162,9 +166,10 @@ class Workers:
                     results += self._heard(pieces)
                     waiting.popleft()
             except TerminatedWorkerError:
-                if self._closed:  # told to stop, as the caller was
+                if self._closed:  # interrupted, as the caller was
                     raise
                 self.killed += 1
+                start_tracker()  # it may have been killed as well
                 patience = 2 if len(waiting) < before else patience - 1
                 if patience == 0:
                     results += self._one_by_one(waiting.popleft())
@@ -183,20 +188,14 @@ class Workers:
                 yield from self._heard(part.lost())
 
     def _run(self, tasks: Sequence[Task]) -> Iterator[Sequence[Piece]]:
-        import joblib
-
-        pool = joblib.Parallel(n_jobs=self.jobs, return_as="generator", batch_size=1)
         here = os.getcwd()
-        results: Iterator[Sequence[Piece]] = pool(
-            joblib.delayed(_behind)(task, here) for task in tasks
-        )
-        return results
+        return work(self.jobs, _behind, [(task, here) for task in tasks])
 
 
 def _behind(task: Task, folder: str) -> Sequence[Piece]:
-    """The task, in a process that lets the caller's go first: that one keeps all others busy.
+    """Run the task at a lower priority than the caller, which keeps all workers busy.
 
-    folder: where the caller is; the process may be older, and stand elsewhere.
+    folder: the caller's current folder, which may have changed since the process started.
     """
     _give_way()
     os.chdir(folder)

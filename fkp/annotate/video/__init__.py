@@ -1,1 +1,1 @@
-"""From clips to rows: reading ahead, following faces, steadying points, and the pictures of it."""
+"""Annotating clips: reading ahead, following faces, smoothing points, drawing the overlay."""

@@ -15,16 +15,16 @@ from fkp.vision.images import Image, resized
 from fkp.vision.recording import Recording
 
 WAITING = 8
-"""Most frames that wait to be drawn."""
+"""Maximum number of frames waiting to be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Film:
     """The overlay to make.
 
-    folder: for its parts, which have no sound; None to keep none. size: longest side in pixels, 0
-    for the clip's own. hidden: `eyes` or `face` to make them unrecognisable, or "". show: called
-    with every drawn picture, (H, W, 3) BGR.
+    folder: for its parts, which have no sound; None to write none. size: long side in pixels, 0 for
+    the clip's own. hidden: `eyes` or `face` to make them unrecognisable, or "". show: called with
+    every drawn picture, (H, W, 3) BGR.
     """
 
     folder: Path | None
@@ -39,7 +39,7 @@ class Film:
 
 
 class Drawing(Protocol):
-    """Takes frames to be drawn."""
+    """Draws the frames it is given."""
 
     def put(self, slide: Slide, result: Result) -> None:
         """Queue a frame for drawing."""
@@ -87,9 +87,9 @@ class _NextPart:
 class Drawn:
     """Draws and encodes.
 
-    Frames that cannot be drawn or encoded are left out of the overlay, which `finish` reports; only
-    the OSError of a disk that cannot be written is raised, by `put`, `part` and `finish`. most: bit
-    rate of the clip, bits per second, 0 if unknown. number: of the first frame.
+    Frames that cannot be drawn or encoded are left out of the overlay, and `finish` reports them;
+    only an OSError of the disk is raised, by `put`, `part` and `finish`. most: bit rate of the
+    clip, bits per second, 0 if unknown. number: of the first frame.
     """
 
     def __init__(self, film: Film, time_base: Fraction, most: int, number: int) -> None:
@@ -100,7 +100,7 @@ class Drawn:
         self._problem: BaseException | None = None
         self._undrawn, self._reason, self._ended = 0, "", ""
         self._recording: Recording | None = None
-        for path in film.parts():  # of a run that was stopped in them
+        for path in film.parts():  # left by a run that was stopped while writing them
             if int(path.stem) >= number:
                 path.unlink()
         self._thread.start()
@@ -161,7 +161,7 @@ class Drawn:
             self._number = item.number
             return
         slide, result = item
-        if isinstance(result, Annotated) and slide.fit is not None:  # else the one before stays
+        if isinstance(result, Annotated) and slide.fit is not None:  # otherwise the last one stays
             self._draw(slide, result)
 
     def _draw(self, slide: Slide, result: Annotated) -> None:
@@ -169,7 +169,7 @@ class Drawn:
             image, scale = self._picture(slide, result)
         except OSError:
             raise
-        except Exception as error:  # whatever it is, the table does not depend on it
+        except Exception as error:  # any error: the table does not depend on it
             self._undrawn, self._reason = self._undrawn + 1, str(error)
             return
         if self._film.show is not None:
@@ -178,7 +178,7 @@ class Drawn:
             self._record(image, slide, scale)
 
     def _picture(self, slide: Slide, result: Annotated) -> tuple[Image, float]:
-        """The frame with its faces drawn, and how far it was scaled down."""
+        """The frame with its faces drawn, and its scale."""
         assert slide.fit is not None
         image, faces = slide.fit.image(slide.frame.bgr()), result.faces
         if self._film.hidden:

@@ -17,27 +17,26 @@ from fkp.vision.sources import is_sequence, is_stream
 Records = Callable[[], Iterator[Record]]
 
 SAME = 0.002
-"""Greatest difference, in seconds, between two clocks that run alike."""
+"""Maximum difference, in seconds, between two clocks that count as synchronous."""
 
 
 def finish_clip(
     clip: str, film: Film | None, to_end: bool, folder: Path, records: Records
 ) -> list[str]:
-    """Write `overlay.mp4`, where frames were drawn, and `index.html`; returns notes on both.
+    """Write `overlay.mp4`, if frames were drawn, and `index.html`; returns notes on both.
 
     to_end: whether the frames reach the end of the clip. records: reads the finished table. A file
-    that cannot be made is a note and does not end the run; only the OSError of a folder that cannot
-    be written is raised.
+    that cannot be made is a note and does not end the run; only an OSError of the folder is raised.
     """
     notes: list[str] = []
     overlay = None
-    if film is not None and film.parts():  # none where no frame could be decoded
+    if film is not None and film.parts():  # none if no frame could be decoded
         try:
             notes += _overlay(clip, film, to_end, folder, records)
             overlay = OVERLAY
         except OSError:
             raise
-        except Exception as error:  # whatever it is, the table does not depend on it
+        except Exception as error:  # any error: the table does not depend on it
             notes.append(f"{OVERLAY} could not be made: {error}")
     try:
         write_page(folder / PAGE, overlay, records())
@@ -63,7 +62,7 @@ def _overlay(
 
 
 def _sound(clip: str, records: Iterator[Record], to_end: bool) -> tuple[Sound | None, str]:
-    """The sound for the frames of a table, or the reason why there is none."""
+    """The sound for the frames of a table, or the reason why it is left out."""
     moments = [result.moment for _, result in records if result.moment is not None]
     stamps, times = (
         np.array([getattr(m, name) for m in moments]) for name in ("timestamp", "time")

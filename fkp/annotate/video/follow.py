@@ -28,21 +28,21 @@ from fkp.vision.tracking import (
 )
 
 RECROP, LOST = 0.07, 0.2
-"""Offset of a face in its crop, in crop sides, beyond which the crop is cut again around the
-points; and beyond which, after that, it is not the face that was looked for."""
+"""Offset of a face in its crop, in crop sides, above which the crop is cut again around the points;
+and above which, after that, it is not the expected face."""
 
 MARGIN = 0.15
-"""By how much a guessed face must look more like another track to be rejected."""
+"""A guessed face is rejected if it resembles another track by this much more."""
 
 SAME = 0.3
-"""Two faces whose crops are closer than this share of their side are one."""
+"""Two faces whose crops are closer than this share of their side are the same."""
 
 
 @dataclass(slots=True, eq=False)
 class Follower:
     """Follows the faces of a clip from chunk to chunk.
 
-    tracks: all faces that may reappear; count: numbers given so far. time: of the last frame.
+    tracks: all faces that may reappear; count: numbers assigned so far. time: of the last frame.
     """
 
     network: KeypointNetwork
@@ -62,7 +62,7 @@ class Follower:
         shots = stretch.shots
         results: list[Result] = []
         start = 0
-        for i in range(1, len(shots) + 1):  # scene by scene
+        for i in range(1, len(shots) + 1):  # one scene at a time
             if i == len(shots) or shots[i].cut:
                 ahead = stretch.ahead if i == len(shots) else None
                 results += self._scene(shots[start:i], ahead)
@@ -104,14 +104,12 @@ class Follower:
         for box, score, anchors in zip(found.boxes, found.scores, found.anchors, strict=True):
             place = place_of(CropTransform.framed(anchors, self.network.layout, size))
             whole = bool(((anchors >= 0) & (anchors < shots[at].size)).all())
-            own, sure = _relative(box, place), float(score)
-            sightings.append(Sighting(at, Track(own, sure), place, own, sure, True, whole))
+            own, best = _relative(box, place), float(score)
+            sightings.append(Sighting(at, Track(own, best), place, own, best, True, whole))
         return sightings
 
     def _recognise(self, shots: Sequence[Shot], finds: Sequence[Sighting]) -> None:
-        """Let the network predict and frame detections, and take their looks where they are
-        whole.
-        """
+        """Run the network on detections, frame them, and get the looks of those that are whole."""
         self._predict(shots, finds)
         self._recrop(shots, finds)
         for find in finds:
@@ -140,7 +138,7 @@ class Follower:
             track.forget()
 
     def _predict(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
-        """Let the network predict the points and scores of faces."""
+        """Run the network on faces to get their points and scores."""
         if not sightings:
             return
         size = self.network.size
@@ -158,16 +156,16 @@ class Follower:
             sighting.offset = self._offset(sighting)
 
     def _recrop(self, shots: Sequence[Shot], sightings: Sequence[Sighting]) -> None:
-        """Cut the crops again that do not frame their faces well."""
+        """Cut crops again that do not frame their faces well."""
         offset = [s for s in sightings if s.offset > RECROP and self._is_face(s)]
         for sighting in offset:
             framed = self._framed(sighting)
-            assert framed is not None  # it has an offset
+            assert framed is not None  # its offset is known
             sighting.place = framed
         self._predict(shots, offset)
 
     def _extend(self, shots: Sequence[Shot], kept: dict[tuple[int, int], Sighting]) -> None:
-        """Look for the faces in the frames before and after those in which they were found."""
+        """Search for the faces in the frames before and after those in which they were found."""
         if not all(np.isfinite(s.said.face).all() for s in kept.values() if s.said is not None):
             return  # the network does not estimate whether there is a face
         failed: set[tuple[int, int, int]] = set()
@@ -214,7 +212,7 @@ class Follower:
 
     @staticmethod
     def _beside(near: Sighting, at: int, kept: dict[tuple[int, int], Sighting]) -> Sighting:
-        """A guess one frame before or after a known place."""
+        """A guess one frame before or after a known position."""
         further = kept.get((2 * near.at - at, id(near.track)))
         step = near.place - further.place if further is not None else np.zeros(2)
         track = near.track
@@ -222,12 +220,12 @@ class Follower:
         return Sighting(at, track, place, near.box, track.score, False, origin=near.at)
 
     def _at_first(self, track: Track, time: float, again: bool) -> Sighting | None:
-        """A guess for the first frame, extrapolated from before it. again: whether the face was
+        """A guess for the first frame, extrapolated from earlier ones. again: whether the face was
         found in later frames.
         """
         if track.number is None or track.stranded:
             return None
-        if again:  # only where it left its old place during these frames
+        if again:  # only if it left its old position during these frames
             start = self._start.get(id(track))
             jumped = track.jumped is not None and track.jumped > time
             if start is None or not jumped or time - start.time > BRIDGE / 2:
@@ -240,7 +238,7 @@ class Follower:
     def _looks_right(
         self, guess: Sighting, shots: Sequence[Shot], kept: dict[tuple[int, int], Sighting]
     ) -> bool:
-        """Whether a guessed face does not look more like another track."""
+        """Whether no other track resembles a guessed face more."""
         if len(self.tracks) < 2:
             return True
         look = self._look(guess, shots)
@@ -265,11 +263,11 @@ class Follower:
         return not sighting.total < self.config.min_score
 
     def _holds(self, sighting: Sighting) -> bool:
-        """Whether it is a face and, for a guess, the one that was looked for."""
+        """Whether this is a face and, for a guess, the expected one."""
         return self._is_face(sighting) and (sighting.seen or sighting.offset < LOST)
 
     def _framed(self, sighting: Sighting) -> Place | None:
-        """Where the crop should be by the points found in it; None where that is undefined."""
+        """Where the crop should be according to the points found in it; None if undefined."""
         assert sighting.said is not None
         transform = transform_at(sighting.place, self.network.size)
         points = transform.invert(sighting.said.points[0])

@@ -14,11 +14,11 @@ from fkp.vision.sources import is_pattern, is_stream, is_video_name
 
 
 def find_clips(given: Sequence[str], exclude: Path | None, fps: float | None) -> Inputs:
-    """The clips among the given names; the folder `exclude` is left out.
+    """Find the clips among the given names; skips the folder `exclude`.
 
-    fps: the frame rate of sequences of pictures, None where there are none. With it, a pattern,
-    each folder with pictures, and the given pictures of one folder are clips. Raises DataError
-    where there are no clips, and UsageError for a frame rate without pictures.
+    fps: the frame rate of picture sequences, None if there are none. With it, a pattern, each
+    folder with pictures, and the given pictures of one folder are clips. Raises DataError if there
+    are no clips, and UsageError for a frame rate without pictures.
     """
     paths: list[str] = []
     plain: list[str] = []
@@ -33,7 +33,7 @@ def find_clips(given: Sequence[str], exclude: Path | None, fps: float | None) ->
     if fps is not None:
         paths += _together([item for item in plain if is_image_name(item)])
         if not paths:
-            raise UsageError("fps needs a folder or a pattern of pictures")
+            raise UsageError("fps applies only to a folder or a pattern of pictures")
         plain = [item for item in plain if not is_image_name(item)]
     notes: tuple[str, ...] = ()
     if plain:
@@ -43,7 +43,7 @@ def find_clips(given: Sequence[str], exclude: Path | None, fps: float | None) ->
         except DataError as error:
             if not paths and any(_has_pictures(item) for item in plain):
                 raise DataError(
-                    f"{error}; a sequence of pictures needs its frame rate, fps"
+                    f"{error}; for a sequence of pictures, give the frame rate (fps)"
                 ) from error
             if not paths:
                 raise
@@ -52,7 +52,7 @@ def find_clips(given: Sequence[str], exclude: Path | None, fps: float | None) ->
 
 
 def skipped_endings(given: Sequence[str], exclude: Path | None, fps: float | None) -> Counter[str]:
-    """How many files in the given folders are not clips, by extension."""
+    """The number of files in the given folders that are not clips, by extension."""
     endings: Counter[str] = Counter()
     for item in filter(os.path.isdir, given):
         for _, files in Search(exclude).folders(item):
@@ -64,9 +64,7 @@ def skipped_endings(given: Sequence[str], exclude: Path | None, fps: float | Non
 
 
 def absent(path: str) -> str | None:
-    """Why there is no clip of this name; None where there is one, or where only opening it
-    tells.
-    """
+    """Why there is no clip of this name; None if there is one, or if only opening it can tell."""
     if is_stream(path):
         camera = Path(f"/dev/video{path}")
         if path.isdigit() and sys.platform.startswith("linux") and not camera.exists():
@@ -84,7 +82,7 @@ def _has_pictures(folder: str) -> bool:
 
 
 def _together(pictures: list[str]) -> list[str]:
-    """Pictures that a shell has listed, as their pattern."""
+    """The pattern of pictures that a shell has expanded."""
     if not pictures:
         return []
     folders = {os.path.dirname(item) for item in pictures}

@@ -12,17 +12,16 @@ import numpy as np
 from fkp.vision.frames import Frame
 
 KEPT = 10_000
-"""Number of recent latencies that are kept."""
+"""Number of recent latencies to keep."""
 
 
 @dataclass(slots=True, eq=False)
 class Live:
     """The state of a live run.
 
-    pace: whether frames wait for their time, as those of a file must. stop: set it to end the run.
-    done: frames with results; dropped: frames that were skipped; latencies: seconds from the
-    arrival of a frame to its results. stuck: whether a thread still waits for the stream after the
-    run has ended.
+    pace: whether to wait for each frame's time, as for a file. stop: set it to end the run. done:
+    frames with results; dropped: frames skipped; latencies: seconds from the arrival of a frame to
+    its results. stuck: whether a thread is still waiting for the stream after the run has ended.
     """
 
     pace: bool = False
@@ -34,18 +33,18 @@ class Live:
     _came: dict[int, float] = field(default_factory=dict)
 
     def newest(self, frames: Iterator[Frame]) -> "Newest":
-        """The frames for which there is time."""
+        """Yield the frames that can be processed in time."""
         return Newest(frames, self)
 
     def taken(self, frame: Frame, came: float) -> None:
-        """Note that work on a frame begins. came: when it arrived."""
+        """Record that work on a frame begins. came: when it arrived."""
         self._came[frame.index] = came
 
     def told(self, frame: Frame) -> None:
-        """Note that the results of a frame are ready."""
+        """Record that the results of a frame are ready."""
         self.done += 1
         self.latencies.append(time.monotonic() - self._came.pop(frame.index))
-        # Frames that were not wanted have no results.
+        # Frames outside the selection have no results.
         self._came = {index: came for index, came in self._came.items() if index > frame.index}
 
     def latency(self) -> tuple[float, float]:
@@ -57,7 +56,7 @@ class Live:
 
 
 class Newest:
-    """Reads frames in a thread; iterating gives the newest one and drops the others."""
+    """Reads frames in a thread; iterating yields the newest one and drops the others."""
 
     def __init__(self, frames: Iterator[Frame], live: Live) -> None:
         self._frames, self._live = frames, live
@@ -73,14 +72,14 @@ class Newest:
 
     def __exit__(self, *_: object) -> None:
         self._left = True
-        # A camera delivers a frame soon, but a pipe may stay silent for ever.
+        # A camera delivers a frame soon, but a pipe may never do so.
         self._thread.join(timeout=2)
         self._live.stuck = self._thread.is_alive()
 
     def __iter__(self) -> Iterator[Frame]:
         while not self._live.stop.is_set():
             with self._changed:
-                # Wakes now and then to check whether to stop.
+                # Wake up regularly to check whether to stop.
                 self._changed.wait_for(lambda: self._slot is not None or self._ended, timeout=0.1)
                 item, self._slot = self._slot, None
                 if item is None and self._ended:

@@ -1,4 +1,4 @@
-"""Detections in the frames of a scene are matched to tracks."""
+"""Matching the detections in the frames of a scene to tracks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from fkp.vision.likeness import Look, alike, look_of
 from fkp.vision.tracking import CLEAR, DOUBT, HIDDEN, NEW, Place, Spot, Track, assign, transform_at
 
 BRIDGE = 0.5
-"""Greatest gap, in seconds, between two detections of a face that is filled by interpolation and
+"""Maximum gap, in seconds, between two detections of a face that is bridged by interpolation and
 confirmed by the network."""
 
 GRADUAL = 0.5
-"""Least likeness of one face in consecutive frames; 99.97 % of pairs of two persons are below it
-(YouTube Faces)."""
+"""Minimum likeness of one face in consecutive frames; 99.97 % of pairs of different persons are
+below it (YouTube Faces)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -25,10 +25,10 @@ class Sighting:
     """One face in one frame. at: index of the frame in the scene.
 
     seen: whether it is detected, or interpolated between detections; otherwise it is a guess to be
-    confirmed. whole: whether the anchor points of a detection are in the picture; look: of one that
-    is whole. box: as `Track.box`. said: the network's prediction for its crop. total: the score as
-    rows have it. confidence: mean of its points. offset: how far the crop is from where the points
-    say it should be, in crop sides. origin: the frame next to a guess, -1 for none.
+    confirmed. whole: whether the anchor points of a detection are in the picture; look: if it is
+    whole. box: as `Track.box`. said: the network's prediction for its crop. total: the score in the
+    rows. confidence: mean of its points. offset: distance of the crop from where the points say it
+    should be, in crop sides. origin: the frame next to a guess, -1 for none.
     """
 
     at: int
@@ -48,7 +48,7 @@ class Sighting:
 
 @dataclass(slots=True, eq=False)
 class Knot:
-    """A detection of a track. look: None where it is unknown."""
+    """A detection of a track. look: None if unknown."""
 
     at: int
     time: float
@@ -62,10 +62,10 @@ class Knot:
 class Matching:
     """Matches the detections in a part of a scene to tracks.
 
-    size: of the crops in pixels. tracks: those that may be matched, updated as it goes. finds:
+    size: of the crops in pixels. tracks: those that may be matched; they are updated. finds:
     detections by frame, each with a new track; coming: those in the next frame with detection, None
-    where there is none. before: time of the frame before the first one, None without one. start:
-    where tracks were before the first frame.
+    if there is none. before: time of the frame before the first one, None if there is none. start:
+    positions of the tracks before the first frame.
     """
 
     size: int
@@ -96,7 +96,7 @@ class Matching:
     def _at(self, at: int, coming: list[Sighting] | None) -> list[Sighting]:
         time, found = self.shots[at].frame.time, self.finds[at]
         before = self.shots[at - 1].frame.time if at else self.before
-        # Not counting the gap to this frame, which may be long in clips of a low frame rate.
+        # Without the gap to this frame, which may be long in clips with a low frame rate.
         since = time if before is None else before
         self.tracks = [t for t in self.tracks if since - t.last.time <= HIDDEN]
         looks = [sighting.look for sighting in found]
@@ -129,7 +129,7 @@ class Matching:
     def _is(
         self, track: Track, sighting: Sighting, likely: bool, coming: list[Sighting] | None
     ) -> bool:
-        """Whether a face in the expected place of a track is that track's.
+        """Whether a face in the expected place of a track belongs to it.
 
         likely: whether it looks like it.
         """
@@ -142,7 +142,7 @@ class Matching:
             track.doubt = None
             return True
         if sighting.confidence < CLEAR * track.best or track.learnt < CLEAR * sighting.confidence:
-            return True  # partly hidden now, or when its look was learnt
+            return True  # partly hidden now, or when its look was recorded
         somebody_else = self._is_other(track, sighting, look, coming)
         if not somebody_else:  # changed for a moment, by light or something in front
             sighting.look = None

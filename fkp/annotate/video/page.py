@@ -1,4 +1,4 @@
-"""`index.html` of a clip: the overlay, and each face with its confidence over time."""
+"""`index.html` of a clip: the overlay, and the confidence of each face over time."""
 
 import json
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from fkp.annotate.output.rows import Record
 from fkp.files import replacing
 
 MOST = 2000
-"""Most moments of a face that are drawn; a longer clip is thinned out."""
+"""Maximum number of frames drawn per face; longer clips are thinned out."""
 
 
 @dataclass(slots=True)
-class _Life:
+class _Curve:
     """A face: its times, and the mean confidence of its points at each (-1: filled in)."""
 
     times: list[float] = field(default_factory=list)
@@ -25,8 +25,8 @@ class _Life:
 
 
 def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> None:
-    """Write the page. overlay: the name of the video next to it, None without one."""
-    lives: dict[int, _Life] = {}
+    """Write the page. overlay: the name of the video beside it, None if there is none."""
+    lives: dict[int, _Curve] = {}
     times: list[float] = []
     problems: list[tuple[float, str]] = []
     clip = ""
@@ -39,7 +39,7 @@ def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> No
             problems.append((result.moment.time, result.reason))
             continue
         for i in range(len(result.faces)):
-            life = lives.setdefault(result.number(i), _Life())
+            life = lives.setdefault(result.number(i), _Curve())
             mean = float(result.faces.confidence[i].mean())
             life.times.append(round(result.moment.time, 3))
             life.confidence.append(round(mean, 3) if np.isfinite(mean) else -1)
@@ -59,7 +59,7 @@ def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> No
         part.write_text(page.replace("/*DATA*/null", text), encoding="utf-8", errors="replace")
 
 
-def _row(number: int, life: _Life) -> dict[str, object]:
+def _row(number: int, life: _Curve) -> dict[str, object]:
     known = [v for v in life.confidence if v >= 0]
     every = -(-len(life.times) // MOST)
     return {

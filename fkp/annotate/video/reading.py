@@ -19,22 +19,22 @@ from fkp.vision.frames import Frame
 from fkp.vision.images import Image
 
 DETECT_EVERY = 4
-"""Greatest distance, in frames, between two frames with face detection."""
+"""Maximum distance, in frames, between two frames with face detection."""
 
 DETECT_AFTER = 0.15
-"""Greatest distance in seconds, for clips of a low frame rate."""
+"""Maximum distance in seconds, for clips with a low frame rate."""
 
 CHUNK = 16
-"""Most frames in a stretch; it ends with a frame with face detection."""
+"""Maximum number of frames in a stretch, which ends with a frame with face detection."""
 
 AHEAD = 2
-"""Most stretches that wait for the network."""
+"""Maximum number of stretches waiting for the network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slide:
-    """A frame for the overlay. pts: ticks since the first wanted frame; fit: of its picture in the
-    canvas, None without a picture.
+    """A frame for the overlay. pts: ticks since the first wanted frame; fit: its picture's position
+    in the canvas, None without a picture.
     """
 
     frame: Frame
@@ -65,11 +65,11 @@ class Shot:
 
     @property
     def slide(self) -> Slide:
-        """The part of it that the overlay needs."""
+        """The part of the frame that the overlay needs."""
         return Slide(self.frame, self.pts, self.fit)
 
     def crop(self, transform: CropTransform) -> Image:
-        """A crop (size, size). transform: from the canvas."""
+        """Cut a crop (size, size). transform: from the canvas."""
         assert self.fit is not None
         assert self.gray is not None
         return self.fit.cut(transform, self.gray)
@@ -90,16 +90,16 @@ class Excerpt:
         return not np.isfinite(self.end) and self.most == 0
 
     def missed(self) -> str:
-        """The reason where it contains no frame of a clip."""
+        """The message if a clip has no frame in this range."""
         bounds = [f"from {self.start:g} s on"] if self.start > 0 else []
         bounds += [f"up to {self.end:g} s"] if np.isfinite(self.end) else []
-        return f"has no frame {' '.join(bounds) or 'that is wanted'}"
+        return f"has no frame {' '.join(bounds) or 'in the selection'}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
-    """Frames that are processed together. ahead: the next frame with face detection, if it belongs
-    to the same scene.
+    """Frames that are processed together. ahead: the next frame with face detection, if it is in
+    the same scene.
     """
 
     shots: list[Shot]
@@ -110,9 +110,9 @@ class Stretch:
 class Reading:
     """How the frames of a clip are read.
 
-    detect_every: greatest distance, in frames, between two frames with face detection. done: the
-    number of wanted frames to leave out; detection begins after the first `followed`. early: give
-    each frame at once, so that cuts are only marked some frames late. notes: on the pictures.
+    detect_every: maximum distance, in frames, between two frames with face detection. done: the
+    number of wanted frames to skip; detection begins after the first `followed`. early: yield each
+    frame at once, so cuts are marked some frames late. notes: on the pictures.
     """
 
     detector: FaceDetector
@@ -125,10 +125,10 @@ class Reading:
     notes: list[str] = field(default_factory=list)
 
     def shots(self, frames: Iterable[Frame]) -> Iterator[Shot]:
-        """The wanted frames of a clip, from all of them."""
+        """Select the wanted frames of a clip."""
         excerpt = self.excerpt
         wanted, since, looked = 0, self.detect_every, -np.inf
-        pending = False  # a cut in a frame that is not wanted itself
+        pending = False  # a cut in a frame outside the selection
         zero: int | None = None
         for shot in self._scenes(self._upright(frames)):
             frame = shot.frame
@@ -156,7 +156,7 @@ class Reading:
 
     def _upright(self, frames: Iterable[Frame]) -> Iterator[Shot]:
         """The frames with their luma and their fit in the canvas of the first one; those that
-        cannot be converted have a problem instead.
+        cannot be converted get a problem instead.
         """
         canvas: Canvas | None = None
         for frame in frames:
@@ -229,8 +229,8 @@ def stretches(frames: Iterable[Shot], size: int = CHUNK) -> Iterator[Stretch]:
 
 
 def _ahead(source: Iterator[Shot], waiting: deque[Shot]) -> Shot | None:
-    """The next frame with face detection, None where the scene ends before; frames read on the way
-    are put in the queue.
+    """The next frame with face detection, None if the scene ends before; frames read in between are
+    queued.
     """
     while len(waiting) < 2 * DETECT_EVERY:
         if waiting and waiting[-1].cut:

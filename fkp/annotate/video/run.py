@@ -38,7 +38,7 @@ from fkp.vision.sources import Opening
 from fkp.vision.video import Clip
 
 PART = 240
-"""Least number of frames between two points from which a stopped run can be resumed."""
+"""Minimum number of frames between two points from which a stopped run can be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ClipEngine:
 
     opening: how the clip is read. smooth, fill: as in `Steady`. film: None draws nothing. states:
     the folder for the state to resume from, None for none. live: None takes every frame. source:
-    what is opened, where rows have another name for the clip.
+    what to open, if rows have another name for the clip.
     """
 
     network: KeypointNetwork
@@ -65,9 +65,9 @@ class ClipEngine:
     def run(
         self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
     ) -> Generator[Chunk]:
-        """The frames of the one input, chunk by chunk; a failure of the clip where there are none.
+        """The frames of the one input, chunk by chunk, or a failure of the clip if it has none.
 
-        A chunk is resumable where the `State` after it was saved.
+        A chunk is resumable if the `State` after it was saved.
         """
         (path,) = inputs.paths
         try:
@@ -143,7 +143,7 @@ class ClipEngine:
         return Reading(detector, self.excerpt, Watch(), DETECT_EVERY, done, followed)
 
     def _source(self, stack: ExitStack, clip: Clip, reading: Reading) -> Iterator[Stretch | None]:
-        """Frames to work on; None after the last ones."""
+        """Frames to process; None after the last ones."""
         if self.live is not None:
             stack.callback(self._leave, clip)
             frames = stack.enter_context(self.live.newest(clip.frames()))
@@ -156,7 +156,7 @@ class ClipEngine:
         clip.kept_open = self.live is not None and self.live.stuck
 
     def _stretches(self, wanted: Iterator[Shot], begun: int | None) -> Iterator[Stretch]:
-        """Where the run is resumed, first the frames that wait for results; then those to do."""
+        """On resuming, first the frames that still wait for results, then the remaining ones."""
         if begun is not None:
             yield Stretch(list(islice(wanted, begun)))
         yield from stretches(wanted)

@@ -1,28 +1,29 @@
-"""Jitter smoothing: noise is averaged away, movements keep their size.
+"""Jitter smoothing: noise is averaged away, while movements keep their amplitude.
 
 Between two frames a face moves in two ways. Its rigid motion is the similarity transform (shift,
-turn and scale in the picture) that takes most of its points along; its deformation is what remains:
-lids, lips, brows. The two are smoothed apart, and the deformation by parts of the face (both eyes,
+rotation and scale in the picture) that most of its points share; its deformation is the rest: lids,
+lips, brows. The two are smoothed separately, and the deformation by parts of the face (both eyes,
 the lips), see `parts`.
 
 Each is averaged over neighbouring frames as the bilateral filter averages neighbouring pixels
-(Tomasi and Manduchi, ICCV 1998): a frame counts by how near it is in time, and by whether the part
-is in the same place there, as far as noise lets one tell. For a part of m points at the squared
-distance S from its place in the current frame, with noise of standard deviation s on each
-coordinate, q = S / 4ms^2 is 1 on average without movement, and
+(Tomasi and Manduchi, ICCV 1998): the weight of a frame depends on how near it is in time, and on
+whether the part is in the same place there, as far as the noise allows one to tell. For a part of m
+points at the squared distance S from its place in the current frame, with noise of standard
+deviation s on each coordinate, q = S / 4ms^2 is 1 on average without movement, and
 
     z = (q^(1/3) - (1 - 1/9m)) / sqrt(1/9m),    weight = exp(-(d/w)^2 / 2) exp(-max(z, 0)^4 / 2T^4)
 
 where z is standard normal (Wilson and Hilferty, PNAS 17, 1931), d is the distance in frames,
 w = WIDTH * smooth, and T = TOLERANCE. s is measured on the part itself, by the median of sixth
-differences in time, which see little of movements below 6 Hz at 30 frames a second; it is held
-between once and NOISIER times that of the whole face, so that lasting speech is no noise.
+differences in time, which see little of movements below 6 Hz at 30 frames a second; it is limited
+to between 1 and NOISIER times that of the whole face, so that continuous speech does not count as
+noise.
 
 The transfer function follows. Movements below the noise are averaged by the first weight alone, a
-Gaussian low-pass: H(f) = exp(-2 (pi w f / rate)^2). Movements that stand out of the noise (z well
-above T) are averaged only with frames in the same place: H(f) = 1 at any frequency.
-docs/smoothing.md has H in between. The window is symmetric, so that nothing lags; without lookahead
-(live) it ends at the current frame.
+Gaussian low-pass: H(f) = exp(-2 (pi w f / rate)^2). Movements that exceed the noise (z well above
+T) are averaged only with frames in the same place: H(f) = 1 at any frequency. docs/smoothing.md has
+H in between. The window is symmetric, so nothing lags; without lookahead (live) it ends at the
+current frame.
 """
 
 import numpy as np
@@ -39,7 +40,7 @@ TOLERANCE = 1.3
 """Standard deviations of the noise up to which a part counts as unmoved, more or less."""
 
 NOISIER = 2.5
-"""How many times the noise of the whole face a part may have before it counts as moving."""
+"""Maximum noise of a part, in multiples of the whole face's noise; more counts as movement."""
 
 FITS = 2
 """Rounds of the robust fit of the rigid motion."""
@@ -50,13 +51,13 @@ Mask = npt.NDArray[np.bool_]
 
 
 _LIPS = {"ibug68": (48, 60), "wflw98": (76, 88)}
-"""A point of the outer and one of the inner contour, which no line joins."""
+"""A point of the outer and one of the inner contour, which no line connects."""
 
 
 def parts(scheme: Scheme) -> Points:
     """(G, K): 1 at the points of each part of the face, 0 elsewhere.
 
-    A part is what the scheme's lines join, with its mirror image; the lips are one.
+    A part is what the scheme's lines connect, with its mirror image; the lips are one part.
     """
     k = len(scheme)
     pairs = [*scheme.edges, *enumerate(scheme.flip_order or ())]
@@ -72,7 +73,7 @@ def smoothed(points: Points, here: int, distance: Points, part: Points, smooth: 
     """The smoothed points (K, 2) of frame `here` of points (T, K, 2), pixels.
 
     distance: (T,) frames from the current one. part: (G, K), as `parts` gives it. smooth: over 0,
-    up to 1. Points that are NaN stay so, and do not count elsewhere.
+    up to 1. NaN points stay NaN and do not affect others.
     """
     known = np.isfinite(points).all(2) & np.isfinite(points[here]).all(1)
     z = np.where(known, points @ np.array([1, 1j]), 0)
@@ -86,8 +87,8 @@ def smoothed(points: Points, here: int, distance: Points, part: Points, smooth: 
 
 
 def _apart(z: Complex, own: Complex, known: Mask) -> tuple[Complex, Complex]:
-    """What moves the points own (K,) to z (T, K): the rigid motion in the current frame's pixels,
-    and the deformation, turned and scaled to the current frame.
+    """The motion from the points own (K,) to z (T, K): the rigid motion in the current frame's
+    pixels, and the deformation, rotated and scaled to the current frame.
     """
     middle = own.mean()
     own, z = own - middle, z - middle  # small numbers: differences of squares are taken below
@@ -101,7 +102,7 @@ def _apart(z: Complex, own: Complex, known: Mask) -> tuple[Complex, Complex]:
         turn = np.where(spread > 1e-9, turn / np.maximum(spread, 1e-9), 1)[:, None]
         moved = turn * own + (there - turn[:, 0] * here)[:, None] - own
         rest = z - own - moved
-        # Cauchy weights: points that move by themselves, such as lips, do not pull the head along.
+        # Cauchy weights: points that move independently, such as lips, do not shift the head.
         size = np.abs(rest)
         scale = np.maximum(2 * np.median(size, axis=1, keepdims=True), 1e-9)
         weight = known / (1 + (size / scale) ** 2)
@@ -110,9 +111,9 @@ def _apart(z: Complex, own: Complex, known: Mask) -> tuple[Complex, Complex]:
 
 
 def _unmoved(shift: Complex, known: Mask, part: Points, freedom: float = 0.0) -> Points:
-    """(T, G): how much a part counts as unmoved where its points are shifted by (T, K).
+    """(T, G): the weight of a part as unmoved if its points are shifted by (T, K).
 
-    freedom: half the degrees of freedom of the noise, where not those of all points.
+    freedom: half the degrees of freedom of the noise, if not those of all points.
     """
     size = np.maximum(known @ part.T, 1)
     square = np.abs(shift) ** 2 @ part.T

@@ -1,4 +1,4 @@
-"""The state of a run over a clip between two frames, saved so that it can be resumed there."""
+"""The state of a run over a clip between two frames, saved so that the run can resume there."""
 
 import base64
 import dataclasses
@@ -23,9 +23,9 @@ _NUMBERS = ("float32", "float64", "complex128")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state after some frames. followed: frames seen, some of which wait for their results.
+    """The state after some frames. followed: frames seen, some of which still wait for results.
 
-    tracks, count, time: of the `Follower`. The journal says how many frames have results.
+    tracks, count, time: of the `Follower`. The journal records how many frames have results.
     """
 
     followed: int
@@ -35,7 +35,7 @@ class State:
     steady: Steady
 
     def save(self, folder: Path, done: int) -> None:
-        """Write it as the state after `done` frames with results; the previous one is kept."""
+        """Save as the state after `done` frames with results; the previous one is kept."""
         own = {f.name: _frozen(getattr(self, f.name)) for f in dataclasses.fields(self)}
         part = folder / ".state.part"
         with part.open("w", encoding="utf-8") as file:
@@ -54,10 +54,10 @@ class State:
             own = parse_json(path.read_text(encoding="utf-8"))
             state = cls(**{name: _thawed(value, scheme) for name, value in own.items()})
             if not isinstance(state.steady, Steady) or state.followed < done:
-                raise ValueError("of another moment")
+                raise ValueError("it belongs to another position in the clip")
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise FkpError(
-                f"{path}: cannot be resumed from: {error}; overwrite the run to start again"
+                f"{path}: the run cannot be resumed: {error}; overwrite it to start again"
             ) from error
         return state
 
@@ -84,7 +84,7 @@ def _frozen(value: Any) -> Any:
 
 
 def _thawed(value: Any, scheme: Scheme) -> Any:
-    """The inverse of `_frozen`; only these classes are made."""
+    """The inverse of `_frozen`; only known classes are created."""
     if not isinstance(value, dict):
         return value
     match value:

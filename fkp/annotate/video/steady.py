@@ -1,4 +1,4 @@
-"""Results of frames made steady: short gaps filled, jitter smoothed."""
+"""Filling short gaps and smoothing jitter in the results of frames."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from fkp.annotate.video.smoothing import parts, smoothed
 from fkp.keypoints import Faces
 
 LOOKAHEAD = 12
-"""Frames before and after a frame that are looked at to smooth it."""
+"""Frames before and after a frame that are used to smooth it."""
 
 BREAK = 0.5
-"""Seconds from a frame beyond which nothing is looked at to smooth it."""
+"""Maximum distance in seconds of the frames used to smooth a frame."""
 
 
 @dataclass(slots=True, eq=False)
 class Steady:
-    """Takes the results of frames and gives them back steady, a little later.
+    """Takes the results of frames and returns them smoothed, a few frames later.
 
-    smooth: 0 (off) to 1. fill: the longest gap, in frames, that is filled by interpolation.
-    lookahead: frames after the current one that smoothing waits for; 0 in live runs. A result
-    depends on the frames around it alone, never on how the frames are dealt out to `push`.
+    smooth: 0 (off) to 1. fill: the longest gap, in frames, to fill by interpolation. lookahead:
+    frames after the current one that smoothing waits for; 0 in live runs. A result depends only on
+    the frames around it, never on how they are passed to `push`.
     """
 
     smooth: float
@@ -36,7 +36,7 @@ class Steady:
 
     @property
     def hold(self) -> int:
-        """Frames that wait for those after them."""
+        """Frames that wait for later ones."""
         return self.fill + (self.lookahead if self.smooth else 0)
 
     def push(self, results: Sequence[Result]) -> list[Result]:
@@ -45,7 +45,7 @@ class Steady:
         return self._settle(len(self.waiting) - self.hold)
 
     def flush(self) -> list[Result]:
-        """The frames that are left, as none will follow."""
+        """Return the remaining frames, as no more will follow."""
         return self._settle(len(self.waiting))
 
     def _settle(self, count: int) -> list[Result]:
@@ -71,7 +71,7 @@ class Steady:
             self.past.popleft()
 
     def _filled(self, frames: list[Result]) -> list[Result]:
-        """The frames with the faces that are missing in short gaps."""
+        """The frames with short gaps filled."""
         last = {n: (-1 - ago, where) for n, (ago, where) in self.last.items()}
         filled = list(frames)
         for i, frame in enumerate(frames):
@@ -148,7 +148,7 @@ def _lives(frames: Sequence[Result]) -> dict[int, _Life]:
 
 
 def _with(frame: Result, before: Annotated, after: Annotated, number: int) -> Result:
-    """A frame with a face that it lacks, between two frames that have it."""
+    """Interpolate a missing face in a frame between two frames that have it."""
     if not isinstance(frame, Annotated) or number in frame.numbers:
         return frame
     time, first, last = (one.moment.time for one in (frame, before, after) if one.moment)

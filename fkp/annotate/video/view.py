@@ -1,4 +1,4 @@
-"""A page on this machine that shows the pictures of a run while they are drawn."""
+"""A local web page that shows the pictures of a run while they are drawn."""
 
 import hmac
 import json
@@ -16,7 +16,7 @@ QUALITY = 80
 
 _BORDER = b"--frame\r\n"
 _PART = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" + _BORDER
-"""The border is sent with the preceding picture, as browsers only show it then."""
+"""The boundary is sent right after each picture, since browsers show it only then."""
 
 
 class View:
@@ -43,7 +43,7 @@ class View:
         return f"http://127.0.0.1:{self._server.server_port}/{self.token}/"
 
     def show(self, picture: Image) -> None:
-        """Show a picture (H, W, 3) BGR, which must not be changed afterwards."""
+        """Show a picture (H, W, 3) BGR; it must not be modified afterwards."""
         with self._changed:
             self._picture = picture
             self._number += 1
@@ -115,6 +115,6 @@ def _handler(view: View) -> type[BaseHTTPRequestHandler]:
                 return  # the page was closed or reloaded
 
         def log_message(self, *args: object) -> None:
-            return  # the terminal belongs to the run
+            return  # the run uses the terminal
 
     return Handler

@@ -44,10 +44,10 @@ from fkp.vision.sources import (
 class ClipConfig:
     """What to make of a clip.
 
-    opening: how it is read. smooth, fill: as in `Steady`. overlay: whether it is drawn, at most
+    opening: how it is read. smooth, fill: as in `Steady`. overlay: whether to draw it, at most
     `overlay_size` pixels long, None for the clip's own size. blur: `eyes` or `face`, to make them
-    unrecognisable. raw: also the points before smoothing. series: where to draw the points over
-    time.
+    unrecognisable. raw: also write the points before smoothing. series: where to plot the points
+    over time.
     """
 
     excerpt: Excerpt = field(default_factory=Excerpt)
@@ -61,7 +61,7 @@ class ClipConfig:
     series: Path | None = None
 
     def identity(self) -> dict[str, object]:
-        """What the bytes of the results depend on."""
+        """The settings that determine the bytes of the results."""
         excerpt = self.excerpt
         return {
             "every": excerpt.every,
@@ -84,8 +84,8 @@ class ClipConfig:
 class ClipWork:
     """The work of a run over one clip, see `fkp.annotate.run.Work`.
 
-    folder: of the results, None for a stream of rows. source: tells one network and detector from
-    another. live: where frames may be dropped. show: is called with every picture that is drawn.
+    folder: of the results, None for a stream of rows. source: identifies network and detector.
+    live: set if frames may be dropped. show: called with every drawn picture.
     """
 
     path: str
@@ -103,12 +103,12 @@ class ClipWork:
 
     @property
     def name(self) -> str:
-        """The clip, without a password that may be in it."""
+        """The clip's name, without any password in it."""
         return masked(self.path)
 
     @property
     def inputs(self) -> Inputs:
-        """The one clip."""
+        """The clip, the only input."""
         return Inputs((self.name,), 0, os.path.dirname(os.path.abspath(self.path)))
 
     @property
@@ -137,7 +137,7 @@ class ClipWork:
 
     @property
     def identity(self) -> dict[str, object]:
-        """What must be the same for a stopped run to be resumed to the same bytes."""
+        """The settings that must match for a stopped run to resume to the same bytes."""
         path = self.name
         return {
             "clip": f"{os.path.basename(path)} ({fingerprint(os.fsencode(path))})",
@@ -161,21 +161,21 @@ class ClipWork:
         return notes
 
     def _shown(self, folder: Path) -> Iterator[Record]:
-        """The frames, with the clip's name as the page may have it."""
+        """The frames, with the clip's name as the page may show it."""
         name = self.name if self.output.paths else os.path.basename(self.name)
         return ((name, result) for _, result in self.output.records(folder))
 
     def page(self, folder: Path) -> Path:
-        """The page to play the overlay."""
+        """The page that plays the overlay."""
         return folder / PAGE
 
     def tidy(self, folder: Path) -> None:
-        """Remove the parts of the overlay, and rows that became another format."""
+        """Remove the parts of the overlay, and rows that were converted to another format."""
         remove_parts(folder)
         self.output.tidy(folder)
 
     def facts(self) -> dict[str, object]:
-        """The clip, and how a live run went."""
+        """Facts about the clip and, if live, about dropped frames and latency."""
         facts: dict[str, object] = {"clip": self.name} if self.output.paths else {}
         if self.live is not None:
             facts["dropped"] = self.live.dropped
@@ -188,7 +188,7 @@ class ClipWork:
 def clip_folders(clips: Inputs, out: Path | None) -> list[Path]:
     """The result folder of each clip: `out` itself for a single clip, otherwise a folder in it.
 
-    Without `out`, a folder in `results`. Raises FkpError where two clips would share one.
+    Without `out`, a folder in `results`. Raises FkpError if two clips would share one.
     """
     if len(clips.paths) == 1 and out is not None:
         return [out]
@@ -205,8 +205,8 @@ def clip_folders(clips: Inputs, out: Path | None) -> list[Path]:
 
 
 def _path_name(clips: Inputs, path: str) -> tuple[Path, Path]:
-    """A clip's name below the root without its suffix, and the whole of it; of a pattern, its
-    beginning or its folder.
+    """A clip's name relative to the root, without and with its suffix; for a pattern, its beginning
+    or its folder.
     """
     whole = Path(clips.relative(path))
     if is_pattern(path):
@@ -217,7 +217,7 @@ def _path_name(clips: Inputs, path: str) -> tuple[Path, Path]:
 
 
 def _bytes(path: str) -> int | None:
-    """Those of the file, or of all pictures of a sequence."""
+    """The size and time of the file, or of all pictures of a sequence."""
     if os.path.isfile(path):
         return os.path.getsize(path)
     if is_sequence(path):
@@ -237,15 +237,15 @@ def _stream_name(stream: str) -> str:
 
 
 def _finite(number: float) -> float | None:
-    """As JSON can have it."""
+    """A JSON value: None for NaN."""
     return float(number) if math.isfinite(number) else None
 
 
 def check_schemas(output: Output) -> None:
-    """Raise UsageError where frames of a clip have no place in what is to be written."""
+    """Raise UsageError for output formats that cannot hold frames of a clip."""
     for schema in output.schemas:
         if not schema.clips:
             raise UsageError(
-                f"{schema.name} lists picture files, which the frames of a clip are not; write the "
-                "frames out and annotate these, or choose another schema"
+                f"{schema.name} lists picture files, not frames of a clip; extract the "
+                "frames and annotate them, or choose another schema"
             )

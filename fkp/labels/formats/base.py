@@ -98,7 +98,7 @@ class FaceList:
 
     def table(
         self,
-        form: str,
+        format: str,
         names: Sequence[str] = (),
         *,
         scheme: Scheme | None = None,
@@ -138,7 +138,7 @@ class FaceList:
             encoded=self._encoded if any(self._encoded) else None,
             units=units, origin=origin, viewer=viewer,
             folder=folder or self.source.folder,
-            rejected=self.rejected, notes=list(notes), form=form,
+            rejected=self.rejected, notes=list(notes), format=format,
             other={name: [other.get(name, "") for other in self._others] for name in columns},
         )  # fmt: skip
 

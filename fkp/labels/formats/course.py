@@ -40,7 +40,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
     if path is None:
         raise LabelError(
             f"{source}: no column of picture paths, and no array of pictures in the same folder; "
-            f"add one: fkp prepare {source.path.name} faces.npy"
+            "give the array after the labels"
         )
     if cells.rejected:
         raise LabelError(f"{cells.rejected[0]}; rows must match pictures one to one")
@@ -56,7 +56,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
         rejected=cells.rejected,
         notes=[f"pictures from {path}", *notes, *([note] if note else [])],
         other=other_columns(cells, columns),
-        form=COURSE.title,
+        format=COURSE.title,
     )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def _read_frames(
     clip = options.images
     if clip is None or not clip.is_file():
         raise LabelError(
-            f"{source}: its rows are frames of a clip that is not named",
+            f"{source}: its rows are frames of a clip, but the clip is not named",
             Setting("images", "CLIP.mp4", "the clip"),
         )
     scheme, columns = found.scheme(options, str(source))
@@ -81,7 +81,7 @@ def _read_frames(
         persons=persons_column(cells),
         rejected=cells.rejected,
         other=other_columns(cells, columns),
-        form="table of a clip's frames",
+        format="table of a clip's frames",
     )  # fmt: skip
 
 

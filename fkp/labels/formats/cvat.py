@@ -26,7 +26,7 @@ def _recognise(source: Source) -> bool:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """Read skeletons, each as a face, or points, those of a group (or else of a picture) as a face.
+    """Read skeletons, each as a face, or points, with one face per group (or per picture).
 
     Several points in one shape are numbered. Points marked as outside are missing. Of videos, only
     key frames are read, which were set by hand. category: the only label to read. Rows count the

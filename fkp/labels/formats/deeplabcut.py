@@ -74,7 +74,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
     frames = all(re.fullmatch(r"\d+", name) for name in table.index)
     if frames and options.images is None:
         raise LabelError(
-            f"{source}: its rows are frames of a clip that is not named",
+            f"{source}: its rows are frames of a clip, but the clip is not named",
             Setting("images", "CLIP.mp4", "the clip"),
         )
     for i, name in enumerate(table.index):

@@ -119,7 +119,7 @@ def _table(
         return LabelTable(
             source, scheme, np.full((len(rows), len(scheme), 2), np.nan), rows,
             pixels=stack, rejected=rejected, notes=notes, other=other_columns(text, None),
-            form=KAGGLE.title,
+            format=KAGGLE.title,
         )  # fmt: skip
     scheme, columns = found.scheme(options, source)
     text = _text_cells(cells, labels, source, rows, rejected)
@@ -129,7 +129,7 @@ def _table(
         source, scheme, points, rows[keep],
         pixels=stack if keep.all() else stack[keep],
         persons=persons_column(text),
-        rejected=rejected, notes=notes, other=other_columns(text, columns), form=KAGGLE.title,
+        rejected=rejected, notes=notes, other=other_columns(text, columns), format=KAGGLE.title,
     )  # fmt: skip
 
 

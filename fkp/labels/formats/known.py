@@ -23,8 +23,8 @@ from fkp.labels.formats.wflw import WFLW
 from fkp.labels.formats.yolo import YOLO
 
 FORMATS: dict[str, Format] = {
-    form.name: form
-    for form in (
+    format.name: format
+    for format in (
         # Recognised by their first bytes, or by members that no other format has.
         KAGGLE, PARQUET, DEEPLABCUT, SLEAP, DLIB, CVAT, JSONL, COCO, LABELME, VIA, LABELSTUDIO,
         # Folders, the most specific first.
@@ -36,9 +36,11 @@ FORMATS: dict[str, Format] = {
 """By name; a source is read by the first one that recognises it."""
 
 PLAIN = frozenset(
-    form.name for form in (RETINAFACE, CELEBA, WFLW, MTFL, LIST, OPENFACE, PATHS, COURSE)
+    format.name for format in (RETINAFACE, CELEBA, WFLW, MTFL, LIST, OPENFACE, PATHS, COURSE)
 )
 """Plain text formats, not tried for binary files, JSON and XML."""
 
-WRITERS: dict[str, Format] = {n: form for n, form in FORMATS.items() if form.write is not None}
+WRITERS: dict[str, Format] = {
+    n: format for n, format in FORMATS.items() if format.write is not None
+}
 """Formats that can be written, by name."""

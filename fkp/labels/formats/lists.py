@@ -32,7 +32,7 @@ _EXTRA = 8
 _BOX, _ATTRIBUTES = 4, 4
 
 _PROOF = 20
-"""Number of lines of which most must have the form of a list."""
+"""Number of lines of which most must be lines of a list."""
 
 _LOOK = 200
 """Number of lines that decide how a list is read."""
@@ -70,7 +70,7 @@ class Layout:
 
 
 def _split(line: str) -> tuple[str, list[str]] | None:
-    """The path and the numbers of a line, None if the line has another form."""
+    """The path and the numbers of a line, None if it is not a line of a list."""
     match = _LINE.fullmatch(line)
     if match is None:
         return None
@@ -178,9 +178,9 @@ def _read_mtfl(source: Source, options: ReadOptions) -> LabelTable:
     return _read_layout(source, options, MTFL.title, Layout(5, turn=False))
 
 
-def _read_layout(source: Source, options: ReadOptions, form: str, layout: Layout) -> LabelTable:
+def _read_layout(source: Source, options: ReadOptions, format: str, layout: Layout) -> LabelTable:
     counts = {layout.skip + 2 * layout.count + layout.rest}
-    if form == MTFL.title:
+    if format == MTFL.title:
         counts.add(2 * layout.count + _ATTRIBUTES)
 
     def points(words: Sequence[str]) -> list[Point]:
@@ -195,8 +195,8 @@ def _read_layout(source: Source, options: ReadOptions, form: str, layout: Layout
     faces = _read_lines(source, options, points)
     known = (MTFL5, IBUG68, WFLW98) if options.scheme is None else (options.scheme,)
     scheme = next((s for s in known if len(s) == layout.count), None)
-    notes = [f"each line is {layout}"] if form == LIST.title else []
-    return faces.table(form, scheme=scheme, numbered=True, notes=notes)
+    notes = [f"each line is {layout}"] if format == LIST.title else []
+    return faces.table(format, scheme=scheme, numbered=True, notes=notes)
 
 
 def _read_lines(

@@ -64,7 +64,7 @@ def _read(source: Source, options: ReadOptions) -> LabelTable:
         images=[own] * len(cells) if paths is None else cells.column(paths),
         frames=frames,
         persons=persons_column(cells),
-        folder=source.folder, rejected=cells.rejected, other=others, form=OPENFACE.title,
+        folder=source.folder, rejected=cells.rejected, other=others, format=OPENFACE.title,
     )  # fmt: skip
 
 

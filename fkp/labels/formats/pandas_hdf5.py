@@ -19,7 +19,7 @@ Names = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
+class NumberTable:
     """N rows and C columns of numbers, with the levels of column and row names."""
 
     columns: list[Names]
@@ -43,7 +43,7 @@ def find_frame(file: Any) -> str | None:
     return None
 
 
-def read_frame(file: Any, key: str, source: str) -> Frame:
+def read_frame(file: Any, key: str, source: str) -> NumberTable:
     """Read a data frame of numbers; raises LabelError if it holds anything else."""
     group = file[key]
     if text_of(group.attrs["pandas_type"]) == "frame":
@@ -51,7 +51,7 @@ def read_frame(file: Any, key: str, source: str) -> Frame:
     return _table(group, source)
 
 
-def _fixed(group: Any, source: str) -> Frame:
+def _fixed(group: Any, source: str) -> NumberTable:
     columns, index = _axis(group, "axis0"), _axis(group, "axis1")
     places = {name: i for i, name in enumerate(columns)}
     values = np.full((len(index), len(columns)), np.nan)
@@ -62,7 +62,7 @@ def _fixed(group: Any, source: str) -> Frame:
         at = [places[name] for name in _axis(group, f"block{k}_items")]
         own = np.asarray(block[:], np.float64)
         values[:, at] = own if own.shape == (len(index), len(at)) else own.T
-    return Frame(columns, index, values)
+    return NumberTable(columns, index, values)
 
 
 def _axis(group: Any, name: str) -> list[Names]:
@@ -78,7 +78,7 @@ def _axis(group: Any, name: str) -> list[Names]:
     return list(zip(*named, strict=True))
 
 
-def _table(group: Any, source: str) -> Frame:
+def _table(group: Any, source: str) -> NumberTable:
     rows = group["table"][:]
     kinds = dict(group["table"].attrs)
     columns: list[Names] = []
@@ -96,7 +96,7 @@ def _table(group: Any, source: str) -> Frame:
     wanted = [tuple(str(v) for v in name) for name in order[0][1]]
     at = [columns.index(name) for name in wanted]
     values = np.concatenate(blocks, axis=1)[:, at]
-    return Frame(wanted, [(text,) for text in strings(rows["index"])], values)
+    return NumberTable(wanted, [(text,) for text in strings(rows["index"])], values)
 
 
 def _plain(value: Any, source: str) -> list[Any]:

@@ -32,7 +32,7 @@ def _read_csv(source: Source, options: ReadOptions) -> LabelTable:
 
 
 def read_cells_with_paths(
-    source: Source, cells: Cells, options: ReadOptions, form: str
+    source: Source, cells: Cells, options: ReadOptions, format: str
 ) -> LabelTable:
     """Read a table in which each row names a picture and gives the points of one face."""
     column = find_paths(cells)
@@ -63,7 +63,7 @@ def read_cells_with_paths(
         rejected=cells.rejected,
         notes=[note] if note else [],
         other=other_columns(cells, columns, column),
-        form=form,
+        format=format,
     )  # fmt: skip
 
 

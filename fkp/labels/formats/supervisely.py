@@ -36,7 +36,7 @@ def _annotations(source: Source) -> list[Path]:
 
 
 def _read(source: Source, options: ReadOptions) -> LabelTable:
-    """Read each graph as a face, and all points of a picture, named by their classes, as a face.
+    """Read each graph as a face, or all points of a picture, named by their classes, as one face.
 
     category: the only class of graphs to read. Rows count the files from 1.
     """

@@ -12,7 +12,7 @@ import yaml
 
 from fkp.errors import LabelError
 from fkp.json_values import JsonError, JsonValue
-from fkp.labels.columns import MOST_POINTS
+from fkp.keypoints.scheme import MOST_POINTS
 from fkp.labels.formats.base import (
     CATEGORY,
     MISSING,
@@ -147,7 +147,7 @@ def _classes(value: JsonValue | None) -> dict[str, str]:
 
 
 def _completed(source: Source, facts: _Facts, lines: Sequence[Sequence[str]]) -> _Facts:
-    """Add what the .yaml does not say, judging by the label lines."""
+    """Infer from the label lines what the .yaml does not say."""
     if not lines:
         raise LabelError(f"{source}: the label files have no lines")
     if facts.each not in (0, 2, 3) or (facts.names and len(facts.names) != facts.count):

@@ -1,4 +1,4 @@
-"""The pictures that the detector learns from, held in memory, split by person and by picture."""
+"""The pictures that the detector is trained on, held in memory, split by person and by picture."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ from fkp.errors import ImageError, LabelError
 from fkp.keypoints import IBUG68
 from fkp.labels.boxes import BoxTable, read_boxes
 from fkp.labels.reading import read_source
-from fkp.labels.split import split_groups
+from fkp.labels.split import split_persons
 from fkp.labels.table import ReadOptions
 from fkp.learn.detector.scenes import Scene
 from fkp.vision.images import read_image
 
-SURE, UNSURE = 0.7, 0.4
+FACE_SCORE, MAYBE_SCORE = 0.7, 0.4
 AGREED = 0.5
-"""A box is a face where its detector says at least SURE and a second one, if there is any,
-AGREED. It is background where the first says less than UNSURE and the second nothing. In between
-nobody knows."""
+"""A box is a face if its detector's score is at least FACE_SCORE and that of a second detector, if
+there is one, at least AGREED. It is background if the first score is below MAYBE_SCORE and the
+second detector finds nothing. In between it is unknown."""
 
 ALONE = 0.72
-"""What the first detector must say where there is no second one."""
+"""Minimum score of the first detector if there is no second one."""
 
 TEST_SCENES = 0.12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorData:
-    """What to train on: everyday scenes, and sets of portraits. What to test with, by name.
+    """Training data (everyday scenes and sets of portraits), and test sets by name.
 
-    scenes: many have no face. portraits: sets of pictures with one face that matters; shares: how
-    often each set is taken; close: the sets whose pictures are cut close to the face.
+    scenes: many have no face. portraits: sets of pictures with one main face; shares: how often
+    each set is used; close: the sets whose pictures are cropped close to the face.
     """
 
     scenes: list[Scene]
@@ -46,7 +46,7 @@ class DetectorData:
 
 
 def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
-    """Read `scenes`, `street`, `ytf68`, `faces68`, `fairface` and `portraits` under a folder.
+    """Read `scenes`, `street`, `ytf68`, `faces68`, `fairface` and `portraits` below a folder.
 
     persons: the split of each person; people who are not in it are used for training.
     """
@@ -55,7 +55,7 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
         table = read_boxes(folder / name / "boxes.csv")
         everyday |= read_scenes(folder / name / "images", table)
     names = sorted(everyday)
-    part = dict(zip(names, split_groups(names, 0.0, TEST_SCENES, 0), strict=True))
+    part = dict(zip(names, split_persons(names, 0.0, TEST_SCENES, 0), strict=True))
     frames = read_scenes(folder / "ytf68" / "training", read_boxes(folder / "ytf68" / "boxes.csv"))
     side = {name: persons.get(name.rsplit("_", 1)[0], "train") for name in frames}
 
@@ -87,15 +87,15 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
 
 
 def read_scenes(folder: Path, table: BoxTable) -> dict[str, Scene]:
-    """Every picture of a folder, with the boxes that its table has for it."""
+    """Every picture in a folder with its boxes from a table."""
     rows = dict(table.by_image())
     scenes = {}
     for path in sorted(folder.iterdir()):
         at = rows.get(path.name, np.zeros(0, np.int64))
         score, second = table.scores[at], table.second[at]
         alone = np.isnan(second)
-        keep = alone | (second > 0) | (score >= UNSURE)
-        sure = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= SURE))
+        keep = alone | (second > 0) | (score >= MAYBE_SCORE)
+        sure = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= FACE_SCORE))
         scenes[path.name] = Scene(
             read_image(path), table.boxes[at[keep]], table.anchors[at[keep]], sure[keep]
         )
@@ -108,7 +108,9 @@ def _extent(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _features(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
-    """What a face's box follows from, free of place and size: (N, F), origin (N, 2), side (N,)."""
+    """Features that determine a face's box, independent of position and size: (N, F), with origin
+    (N, 2) and side (N,).
+    """
     corners = _extent(points)
     origin = (corners[:, :2] + corners[:, 2:]) / 2
     side = (corners[:, 2:] - corners[:, :2]).max(1)
@@ -122,7 +124,7 @@ def _features(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64],
 
 
 def _edges_from_points(folder: Path, frames: dict[str, Scene]) -> npt.NDArray[np.float64]:
-    """(F, 4): a linear map from a face's points to its box, from the frames that have both."""
+    """(F, 4): a linear map from a face's points to its box, fitted to the frames with both."""
     labels = read_source(folder / "ytf68" / "labels_ibug.csv", ReadOptions(scheme=IBUG68))
     features, origin, side = _features(labels.points)
     rows, wanted = [], []
@@ -139,7 +141,7 @@ def _edges_from_points(folder: Path, frames: dict[str, Scene]) -> npt.NDArray[np
 
 
 def _faces(folder: Path, persons: Mapping[str, str], edges: npt.NDArray[np.float64]) -> list[Scene]:
-    """The training faces of `faces68`, with boxes that follow from their points."""
+    """The training faces of `faces68`, with boxes computed from their points."""
     labels = read_source(folder / "labels_ibug.csv", ReadOptions(scheme=IBUG68))
     if labels.images is None or labels.persons is None:
         raise LabelError(f"{folder}/labels_ibug.csv: expected columns image and person")

@@ -1,4 +1,4 @@
-"""Crops that are no faces, for the keypoint network to learn the difference."""
+"""Crops without faces, from which the keypoint network learns to tell faces from other things."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,9 @@ from fkp.vision.images import to_gray
 def cut_negatives(
     scenes: Sequence[Scene], size: int, each: int, seed: int
 ) -> npt.NDArray[np.uint8]:
-    """Random squares (N, size, size) gray from scenes, `each` a scene, where no face may be."""
+    """Random gray squares (N, size, size) from scenes, `each` per scene, that certainly hold no
+    face.
+    """
     rng = np.random.default_rng(seed)
     crops = []
     for scene in scenes:

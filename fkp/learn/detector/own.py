@@ -1,4 +1,4 @@
-"""A face detector for one's own kind of face: the bundled one, trained on with a few pictures."""
+"""Fine-tuning the bundled face detector on a few labelled pictures of another kind of face."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from fkp.errors import DataError
+from fkp.files import replacing
 from fkp.labels.cut import Progress
-from fkp.labels.split import split_groups
+from fkp.labels.split import split_persons
 from fkp.learn.detector.data import DetectorData
 from fkp.learn.detector.network import FaceNet, export_onnx, load_detector
 from fkp.learn.detector.photograph import CanvasSettings
@@ -19,21 +20,22 @@ from fkp.learn.detector.tables import read_pictures
 from fkp.learn.detector.train import DetectorConfig, train_detector
 from fkp.vision.detect import WEIGHTS, YuNetDetector
 
-LEAST = 20  # labelled faces to train with
-FACES_SEEN = 12_000  # canvases of a training, if their number is not given
+LEAST = 20  # minimum number of labelled faces for training
+FACES_SEEN = 12_000  # canvases per training, unless iterations are given
 SHARE = 0.7
-"""Of the new weights in the result; with less it knows other faces better, and these less well."""
+"""Share of the new weights in the result; a smaller share keeps more of the bundled detector's
+accuracy on other faces, at the cost of these."""
 
 ROOM = 0.6
-"""Of the box's side, on each side of a face that is cut out to be pasted elsewhere."""
+"""Margin around a face that is cut out for pasting, as a share of the box's side."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorTraining:
-    """What to train on and where the detector goes.
+    """Settings of a fine-tuning.
 
-    data: a table of boxes, or of labels from which boxes follow; images: where its pictures are.
-    out: the .onnx file. iterations: None for about 12,000 canvases.
+    data: a table of boxes, or of labels from which boxes can be computed; images: the folder of its
+    pictures. out: the .onnx file. iterations: None for about 12,000 canvases.
     """
 
     data: Path
@@ -49,10 +51,10 @@ class DetectorTraining:
 
 @dataclass(frozen=True, slots=True)
 class DetectorReport:
-    """How the bundled and the new detector do on the pictures that were held out."""
+    """The scores of the bundled and the new detector on the held-out pictures."""
 
     path: Path
-    pictures: int  # to train with
+    pictures: int  # for training
     held_out: int
     before: DetectorScores
     after: DetectorScores
@@ -63,20 +65,20 @@ def fit_detector(
     progress: Progress = lambda done, total: None,
     report: Callable[[int, int, float], None] = lambda done, total, loss: None,
 ) -> DetectorReport:
-    """Train the bundled detector on, measure both on held-out pictures, write the ONNX file.
+    """Fine-tune the bundled detector, score both on held-out pictures, and write the ONNX file.
 
-    The file is what `--detector-model` takes. Pictures of a person are either trained with or held
-    out. Raises LabelError or DataError where the labels do not do.
+    The file can be used as `detector_model`. All pictures of a person are either used for training
+    or held out. Raises LabelError or DataError for unsuitable labels.
     """
     _, scenes, persons = read_pictures(training.data, training.images, progress)
-    parts = split_groups(persons, training.val, 0.0, training.seed)
+    parts = split_persons(persons, training.val, 0.0, training.seed)
     learnt = [scene for scene, part in zip(scenes, parts, strict=True) if part == "train"]
     held = [scene for scene, part in zip(scenes, parts, strict=True) if part == "val"]
     faces = sum(len(scene.boxes) for scene in learnt)
     if faces < LEAST or not held:
         raise DataError(
-            f"{training.data}: expected at least {LEAST} faces to train with and some pictures to "
-            f"measure with, got {faces} faces in {len(learnt)} pictures and {len(held)} held out"
+            f"{training.data}: expected at least {LEAST} faces for training and some pictures for "
+            f"evaluation, got {faces} faces in {len(learnt)} pictures and {len(held)} held out"
         )
     if training.threads:
         torch.set_num_threads(training.threads)
@@ -94,7 +96,8 @@ def fit_detector(
         lambda done, loss, seconds: report(done, iterations, loss),
         start=load_detector(),
     )
-    export_onnx(average_network(load_detector(), network, SHARE), training.out)
+    with replacing(training.out) as part:
+        export_onnx(average_network(load_detector(), network, SHARE), part)
     state.unlink(missing_ok=True)
     before, after = (
         score_detector(held, YuNetDetector(path, min_score=0.02).detect)
@@ -104,7 +107,7 @@ def fit_detector(
 
 
 def _cut_out(scenes: list[Scene]) -> list[Scene]:
-    """Each face with what is around it, to be pasted into other pictures."""
+    """Each face with its surroundings, for pasting into other pictures."""
     portraits = []
     for scene in scenes:
         limit = np.array(scene.image.shape[1::-1])
@@ -127,8 +130,8 @@ def _cut_out(scenes: list[Scene]) -> list[Scene]:
 
 
 def average_network(first: FaceNet, second: FaceNet, share: float) -> FaceNet:
-    """The weights of two networks of one training line, `share` of the second (Wortsman et al.,
-    CVPR 2022): what was learnt anew, without forgetting what was known.
+    """Interpolate the weights of a network and its fine-tuned version, `share` of the second
+    (Wortsman et al., CVPR 2022), so that the new faces are learnt without forgetting others.
     """
     new = second.state_dict()
     mixed = {

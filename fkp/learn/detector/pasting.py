@@ -1,4 +1,4 @@
-"""Pasting a face into another picture: where it is cut, and how it is blended."""
+"""Pasting a face into another picture: the cut-out, and its blending."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 
 
 def with_room(scene: Scene) -> Scene:
-    """A close crop with room about it, above all over a forehead that is cut: its edge goes on."""
+    """A close crop padded by repeating its edge, above all over a forehead that is cut off."""
     height, width = scene.image.shape[:2]
     top, side = int(0.3 * height), int(0.15 * width)
     image = cv2.copyMakeBorder(scene.image, top, side, side, side, cv2.BORDER_REPLICATE)
@@ -25,7 +25,7 @@ def with_room(scene: Scene) -> Scene:
 
 
 def head_mask(scene: Scene, rng: Random, size: float = 1.0) -> Image:
-    """What of a close portrait is pasted: about the box of its face, with a soft edge."""
+    """The mask for pasting a close portrait: roughly the box of its face, with a soft edge."""
     x, y, w, h = scene.boxes[main_face(scene)]
     grow = size * rng.uniform(0.95, 1.12, 2)
     centre = (round(float(x + w / 2)), round(float(y + h * rng.uniform(0.46, 0.52))))
@@ -37,7 +37,7 @@ def head_mask(scene: Scene, rng: Random, size: float = 1.0) -> Image:
 
 
 def picture_mask(shape: tuple[int, ...], rng: Random) -> Image:
-    """What of a portrait is pasted: all of it, softly, or an ellipse."""
+    """The mask for pasting a portrait: all of it with a soft edge, or an ellipse."""
     height, width = shape[:2]
     mask = np.zeros((height, width), np.uint8)
     kind = rng.random()
@@ -63,9 +63,9 @@ def blend(
     high: npt.NDArray[np.int64],
     match: float,
 ) -> Image:
-    """The canvas with a picture over its part from `low` to `high` (x, y), as the mask lets it.
+    """The canvas with a picture blended over its part from `low` to `high` (x, y) by the mask.
 
-    match: how far the picture's colours are moved towards those that it hides.
+    match: how far the picture's colours are shifted towards those that it covers.
     """
     local = matrix.copy()
     local[:, 2] -= low
@@ -88,7 +88,7 @@ def blend(
 
 
 def overlap(boxes: Array, low: npt.NDArray[np.int64], high: npt.NDArray[np.int64]) -> Array:
-    """Share of each box (F, 4) xywh that a rectangle covers, at least 5 %, else 0."""
+    """Share of each box (F, 4) xywh covered by a rectangle; 0 below 5 %."""
     inner = np.minimum(boxes[:, :2] + boxes[:, 2:], high) - np.maximum(boxes[:, :2], low)
     share = inner.clip(min=0).prod(1) / boxes[:, 2:].prod(1).clip(min=1e-6)
     return np.where(share > 0.05, share, 0.0)

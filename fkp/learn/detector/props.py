@@ -1,4 +1,4 @@
-"""Things that hide parts of faces, drawn over pictures: glasses, masks, hats, hands, patches."""
+"""Occluders drawn over faces: glasses, masks, hats, hands, patches."""
 
 from collections.abc import Callable
 
@@ -12,18 +12,18 @@ Random = np.random.Generator
 Array = npt.NDArray[np.float64]
 
 _SKINS = ((200, 218, 240), (150, 180, 224), (100, 140, 200), (70, 100, 160), (40, 60, 105))  # BGR
-_SMOOTH = 4  # binary places of sub-pixel coordinates that cv2 draws with
+_SMOOTH = 4  # fractional bits of the coordinates that cv2 draws at
 
 
 def hide(image: Image, anchors: Array, box: Array, rng: Random) -> None:
-    """Draw one thing over a face in the picture (H, W, 3): anchors (5, 2), box (4,) xywh."""
+    """Draw a random occluder over a face in a picture (H, W, 3): anchors (5, 2), box (4,) xywh."""
     kind = _KINDS[int(rng.integers(len(_KINDS)))]
     eyes = (anchors[0] + anchors[1]) / 2
     down = (anchors[3] + anchors[4]) / 2 - eyes
     height = float(np.hypot(*down))
     if height < 2:
         return
-    # The face's axes, as long as from eyes to mouth: the eyes' distance shrinks in profile.
+    # The face's axes have the length from eyes to mouth: the eye distance shrinks in profile.
     axes = np.column_stack([[down[1], -down[0]], down])
     width = float((anchors[1] - anchors[0]) @ axes[:, 0]) / height**2
 
@@ -45,7 +45,7 @@ Place = Callable[[Array], Array]
 
 
 def _colour(rng: Random) -> tuple[float, ...]:
-    """Mostly muted, as clothes are."""
+    """A random colour, mostly muted, like clothes."""
     gray, tint = rng.uniform(0, 255), rng.normal(0, 30, 3)
     return tuple(np.clip(gray + tint, 0, 255).tolist())
 
@@ -61,7 +61,7 @@ def _line(part: Image, points: Array, colour: tuple[float, ...], width: float) -
 
 
 def _ring(x: float, y: float, rx: float, ry: float, power: float = 2.0) -> Array:
-    """A closed curve about (x, y): an ellipse, or squarer."""
+    """A closed curve around (x, y): an ellipse, or a squarer shape."""
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     c, s = np.cos(angle), np.sin(angle)
     across = np.sign(c) * np.abs(c) ** (2 / power)
@@ -115,7 +115,7 @@ def _hat(part: Image, place: Place, height: float, width: float, rng: Random) ->
         far = wide * rng.uniform(1.0, 1.5)
         brim = _ring(0, brow, far, rng.uniform(0.08, 0.22))
         _fill(part, place(brim), tuple(max(0.0, c - 20) for c in colour))
-    if rng.random() < 0.3:  # a helmet's or a hood's sides
+    if rng.random() < 0.3:  # the sides of a helmet or a hood
         for side in (-1, 1):
             edge = np.array(
                 [[side * 0.8 * wide, brow], [side * 1.15 * wide, brow], [side * 1.1 * wide, 1.6],
@@ -144,7 +144,7 @@ def _hand(part: Image, place: Place, height: float, width: float, rng: Random) -
 
 
 def _patch(part: Image, place: Place, height: float, width: float, rng: Random) -> None:
-    """A pole, a phone, a microphone, somebody's shoulder."""
+    """Draw a pole, a phone, a microphone or a shoulder."""
     centre = rng.uniform([-0.9, -0.5], [0.9, 1.8])
     if rng.random() < 0.3:
         outline = _ring(centre[0], centre[1], rng.uniform(0.15, 0.5), rng.uniform(0.15, 0.5))

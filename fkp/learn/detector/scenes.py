@@ -1,4 +1,4 @@
-"""Pictures with labelled faces, and what a similarity makes of them."""
+"""Pictures with labelled faces, and their transformation by a similarity."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,8 @@ MIRRORED = [1, 0, 2, 4, 3]
 class Scene:
     """A picture with F labelled faces.
 
-    image: (H, W, 3) BGR; boxes: (F, 4) float64 xywh; anchors: (F, 5, 2); sure: (F,) bool, False
-    where it is not known whether there is a face: neither a face nor background.
+    image: (H, W, 3) BGR; boxes: (F, 4) float64 xywh; anchors: (F, 5, 2); sure: (F,) bool, False if
+    it is unknown whether there is a face: neither a face nor background.
     """
 
     image: Image
@@ -30,12 +30,14 @@ class Scene:
 
 
 def main_face(scene: Scene) -> int:
-    """The largest face."""
+    """Index of the largest face."""
     return int(np.argmax(scene.boxes[:, 3]))
 
 
 def turn_of(anchors: Array) -> float:
-    """How far the nose is from the middle of the eyes, across the face, in heights of the face."""
+    """Distance of the nose from the middle of the eyes across the face, relative to the face's
+    height.
+    """
     eyes = (anchors[0] + anchors[1]) / 2
     down = (anchors[3] + anchors[4]) / 2 - eyes
     away = anchors[2] - eyes
@@ -43,7 +45,9 @@ def turn_of(anchors: Array) -> float:
 
 
 def similarity(scale: float, angle: float, centre: Array, size: int, rng: Random) -> Array:
-    """(2, 3): `centre` of a picture to the canvas' middle, scaled, turned, at times mirrored."""
+    """(2, 3): moves `centre` of a picture to the centre of the canvas, scaled, rotated and
+    sometimes mirrored.
+    """
     turn = np.deg2rad(angle)
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     if rng.random() < 0.5:
@@ -52,7 +56,7 @@ def similarity(scale: float, angle: float, centre: Array, size: int, rng: Random
 
 
 def similarity_between(source: Array, target: Array) -> Array:
-    """(2, 3): the least-squares similarity from points (P, 2) to others."""
+    """(2, 3): the least-squares similarity from points (P, 2) to targets (P, 2)."""
     p, q = (np.asarray(x) @ np.array([1, 1j]) for x in (source, target))
     turn = np.vdot(p - p.mean(), q - q.mean()) / max(float((np.abs(p - p.mean()) ** 2).sum()), 1e-9)
     shift = q.mean() - turn * p.mean()
@@ -78,7 +82,7 @@ def shrunk_warp(
     border: int,
     colour: tuple[int, ...] = (0,),
 ) -> Image:
-    """warpAffine that averages where it makes the picture much smaller."""
+    """cv2.warpAffine with averaging when the picture is much reduced."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if scale < 0.6:
         height, width = image.shape[:2]
@@ -93,7 +97,7 @@ def shrunk_warp(
 
 
 def moved(scene: Scene, matrix: Array) -> tuple[Array, Array]:
-    """Boxes and anchors under a similarity; a turned face's box is that of its ellipse."""
+    """Boxes and anchors under a similarity; the box of a rotated face is that of its ellipse."""
     linear = matrix[:, :2]
     anchors = scene.anchors @ linear.T + matrix[:, 2]
     if np.linalg.det(linear) < 0:

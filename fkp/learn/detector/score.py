@@ -1,4 +1,4 @@
-"""How good a face detector is: average precision and false alarms."""
+"""Scoring a face detector: average precision and false alarms."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,44 +13,44 @@ from fkp.vision.images import Image
 Array = npt.NDArray[np.float64]
 
 MATCH = 0.5
-"""Intersection over union from which a box is taken for the face."""
+"""Minimum intersection over union of a box and the face that it matches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorScores:
-    """Over some pictures.
+    """The scores over some pictures.
 
     ap: area under the precision-recall curve, NaN without labelled faces. recall, false_alarms:
-    by a threshold of the score; false alarms a picture without any face, sure or not, of which
-    there are `empty`. A box on a face that is not sure counts for nothing.
+    by a threshold of the score; false alarms per picture without any face, known or possible, of
+    which there are `empty`. A box on a possible face is ignored.
     """
 
     faces: int
     pictures: int
     empty: int
     ap: float
-    scores: Array  # (D,) of all boxes that count, highest first
+    scores: Array  # (D,) of all boxes that count, in descending order
     hits: npt.NDArray[np.bool_]  # (D,)
     alarms: Array  # scores of the boxes in pictures without a face
 
     def recall(self, threshold: float) -> float:
-        """Share of the faces found with at least that score."""
+        """Share of the faces found with at least this score."""
         return float((self.hits & (self.scores >= threshold)).sum()) / max(self.faces, 1)
 
     def precision(self, threshold: float) -> float:
-        """Share of the boxes with at least that score that are faces."""
+        """Share of the boxes with at least this score that are faces."""
         kept = self.scores >= threshold
         return float((self.hits & kept).sum()) / max(int(kept.sum()), 1)
 
     def false_alarms(self, threshold: float) -> float:
-        """Boxes with at least that score, in a picture without a face."""
+        """Boxes with at least this score per picture without a face."""
         return float((self.alarms >= threshold).sum()) / max(self.empty, 1)
 
 
 def score_detector(
     scenes: Iterable[Scene], detect: Callable[[Image], Detections]
 ) -> DetectorScores:
-    """Compare what `detect` finds with the labels."""
+    """Compare the faces that `detect` finds with the labels."""
     labelled = list(scenes)
     return score_detections(labelled, [detect(scene.image) for scene in labelled])
 
@@ -58,8 +58,8 @@ def score_detector(
 def score_detections(
     scenes: Sequence[Scene], found: Sequence[Detections], match: float = MATCH
 ) -> DetectorScores:
-    """Compare what was found in each picture with the labels; a face is matched once, by the box of
-    the highest score that overlaps it enough.
+    """Compare the faces found in each picture with the labels; each face is matched once, by the
+    highest-scoring box that overlaps it enough.
     """
     scores: list[float] = []
     hits: list[bool] = []
@@ -81,7 +81,7 @@ def score_detections(
 
 
 def _matches(scene: Scene, found: Detections, match: float) -> Iterator[tuple[float, bool]]:
-    """Score of each box that counts, and whether it is on a face that no better one has."""
+    """Score of each box that counts, and whether it matches a face not taken by a better box."""
     overlap = iou(found.boxes.astype(np.float64), scene.boxes)
     free = scene.sure.copy()
     for i in np.argsort(-found.scores, kind="stable"):

@@ -1,4 +1,4 @@
-"""Labelled faces of one's own, for a detector: boxes and five points from any label table."""
+"""A user's labelled faces for training a detector: boxes and five points from any label table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from fkp.vision.images import read_image, resized
 Array = npt.NDArray[np.float64]
 
 LONG_SIDE = 960
-"""Pictures are kept no larger than that; a detector looks at 640 pixels."""
+"""Pictures are reduced to this long side; a detector sees 640 pixels."""
 
 _EDGES = np.array(
     [[1.148, 0.055, 0.151, 0.972], [-0.362, 0.216, 0.717, -0.244], [0.151, -0.055, 1.148, -0.972],
@@ -29,13 +29,14 @@ _EDGES = np.array(
      [-0.783, -0.656, 0.909, -1.013], [0.823, 0.411, -0.263, 0.547], [0.909, 0.656, -0.783, 1.013],
      [0.263, 0.411, -0.823, 0.547], [-3.865, -3.55, 3.865, 0.971]]
 )  # fmt: skip
-"""(11, 4): left, top, right and bottom of a face's box from x and y of its five points and one, all
-about the points' mean in their root mean square distance from it. Least squares over the boxes of
-27,000 faces and their mirror images; the overlap with the true boxes is 0.91 on average."""
+"""(11, 4): left, top, right and bottom of a face's box from x and y of its five points and a
+constant, relative to the points' mean and in units of their root mean square distance from it.
+Least squares over the boxes of 27,000 faces and their mirror images; the mean overlap with the true
+boxes is 0.91."""
 
 
 def boxes_around(anchors: Array) -> Array:
-    """Boxes (F, 4) xywh of upright faces that have these anchor points (F, 5, 2)."""
+    """Boxes (F, 4) xywh of upright faces with anchor points (F, 5, 2)."""
     middle = anchors.mean(1)
     spread = np.sqrt(((anchors - middle[:, None]) ** 2).sum(2).mean(1))[:, None]
     own = ((anchors - middle[:, None]) / spread[..., None]).reshape(-1, 10)
@@ -50,8 +51,8 @@ def read_pictures(
     """Names, labelled pictures and persons of a table of boxes, or of what `prepare` reads.
 
     A table of boxes has `image, box_x, box_y, box_w, box_h` and the five points; otherwise boxes
-    follow from points that give the centres of the eyes, the nose tip and the mouth corners.
-    images: where the pictures are, if not beside the table. Raises LabelError.
+    are computed from points that give the eye centres, the nose tip and the mouth corners. images:
+    the folder of the pictures, if not beside the table. Raises LabelError.
     """
     options = ReadOptions(images=images)
     table, boxes, anchors = _read(path, options)
@@ -94,19 +95,21 @@ def _read(path: Path, options: ReadOptions) -> tuple[LabelTable, Array, Array]:
         return table, known.boxes, known.anchors
     table = read_source(path, options)
     if table.images is None or table.units not in (None, "pixels"):
-        raise LabelError(f"{path}: a detector learns from pictures, and points in their pixels")
+        raise LabelError(
+            f"{path}: a detector is trained on picture files, with points in their pixels"
+        )
     anchors = table.scheme.anchor_points(table.points)
     good = np.isfinite(anchors).all((1, 2))
     if not good.any():
         raise LabelError(
-            f"{path}: no row has all of the two eyes, the nose tip and the two mouth corners, from "
-            f"which boxes follow; add the columns {', '.join(BOX_COLUMNS)} and those five points"
+            f"{path}: no row has both eyes, the nose tip and both mouth corners, for the "
+            f"boxes; add the columns {', '.join(BOX_COLUMNS)} and these five points"
         )
     if not good.all():
         row = int(table.rows[np.flatnonzero(~good)[0]])
         raise LabelError(
             f"{path} row {row}: an eye, the nose tip or a mouth corner has no label; every face "
-            "in a picture needs a box, or the detector learns that it is none"
+            "in a picture needs a box; otherwise the detector learns that it is background"
         )
     return table, boxes_around(anchors), anchors
 
@@ -119,7 +122,7 @@ def _columns(path: Path) -> set[str]:
 
 
 def _persons(table: LabelTable, pictures: Sequence[str]) -> list[str]:
-    """Who is in each picture: by the table, by file names, or each picture a person."""
+    """The person in each picture: from the table, from file names, or one person per picture."""
     if table.persons is not None:
         first = dict(zip(reversed(table.images or []), reversed(table.persons), strict=True))
         return [first[name] for name in pictures]

@@ -8,9 +8,9 @@ from fkp.learn.evaluation.statistics import Difference, difference
 
 
 def at_common_points(results: Sequence[Evaluation]) -> list[Evaluation]:
-    """Evaluations of the same rows, all at the points that every model gives.
+    """Evaluations of the same rows, at the points that all models give.
 
-    Raises DataError where the models have no points in common.
+    Raises DataError if the models have no points in common.
     """
     schemes = sorted((result.scheme for result in results), key=len)
     for scheme in schemes:

@@ -1,4 +1,4 @@
-"""A model's errors on a data set, which may differ from it in points, crop size or framing."""
+"""A model's errors on a data set, which may have other points, crop sizes or framing."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ SAME = 0.03
 """Framings whose corners differ by less than this share of the side count as the same."""
 
 Finder = Callable[[Sequence[str]], Iterable[Faces | str]]
-"""Gives the faces in each picture file, in a network's scheme, or why it cannot be read."""
+"""Yields the faces in each picture file, in a network's scheme, or why it could not be read."""
 
 Array = npt.NDArray[np.float64]
 
@@ -28,7 +28,7 @@ class Evaluation:
     """A model's points on the labelled rows of a split, and their errors.
 
     predicted, labels: (N, K, 2) crop pixels of the rows in `samples`, points of `scheme`.
-    scales: (N, K) of the distances, as the network estimates them, crop pixels; NaN without.
+    scales: (N, K) of the distances, as estimated by the network, crop pixels; NaN if not estimated.
     missed: (N,) faces that were not found in their pictures; False for crops.
     lengths: the normalisers (N,), for each norm that the labels allow.
     """
@@ -53,7 +53,7 @@ class Evaluation:
         )  # fmt: skip
 
     def convert(self, scheme: Scheme) -> "Evaluation":
-        """The same faces, with the errors at the points of another scheme."""
+        """The same faces with errors at the points of another scheme."""
         if scheme.names == self.scheme.names:
             return self
         predicted = self.scheme.convert(self.predicted, scheme)
@@ -68,14 +68,14 @@ class Evaluation:
         )  # fmt: skip
 
     def by(self, column: str) -> dict[str, metrics.Scores]:
-        """The scores for each value of a column, see `column`."""
+        """The scores by value of a column, see `column`."""
         values = self.column(column)
         return {str(v): self.of(values == v) for v in sorted(set(values.tolist()), key=_order)}
 
     def column(self, name: str) -> npt.NDArray[np.str_]:
         """The values (N,) of a column of the data set; `labels` is the number of labelled points.
 
-        Raises DataError for a column that is not there.
+        Raises DataError for an unknown column.
         """
         if name == "labels":
             count = np.isfinite(self.labels).all(2).sum(1)
@@ -89,7 +89,7 @@ class Evaluation:
 
 
 def _order(text: str) -> tuple[int, float, str]:
-    """Sort key: numbers by size, then words."""
+    """Sort key: numbers by value, then words."""
     first = text.split(" ", maxsplit=1)[0]
     try:
         return 0, float(first), text
@@ -101,7 +101,7 @@ def choose_split(samples: Samples, split: str | None) -> tuple[str, Samples]:
     """The labelled rows of a split, and its name.
 
     Without a name: `test` if there are such rows, otherwise `val`, otherwise all. Raises DataError
-    where the split has no labelled rows.
+    if the split has no labelled rows.
     """
     if split is None:
         split = next((s for s in ("test", "val") if (samples.split == s).any()), "all")
@@ -116,7 +116,7 @@ def evaluate(
 ) -> Evaluation:
     """Score a model on the crops of a split; see `choose_split` and `metrics.lengths`.
 
-    Raises DataError where the model's points and the labelled ones cannot be compared.
+    Raises DataError if the model's points and the labelled ones cannot be compared.
     """
     split, part = choose_split(samples, split)
     predicted, scales, notes = predict_crops(model, part, samples)
@@ -129,7 +129,7 @@ def predict_crops(
 ) -> tuple[Array, Array, list[str]]:
     """Points (N, K, 2) and scales (N, K) in pixels of the crops, and notes on how they were found.
 
-    Crops of another framing than the model's are resampled to it; theirs is measured on `framed`.
+    Crops framed differently from the model's are resampled; their framing is measured on `framed`.
     """
     transform = _reframing(model, framed or part)
     notes = []
@@ -155,11 +155,11 @@ def evaluate_pictures(
     split: str | None = None,
     norm: str | None = None,
 ) -> Evaluation:
-    """Score a model on whole pictures, as it is used: a missed face is a failure.
+    """Score a model on whole pictures, as in use: a missed face is a failure.
 
-    find: finds faces with the model. Of several faces the one whose points are nearest to the
-    labels counts; if their middles are further apart than the normaliser, the face was missed.
-    Raises DataError where a picture cannot be read.
+    find: finds faces with the model. Of several faces, the one whose points are nearest to the
+    labels counts; if their centres are farther apart than the normaliser, the face was missed.
+    Raises DataError if a picture cannot be read.
     """
     split, part = choose_split(samples, split)
     predicted = np.full((len(part), len(model.scheme), 2), np.nan)
@@ -191,13 +191,13 @@ def _compare(
     found: tuple[Array, Array, npt.NDArray[np.bool_]],
     notes: list[str],
 ) -> Evaluation:
-    """Convert what was found (points, scales, missed) and the labels to common points; score it."""
+    """Convert predictions (points, scales, missed) and labels to common points, and score them."""
     predicted, scales, missed = found
     labels, scheme = part.points.astype(np.float64), part.scheme
     if model.scheme.can_convert(scheme):
         indices = model.scheme.point_indices(scheme)
         predicted = np.asarray(mean_points(predicted, indices))
-        # The error of a mean of several points is smaller than theirs: their scales do not apply.
+        # A mean of several points has a smaller error than they have: their scales do not apply.
         single = np.array([len(own) == 1 for own in indices])
         scales = np.where(single, mean_points(scales[..., None], indices)[..., 0], np.nan)
         if model.scheme.names != scheme.names:
@@ -215,7 +215,7 @@ def _compare(
     for other in metrics.NORMS:
         try:
             lengths.setdefault(other, metrics.lengths(part, other))
-        except DataError:  # the labels do not allow it
+        except DataError:  # the labels lack the points for it
             continue
     scores = metrics.score(predicted, labels, scheme, wanted, lengths[wanted], missed)
     return Evaluation(
@@ -231,7 +231,7 @@ def _middles(samples: Samples) -> Array:
 
 
 def _reframing(model: Model, samples: Samples) -> CropTransform | None:
-    """The similarity from the data's crops to the model's; None where they are framed alike."""
+    """The similarity from the data's crops to the model's; None if they are framed alike."""
     try:
         here = measure_framing(samples, None)
     except DataError:

@@ -1,4 +1,4 @@
-"""Errors of predicted points. Every mean is a sum over a count; NaN labels take no part."""
+"""Errors of predicted points. Every mean is a sum over a count; NaN labels are ignored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class Scores:
     rmse, mae: crop pixels; rmse is over single coordinates, as in the Kaggle contest; mae is the
     mean distance of a point from its label.
     nme: the mean over faces of their mean distance over the normaliser. `nme_of_face` (N,) is NaN
-    where a face has no normaliser, and infinite where it was missed: a missed face is a failure and
-    takes no part in means. normalised: the number of faces that are neither.
+    for a face without a normaliser, and infinite for a missed one, which is a failure and excluded
+    from means. normalised: the number of faces that are neither.
     failure, auc: by threshold of the NME; AUC is the area under the cumulative error
     distribution up to the threshold, divided by it.
     """
@@ -63,7 +63,7 @@ def default_norm(scheme: Scheme) -> str:
 def normalisers(points: FloatArray, scheme: Scheme, norm: str) -> Array:
     """The lengths (N,) by which errors against labels (N, K, 2) are divided; NaN where unknown.
 
-    norm: one of NORMS. Raises DataError where the scheme lacks the points for it.
+    norm: one of NORMS. Raises DataError if the scheme lacks the points for it.
     """
     labels = np.asarray(points, np.float64)
     if norm == "box":
@@ -87,7 +87,7 @@ def normalisers(points: FloatArray, scheme: Scheme, norm: str) -> Array:
 
 
 def lengths(samples: Samples, norm: str | None = None) -> Array:
-    """The normalisers (N,) of a data set's own labels; each row's by the scheme of its source."""
+    """The normalisers (N,) of a data set's own labels, each by the scheme of the row's source."""
     norm = norm or default_norm(samples.scheme)
     if len(samples.schemes) > 1 and norm == "pupil":
         return normalisers(samples.anchor_points()[:, :2], _EYES, norm)
@@ -105,9 +105,9 @@ def score(
 ) -> Scores:
     """Compare predictions and labels, both (N, K, 2) in crop pixels.
 
-    lengths: (N,) normalisers, if not those of the labels. missed: (N,) faces without a prediction,
-    as they were not found. thresholds: of the NME, for failure rates and AUC. Raises DataError
-    where no labelled point has a prediction.
+    lengths: (N,) normalisers, if not those of the labels. missed: (N,) faces that were not found
+    and have no prediction. thresholds: of the NME, for failure rates and AUC. Raises DataError if
+    no labelled point has a prediction.
     """
     norm = norm or default_norm(scheme)
     error = np.asarray(predicted, np.float64) - labels
@@ -141,7 +141,7 @@ def score(
 
 
 def _mean(values: FloatArray, axis: int) -> Array:
-    """The mean of the finite values; NaN without any."""
+    """The mean of the finite values; NaN if there are none."""
     finite = np.isfinite(values)
     total = np.where(finite, values, 0).sum(axis)
     count = finite.sum(axis)
@@ -149,5 +149,5 @@ def _mean(values: FloatArray, axis: int) -> Array:
 
 
 def _share(values: npt.NDArray[np.generic]) -> float:
-    """The mean; NaN of no values."""
+    """The mean; NaN if there are no values."""
     return float(np.asarray(values, np.float64).mean()) if len(values) else float("nan")

@@ -19,7 +19,7 @@ from fkp.vision.images import write_image
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-SIDE = 192  # of a crop in a sheet, pixels
+SIDE = 192  # side of a crop in a sheet, in pixels
 
 
 def write_curves(path: Path, epochs: Sequence[dict[str, Any]]) -> None:
@@ -99,7 +99,7 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def write_predictions(path: Path, result: Evaluation, rows: Sequence[int]) -> None:
-    """A sheet of some rows: labels orange, predictions green, the error below."""
+    """A sheet of some rows: labels in orange, predictions in green, the error below."""
     tiles = []
     for i in rows:
         error = result.scores.nme_of_face[i]

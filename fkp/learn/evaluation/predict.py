@@ -34,17 +34,17 @@ def write_submission(path: Path, model: Model, samples: Samples, lookup: Path) -
     """Write a submission to Kaggle's Facial Keypoints: RowId, Location for IdLookupTable.csv.
 
     Locations are clipped to the picture, as the contest's are. Returns how many were clipped.
-    Raises DataError or LabelError where model, data and lookup table do not fit.
+    Raises DataError or LabelError if model, data and lookup table do not match.
     """
     wanted = _lookup(lookup)
     if not model.scheme.can_convert(KAGGLE15):
         raise DataError(
-            f"Kaggle's 15 points do not follow from the network's {len(model.scheme)} points "
+            f"Kaggle's 15 points cannot be made from the network's {len(model.scheme)} points "
             f"({model.scheme.name})"
         )
     points = model.scheme.convert(predict(model, samples), KAGGLE15)
     ids = samples.other.get("ImageId")
-    # Without the column, the rows of the file count the pictures; the header is line 1.
+    # Without the column, pictures are counted by rows of the file; the header is line 1.
     numbers = samples.source_row - 1 if ids is None else ids.astype(np.int64)
     row_of = {int(number): i for i, number in enumerate(numbers)}
     column_of = {name: i for i, name in enumerate(KAGGLE15.columns)}
@@ -83,7 +83,7 @@ def _lookup(path: Path) -> pd.DataFrame:
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
-    """Write a CSV whole or not at all."""
+    """Write a CSV atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         frame.to_csv(part, index=False)

@@ -16,7 +16,7 @@ Array = npt.NDArray[np.float64]
 ROUNDS = 2000
 PERMUTATIONS = 9999
 BATCH = 100
-"""Resamplings in memory at a time."""
+"""Number of resamplings in memory at a time."""
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
@@ -29,15 +29,15 @@ class Interval:
     low: float
     high: float
 
-    def text(self, form: str = ".2f") -> str:
-        """The interval in per cent, as `2.04 to 2.27`; says so where it is unknown."""
+    def text(self, format: str = ".2f") -> str:
+        """The interval in percent, such as `2.04 to 2.27`, or that it is unknown."""
         if np.isnan(self.low):
             return "unknown for one person"
-        return f"{100 * self.low:{form}} to {100 * self.high:{form}}"
+        return f"{100 * self.low:{format}} to {100 * self.high:{format}}"
 
 
 def interval(values: FloatArray, persons: npt.NDArray[np.str_], seed: int = 0) -> Interval:
-    """The mean of values (N,), NaN left out, and its bootstrap percentiles over persons.
+    """The mean of values (N,) without NaN, and its bootstrap percentiles over persons.
 
     Efron and Tibshirani, An Introduction to the Bootstrap, 1993, with persons as the units.
     """
@@ -62,8 +62,8 @@ def interval(values: FloatArray, persons: npt.NDArray[np.str_], seed: int = 0) -
 class Difference:
     """How much larger the errors of a second model are, on the same faces.
 
-    p: the probability of so large a difference if the two models were alike; NaN for fewer than
-    two persons.
+    p: the probability of a difference this large if the two models were equally good; NaN for fewer
+    than two persons.
     """
 
     faces: int
@@ -76,8 +76,8 @@ def difference(
 ) -> Difference:
     """Compare errors (N,) of two models on the same faces.
 
-    p is two-sided, of a permutation test in which the models swap places at random, person by
-    person: the sign of each person's difference is random.
+    p is two-sided, from a permutation test that swaps the models at random for each person: the
+    sign of each person's difference is random.
     """
     from scipy.stats import permutation_test  # heavy
 
@@ -95,7 +95,7 @@ def difference(
 
 
 def _by_person(values: FloatArray, persons: npt.NDArray[np.str_]) -> tuple[Array, Array]:
-    """Sum and number of the values that are not NaN, for each person who has any."""
+    """Sum and number of the values that are not NaN, for each person with any."""
     known = np.isfinite(values)
     _, index = np.unique(persons[known], return_inverse=True)
     weights = np.asarray(values, np.float64)[known]
@@ -118,7 +118,7 @@ class Calibration:
 
 
 def calibration(distances: FloatArray, scales: FloatArray) -> Calibration | None:
-    """Compare distances (N, K) with the scales (N, K) that the network estimated for them.
+    """Compare distances (N, K) with the scales (N, K) that the network estimated.
 
     None where it estimated none. The radius for a level is the scale times the quantile of a Gamma
     distribution of shape 2, see `losses.doubt`.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fkp.files import replacing
 from fkp.learn.evaluation import metrics, statistics
 from fkp.learn.evaluation.evaluate import Evaluation
 from fkp.learn.evaluation.metrics import THRESHOLDS, Scores
@@ -16,10 +17,10 @@ from fkp.learn.evaluation.metrics import THRESHOLDS, Scores
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figures:
-    """An evaluation and the figures that follow from it.
+    """An evaluation and the figures derived from it.
 
     nme, failure: with 95 % intervals over persons; failure is the share of faces over 10 %.
-    by: for each column asked for, the scores for each of its values.
+    by: for each requested column, the scores by value.
     """
 
     name: str
@@ -71,7 +72,7 @@ def as_json(found: Figures) -> dict[str, Any]:
         },
         "notes": result.notes,
     }
-    # JSON has no NaN.
+    # JSON has no NaN
     return dict(json.loads(json.dumps(values), parse_constant=lambda _: None))
 
 
@@ -105,7 +106,8 @@ def write_errors(path: Path, result: Evaluation) -> None:
             **{f"{name}_px": distance[:, k].round(4) for k, name in enumerate(result.scheme.names)},
         }
     )
-    frame.to_csv(path, index=False)
+    with replacing(path) as part:
+        frame.to_csv(part, index=False)
 
 
 HEAD = ("", "faces", "NME, %", "95 %", "over 8 %", "over 10 %", "AUC 8 %", "RMSE, px")

@@ -1,4 +1,4 @@
-"""The base class of all architectures: gray crops in, points and estimates about them out."""
+"""The base class of all architectures: from gray crops to points and estimates about them."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 Features = tuple[Tensor, ...]
-"""The maps that an encoder makes of B crops, the coarsest last."""
+"""Feature maps of B crops, the coarsest last."""
 
 
 class NetworkOutput(NamedTuple):
@@ -15,7 +15,7 @@ class NetworkOutput(NamedTuple):
 
     log_scale: (B, K) logarithm of the scale of each point's error, fractions of the side; face:
     (B,) logit of the crop being a face; visible: (B, K) logit of each point being visible, neither
-    covered nor hidden by the face itself. None where the network does not estimate it.
+    covered nor hidden by the face itself. None if the network does not estimate it.
     """
 
     points: Tensor
@@ -40,7 +40,7 @@ class Architecture(nn.Module):
 
     @abstractmethod
     def encode(self, crops: Tensor) -> Features:
-        """The features of crops, from which the points and all estimates follow."""
+        """The features of crops, from which points and all estimates are computed."""
 
     @abstractmethod
     def locate(self, features: Features) -> NetworkOutput:
@@ -48,7 +48,7 @@ class Architecture(nn.Module):
 
     @abstractmethod
     def encoder(self) -> Iterable[nn.Module]:
-        """The modules behind `encode`, whose weights `freeze` keeps."""
+        """The modules of `encode`, whose weights `freeze` fixes."""
 
     @abstractmethod
     def point_heads(self) -> Mapping[str, int]:

@@ -1,4 +1,5 @@
-"""A network in one self-describing `.safetensors` file, which is safe to open from strangers."""
+"""Checkpoints: a network in one self-describing `.safetensors` file, safe to open from untrusted
+sources."""
 
 import json
 from dataclasses import dataclass, field, fields, replace
@@ -21,14 +22,14 @@ from fkp.learn.networks.devices import pick_device
 from fkp.learn.networks.framing import Framing
 from fkp.learn.networks.header import FORMAT, KEY, UNFIT, Header
 from fkp.learn.networks.inference import optimized
-from fkp.learn.networks.names import find_model
+from fkp.learn.networks.names import BUNDLED, find_model
 
-__all__ = ["Model", "describe", "find_model", "load_model", "save_model"]
+__all__ = ["BUNDLED", "Model", "describe", "find_model", "load_model", "save_model"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A trained network and all that is needed to use it.
+    """A trained network and everything needed to use it.
 
     size: side of its crops, pixels; crop_mode: `face` or `none`, how its training crops were cut.
     training: its training configuration; scores: on the validation rows.
@@ -60,7 +61,7 @@ class Model:
         batch: int = 64,
         least: npt.NDArray[np.float32] | None = None,
     ) -> Prediction:
-        """Points of crops (N, S, S) uint8, with the scales and probabilities that it estimates.
+        """Points of crops (N, S, S) uint8, with the network's scales and probabilities.
 
         least: (N,) for each crop, the face probability below which its points are not computed but
         NaN. Raises ModelError for crops of another size.
@@ -86,7 +87,7 @@ class Model:
     def _batch(
         self, crops: npt.NDArray[np.uint8], least: npt.NDArray[np.float32] | None
     ) -> Prediction:
-        """One batch, on the network's device."""
+        """Predict one batch on the network's device."""
         parameter = next(self.network.parameters())
         n = len(crops)
         part = torch.from_numpy(crops[_filled(np.arange(n))]).to(parameter.device)[:, None]
@@ -113,17 +114,17 @@ class Model:
 
 
 def _filled(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Rows, the last one repeated up to a multiple of eight.
+    """Pad rows to a multiple of eight by repeating the last one.
 
-    Kernels are compiled, and kept, for each new batch size.
+    Kernels are compiled and cached for each new batch size.
     """
     return np.pad(rows, (0, -len(rows) % 8), mode="edge")
 
 
 def _taken(features: Features, rows: torch.Tensor) -> Features:
     """The features of some of the crops, in the memory layout that suits convolutions."""
-    form = torch.channels_last
-    return tuple(f[rows].to(memory_format=form) if f.ndim == 4 else f[rows] for f in features)
+    layout = torch.channels_last
+    return tuple(f[rows].to(memory_format=layout) if f.ndim == 4 else f[rows] for f in features)
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -147,13 +148,13 @@ def describe(model: Model) -> dict[str, Any]:
         "training": model.training,
         "scores": model.scores,
         "calibration": model.calibration,
-        "judges_faces": model.estimates_faces,
-        "judges_visibility": model.estimates_visibility,
+        "estimates_faces": model.estimates_faces,
+        "estimates_visibility": model.estimates_visibility,
     }
 
 
 def save_model(path: Path, model: Model) -> None:
-    """Write the checkpoint whole or not at all; raises FkpError where it cannot be written."""
+    """Write the checkpoint atomically; raises FkpError if it cannot be written."""
     tensors = {
         k: v.detach().cpu().contiguous()  # safetensors refuses channels_last
         for k, v in model.network.state_dict().items()
@@ -170,7 +171,7 @@ def save_model(path: Path, model: Model) -> None:
 
 
 def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Model:
-    """Read a checkpoint, and check that its header and weights fit each other.
+    """Read a checkpoint, and check that its header and weights match.
 
     device: as for `pick_device`. The network is optimised for prediction (`inference.optimized`)
     unless it is to be `trainable`; only a trainable one can be saved again. Raises ModelError.
@@ -182,7 +183,7 @@ def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Mode
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             if KEY not in header:
-                raise ModelError(f"{path}: a .safetensors file, but not one that fkp train wrote")
+                raise ModelError(f"{path}: a .safetensors file, but not a network of fkp")
             model = _described(header[KEY])
             names = list(file.keys())
             _check_shapes(model, {k: file.get_slice(k).get_shape() for k in names})
@@ -206,7 +207,7 @@ def _described(text: str) -> Model:
 
 
 def _check_shapes(model: Model, shapes: dict[str, list[int]]) -> None:
-    """Refuse weights of other names or shapes before any is read; raises ValueError."""
+    """Check names and shapes of the weights before reading them; raises ValueError."""
     wanted = {
         name: list(value.shape)
         for name, value in model.network.state_dict().items()

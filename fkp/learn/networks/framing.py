@@ -1,4 +1,4 @@
-"""How a network's training crops are framed: where eyes, nose and mouth lie in them."""
+"""The framing of a network's training crops: where eyes, nose and mouth are in them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +14,8 @@ if TYPE_CHECKING:  # a header needs no pandas
     from fkp.labels.store import Samples
 
 ENOUGH = 0.05
-"""The detector must find a face in this share of the training crops to measure their framing."""
+"""Minimum share of the training crops in which the detector must find a face to measure their
+framing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +23,7 @@ class Framing:
     """The mean anchor points of the training crops; new crops are cut to match them.
 
     layout: (5, 2) fractions of the crop side, NaN where unknown; at least two are known.
-    measured: on what: `labels`, or the name of a detector.
+    measured: its source: `labels`, or the name of a detector.
     """
 
     layout: npt.NDArray[np.float64]
@@ -39,7 +40,7 @@ class Framing:
 
 def measure_framing(samples: "Samples", detector: FaceDetector | None) -> Framing:
     """The framing of a data set: from its labels, or if they have no eyes, by a detector on up to
-    500 crops. Raises DataError where neither works.
+    500 crops. Raises DataError if neither works.
     """
     if not np.isfinite(samples.points).any():
         raise DataError("there are no labelled points")
@@ -69,6 +70,6 @@ def measure_framing(samples: "Samples", detector: FaceDetector | None) -> Framin
 def _layout(anchors: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:
     known = np.isfinite(anchors)
     mean = np.where(known, anchors, 0).sum(0) / np.maximum(known.sum(0), 1)
-    # The mean of a point labelled in few crops says little about the other crops.
+    # A point labelled in few crops says little about the others.
     often = known.sum(0) >= 0.1 * len(anchors)
     return np.where(often & (known.sum(0) > 0), (mean + 0.5) / size, np.nan)

@@ -7,12 +7,14 @@ import numpy as np
 
 from fkp.errors import DataError
 from fkp.keypoints import SCHEMES, Scheme
+from fkp.keypoints.scheme import MOST_POINTS
 from fkp.learn.networks.framing import Framing
 
-FORMAT = 3
+FORMAT = 4
+_OLDER = 3
+"""Of weights that call the two estimates `judges_faces` and `judges_visibility`; still read."""
 KEY = "fkp"
 """The key of the header in a file's metadata."""
-MOST_POINTS = 2000
 
 UNFIT = (KeyError, TypeError, ValueError, RuntimeError, RecursionError, DataError)
 """What reading a header, or weights that do not fit it, raises."""
@@ -37,8 +39,9 @@ class Header:
     def parse(cls, text: str) -> "Header":
         """The header of a file; raises one of UNFIT where it is not plausible."""
         meta = json.loads(text)
-        if meta["format"] != FORMAT:
+        if meta["format"] not in (_OLDER, FORMAT):
             raise ValueError(f"format {meta['format']}; this fkp reads format {FORMAT}")
+        estimates = "judges" if meta["format"] == _OLDER else "estimates"
         scheme, size = _scheme(meta["scheme"]), int(meta["size"])
         calibration = float(meta["calibration"])
         if not 16 <= size <= 1024 or len(scheme) > MOST_POINTS:
@@ -48,8 +51,8 @@ class Header:
         framing = Framing(np.array(meta["layout"], np.float64), str(meta["layout_from"]))
         return cls(
             str(meta["architecture"]), scheme, size, str(meta["crop"]), framing,
-            dict(meta["training"]), dict(meta["scores"]), calibration, bool(meta["judges_faces"]),
-            bool(meta["judges_visibility"]),
+            dict(meta["training"]), dict(meta["scores"]), calibration,
+            bool(meta[f"{estimates}_faces"]), bool(meta[f"{estimates}_visibility"]),
         )  # fmt: skip
 
 

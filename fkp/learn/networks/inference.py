@@ -1,4 +1,4 @@
-"""Making a trained network fast for prediction."""
+"""Optimising a trained network for prediction."""
 
 import copy
 
@@ -24,11 +24,10 @@ def fold(network: Architecture) -> Architecture:
 
 
 def optimized(network: Architecture, device: torch.device) -> Architecture:
-    """A copy for predicting on a device: folded, and in bf16 where a CPU has instructions for it
-    and the architecture allows it.
+    """A copy for predicting on a device: folded, and in bf16 if CPU and architecture allow it.
 
-    A network that ends in heat maps does: their means are taken in float32, in which the rounding
-    averages out. A coordinate from a linear layer would be rounded to a fifth of a pixel.
+    A network that ends in heat maps allows it: their means are taken in float32, which averages the
+    rounding out. A coordinate from a linear layer would be rounded to a fifth of a pixel.
     """
     network = fold(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if network.bf16 and device.type == "cpu":

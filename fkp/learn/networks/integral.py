@@ -13,7 +13,7 @@ from fkp.learn.networks.base import Architecture, Features, NetworkOutput
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions with batch norm around a shortcut (He et al., CVPR 2016)."""
+    """Two 3x3 convolutions with batch norm and a shortcut (He et al., CVPR 2016)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ def _stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
 class _DepthwiseFunction(torch.autograd.Function):
     """A depthwise 5x5 convolution that computes the gradient of its weights in float32.
 
-    On CPUs this takes 18 instead of 46 ms per batch: it saves a seventh of a whole step.
+    On CPUs this takes 18 instead of 46 ms per batch, a seventh of a training step.
     """
 
     @staticmethod
@@ -65,13 +65,13 @@ class _DepthwiseFunction(torch.autograd.Function):
 
 
 class Depthwise(nn.Conv2d):
-    """A 5x5 convolution of each channel on its own."""
+    """A 5x5 convolution of each channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels, 5, padding=2, groups=channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        plain = torch.compiler.is_compiling() or self.bias is not None  # a bias comes from folding
+        plain = torch.compiler.is_compiling() or self.bias is not None  # folding adds a bias
         if plain or x.device.type != "cpu" or not torch.is_grad_enabled():
             return super().forward(x)
         output: Tensor = _DepthwiseFunction.apply(x, self.weight)  # type: ignore[no-untyped-call]
@@ -83,12 +83,12 @@ class Integral(Architecture):
 
     A point is the mean of its map's softmax (integral regression, Sun et al., ECCV 2018), so it has
     sub-pixel precision. The maps reach a tenth of the side beyond each border, for points outside
-    the crop. How far off a point may be, and whether it is visible, is estimated from the spread of
-    its map, the features where the map is high and the encoder's mean features; whether the crop is
-    a face, from the mean features alone.
+    the crop. A point's error and visibility are estimated from the spread of its map, the features
+    where the map is high and the encoder's mean features; whether the crop is a face, from the mean
+    features alone.
     """
 
-    bf16 = True  # means of maps are taken in float32, in which the rounding of weights averages out
+    bf16 = True  # means of maps are taken in float32, which averages the rounding out
     REACH = 1.2
     WIDTHS: tuple[int, int, int, int] = (16, 32, 64, 144)
     NECK = 64
@@ -148,7 +148,7 @@ class Integral(Architecture):
         # Sums of products, as autocast would round matrix products to 8 bits.
         points = (along * grid).sum(-1)
         variance = ((along.detach() * grid.square()).sum(-1) - points.detach().square()).sum(-1)
-        # Detached: learning to estimate errors must not change the points.
+        # detached: learning to estimate errors must not change the points
         mean = c.mean((2, 3))
         near = (flat.detach().to(fine.dtype) @ fine.flatten(2).transpose(1, 2)).float()
         doubt = self.doubt(mean.detach()).float() + _each(near.detach(), self.doubt_near)

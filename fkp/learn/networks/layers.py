@@ -20,7 +20,9 @@ class Layer:
 
 
 def layers(network: nn.Module, size: int) -> list[Layer]:
-    """The layers with parameters and the pooling, in the order a crop of `size` pixels passes."""
+    """The layers with parameters and the pooling layers, in the order in which a crop of `size`
+    pixels passes them.
+    """
     found: list[Layer] = []
     hooks = []
     for name, module in network.named_modules():

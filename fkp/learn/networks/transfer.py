@@ -1,4 +1,4 @@
-"""Starting from a trained network, also one of other points."""
+"""Starting from a trained network, even one with other points."""
 
 from torch import Tensor, nn
 
@@ -11,9 +11,9 @@ from fkp.learn.networks.checkpoint import Model
 def initialise(network: Architecture, scheme: Scheme, start: Model) -> int:
     """Copy the weights of a trained model into a new network for a scheme.
 
-    Points that the trained model finds start with its weights, averages of its points with their
-    mean, the others at random. Returns how many points did not start at random. Raises DataError
-    where the two networks differ in more than their points.
+    Points that the trained model finds start with its weights, averages of its points with the mean
+    of their weights, the others at random. Returns the number of points that did not start at
+    random. Raises DataError if the networks differ in more than their points.
     """
     own, theirs = network.state_dict(), start.network.state_dict()
     heads = network.point_heads()
@@ -49,21 +49,21 @@ def _by_point(weights: Tensor, rows: int) -> Tensor:
 
 
 def freeze(network: Architecture) -> None:
-    """Let only the layers after the encoder learn, without the face head."""
+    """Train only the layers after the encoder, without the face head."""
     for module in (*network.encoder(), network.face_head):
         if module is not None:
             module.requires_grad_(False)
 
 
 def keep_frozen_still(network: nn.Module) -> None:
-    """Keep the statistics of frozen batch norms while the network is in training mode."""
+    """Keep the statistics of frozen batch norms fixed while the network is in training mode."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
             module.eval()
 
 
 def _sources(theirs: Scheme, own: Scheme, point: int) -> tuple[int, ...]:
-    """The points of a scheme whose mean is this point of another; () where there are none."""
+    """The points of a scheme whose mean is this point of another; () if there are none."""
     alone = Scheme("one", (own.names[point],))
     try:
         return theirs.point_indices(alone)[0]

@@ -1,1 +1,1 @@
-"""Training: the run, its loop, what it changes and what it leaves."""
+"""Training: the run, its loop, augmentation, losses, and the run's folder."""

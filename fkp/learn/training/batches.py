@@ -16,12 +16,12 @@ from fkp.learn.training.config import TrainConfig
 from fkp.learn.training.team import Team
 
 ROOM = 0.5
-"""Crops that need a larger share of a GPU's free memory stay in pinned memory."""
+"""Crops that need a larger share of a GPU's free memory stay in pinned host memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """This process' part of a batch.
+    """This process's part of a batch.
 
     crops: (B, 1, S, S) float32 in 0..1; points: (B, K, 2) labels as fractions of the side, NaN =
     not labelled; hidden: (B, K) bool, points that are not visible; others: (B / 8, 1, S, S) crops
@@ -38,11 +38,11 @@ class Batch:
 
 
 class Batches:
-    """The training rows in random order, changed at random.
+    """The training rows in random order, augmented at random.
 
-    The crops are kept on the device if they fit, and changed there. All processes of a team sample
-    the same order and the same changes, and each takes its share of every batch. Raises DataError
-    without labelled training rows.
+    The crops are kept on the device if they fit, and augmented there. All processes of a team
+    sample the same order and the same changes, and each takes its share of every batch. Raises
+    DataError without labelled training rows.
     """
 
     def __init__(
@@ -115,13 +115,13 @@ class Batches:
 
 
 def _share(count: int, team: Team) -> tuple[int, int]:
-    """The first of this process' rows, of `count`, and their number."""
+    """The first of this process's rows among `count`, and their number."""
     ends = [count * rank // team.size for rank in (team.rank, team.rank + 1)]
     return ends[0], ends[1] - ends[0]
 
 
 def _placed(images: Tensor, device: torch.device) -> Tensor:
-    """On the device if there is room, otherwise in memory that is fast to copy from."""
+    """Place on the device if there is room, otherwise in memory that is fast to copy from."""
     if device.type != "cuda":
         return images.to(device)
     free, _ = torch.cuda.mem_get_info(device)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-SEGMENTS = 6  # of a cover
+SEGMENTS = 6  # segments per cover
 _NONE = -1.0  # the radius of an absent segment
 
 _GLASSES = (
@@ -98,7 +98,7 @@ def _held(count: int, numbers: Tensor) -> tuple[Tensor, Tensor]:
 def cover(images: Tensor, points: Tensor, eyes: Tensor, covers: Covers) -> tuple[Tensor, Tensor]:
     """Images (B, 1, S, S) with their covers, and which points (B, K, 2) are covered, (B, K).
 
-    points, eyes: crop pixels; eyes: (B, 2, 2) right and left; where they are NaN, nothing is worn.
+    points, eyes: crop pixels; eyes: (B, 2, 2) right and left; if they are NaN, nothing is worn.
     """
     hidden = torch.zeros(points.shape[:2], dtype=torch.bool, device=images.device)
     known = torch.isfinite(eyes).all((1, 2))

@@ -14,7 +14,7 @@ import torch
 
 from fkp import __version__
 from fkp.errors import DataError, parse_json
-from fkp.files import is_stray, replace_text, replacing
+from fkp.files import remove_strays, replace_text, replacing
 from fkp.labels.store import Samples
 from fkp.learn.evaluation import plots
 from fkp.learn.evaluation.evaluate import Evaluation, evaluate
@@ -41,15 +41,15 @@ class RunFolder(Listener):
 
     @classmethod
     def create(cls, path: Path, config: TrainConfig, data: Path, samples: Samples) -> "RunFolder":
-        """A new run in a folder into which no other process writes.
+        """Start a run in a folder that no other process writes to.
 
-        Its config.json, without which it cannot be resumed, is left to `write_config`. Raises
+        Its config.json, which resuming requires, is written later by `write_config`. Raises
         DataError if the folder holds a run.
         """
         if (path / BEST).exists() or (path / CONFIG).exists():
             raise DataError(f"{path}: holds a run; resume it or choose another name")
         path.mkdir(parents=True, exist_ok=True)
-        _remove_strays(path)
+        remove_strays(path)
         about = {
             "fkp": __version__,
             "torch": torch.__version__,
@@ -69,7 +69,7 @@ class RunFolder(Listener):
         about = read_config(path / CONFIG)
         if is_finished(path):
             raise DataError(f"{path}: this run is already finished")
-        _remove_strays(path)
+        remove_strays(path)
         return cls(path, about)
 
     @property
@@ -82,7 +82,7 @@ class RunFolder(Listener):
         replace_text(self.path / CONFIG, json.dumps(self.about, indent=1) + "\n")
 
     def check(self, samples: Samples) -> None:
-        """Raise DataError if the data is not that with which the run was started."""
+        """Raise DataError if the data has changed since the run was started."""
         if digest(samples) != self.about["digest"]:
             raise DataError(
                 f"{self.path}: {self.about['data']} has changed since the run was started; start a "
@@ -108,21 +108,21 @@ class RunFolder(Listener):
         plots.write_versions(self.path / "aug.png", images, points, samples.scheme)
 
     def resumed(self, epoch: int) -> None:
-        """Cut the table after that epoch: it may have more rows than the state knows of."""
+        """Cut the table after this epoch: it may have more rows than the state."""
         with (self.path / TABLE).open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epoch]
         self.epochs = [{k: _value(v) for k, v in row.items()} for row in rows]
         self._write_table()
 
     def epoch(self, result: Epoch, model: Model) -> None:
-        """Add a row to the table; save the model if it is the one to keep so far."""
+        """Add a row to the table, and save the model if it is the best so far."""
         self.epochs.append(asdict(result))
         self._write_table()
         if result.kept:
             save_model(self.path / BEST, model)
 
     def _write_table(self) -> None:
-        """Write `results.csv`, a row per epoch, as a whole: a half line could be misread."""
+        """Write `results.csv`, a row per epoch, atomically: half a line could be misread."""
         with (
             replacing(self.path / TABLE) as part,
             part.open("w", newline="", encoding="utf-8") as file,
@@ -167,22 +167,15 @@ class RunFolder(Listener):
 
 
 def is_finished(path: Path) -> bool:
-    """Whether a run is finished. If so, its state and temporary files are removed.
+    """Whether a run is finished; if so, its state and temporary files are removed.
 
-    That repeats the last step of the run, before which its process may have been killed.
+    This repeats the last step of the run, which its process may not have reached.
     """
     if not (path / REPORT).exists():
         return False
     (path / STATE).unlink(missing_ok=True)
-    _remove_strays(path)
+    remove_strays(path)
     return True
-
-
-def _remove_strays(folder: Path) -> None:
-    """Remove the temporary files of processes that are gone."""
-    for path in folder.iterdir():
-        if is_stray(path.name):
-            path.unlink(missing_ok=True)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -222,14 +215,14 @@ def _value(text: str) -> float | bool | int:
 
 
 def _text(value: float | bool) -> str:
-    """The inverse, with six digits: reading and writing again changes nothing."""
+    """The inverse, with six digits, so that reading and writing again changes nothing."""
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.6g}"
     return str(value)
 
 
 class Listeners(Listener):
-    """Passes everything to several listeners, in turn."""
+    """Forwards all calls to several listeners."""
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self.listeners = listeners

@@ -31,7 +31,7 @@ from fkp.vision.process import settle
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """The result of an epoch; validation figures are NaN without validation rows."""
+    """The result of an epoch; validation scores are NaN without validation rows."""
 
     epoch: int  # from 1
     lr: float
@@ -39,26 +39,26 @@ class Epoch:
     val_rmse: float  # crop pixels
     val_nme: float
     images_per_second: float
-    seconds: float  # of training so far
-    best: bool  # on the validation rows, so far; False without such rows
+    seconds: float  # training time so far
+    best: bool  # on the validation rows so far; False without validation rows
 
     @property
     def kept(self) -> bool:
-        """Whether its weights are kept: the best so far, or without validation rows the last."""
+        """Whether its weights are kept: the best so far, or, without validation rows, the last."""
         return self.best or math.isnan(self.val_rmse)
 
 
 class Listener:
-    """What to do during a training; the base class does nothing."""
+    """Callbacks during a training; the base class does nothing."""
 
     def begin(self, rows: int, epochs: int) -> None:
         """Before the first step, with the numbers of training rows and epochs."""
 
     def step(self, epoch: int, done: int, total: int, loss: float, rate: float) -> None:
-        """After each batch: images seen of the epoch's total, mean loss, images per second."""
+        """After each batch: images done of the epoch's total, mean loss, images per second."""
 
     def epoch(self, result: Epoch, model: Model) -> None:
-        """After each epoch; `model` has the validated weights, until the next epoch."""
+        """After each epoch; `model` holds the validated weights until the next epoch."""
 
     def resumed(self, epoch: int) -> None:
         """Before the first step of a resumed run, with its last completed epoch."""
@@ -70,8 +70,8 @@ class Origin:
 
     negatives: (M, S, S) uint8 crops of other things than faces, for the face head.
     hidden: (N, K) bool, for each row of the samples: labelled points that are not visible.
-    start: a model whose weights are the first.
-    state: the file that holds the run after each epoch; if it exists, the run is resumed from it.
+    start: a model whose weights to start from. state: the file that holds the run after each epoch;
+    if it exists, the run resumes from it.
     """
 
     negatives: npt.NDArray[np.uint8] | None = None
@@ -90,9 +90,9 @@ def train(
 ) -> Model:
     """Train a network on the `train` rows, and choose the best epoch by the `val` rows.
 
-    Returns the model of that epoch, without `val` rows of the last one, on the CPU. The same seed
-    on the same machine gives the same weights, also if the run was stopped and resumed. The
-    processes of a team train together and return the same. Raises FkpError where the training
+    Returns the model of that epoch (without `val` rows, of the last one) on the CPU. The same seed
+    on the same machine gives the same weights, even if the run was stopped and resumed. The
+    processes of a team train together and return the same. Raises FkpError if the training
     diverges; an epoch with weights that are not finite is never the best.
     """
     origin, team = origin or Origin(), team or Team()
@@ -185,7 +185,7 @@ def _is_finite(network: nn.Module) -> bool:
 
 
 def _diverged(epoch: int, config: TrainConfig, best: int) -> FkpError:
-    kept = f"; the best network before, of epoch {best}, is kept" if best else ""
+    kept = f"; the best network so far, of epoch {best}, is kept" if best else ""
     return FkpError(
         f"the training diverged in epoch {epoch}: weights or predictions are no longer finite. "
         f"Start again with a smaller learning rate (it was {config.lr:g}; try {config.lr / 10:g}, "
@@ -194,7 +194,7 @@ def _diverged(epoch: int, config: TrainConfig, best: int) -> FkpError:
 
 
 def _together(step: Callable[..., float], batch: object, team: Team) -> float:
-    """A step; raises FkpError if another process of the team is gone."""
+    """Make a step; raises FkpError if another process of the team has ended."""
     try:
         return step(batch)
     except torch.OutOfMemoryError:
@@ -203,7 +203,7 @@ def _together(step: Callable[..., float], batch: object, team: Team) -> float:
         if team.size == 1:
             raise
         raise FkpError(
-            f"process {team.rank} of {team.size}: another process of the training is gone; "
+            f"process {team.rank} of {team.size}: another process of the training has ended; "
             "resume the run to continue after the last whole epoch"
         ) from error
 
@@ -233,7 +233,9 @@ class _Best:
     scores: dict[str, Any] = field(default_factory=dict)
 
     def offer(self, epoch: int, rmse: float, nme: float, network: nn.Module, always: bool) -> bool:
-        """Keep these weights if they are the best so far, or `always`; returns whether it did."""
+        """Keep these weights if they are the best so far, or `always`; returns whether they were
+        kept.
+        """
         value = nme if math.isfinite(nme) else rmse
         if not (value < self.value or always):
             return False
@@ -244,7 +246,7 @@ class _Best:
 
 
 def _validate(model: Model, part: Samples) -> tuple[float, float]:
-    """RMSE and NME; NaN without rows, and where predictions are not finite."""
+    """RMSE and NME; NaN without rows, or if predictions are not finite."""
     points = model.predict(part.crops).points
     if len(part) == 0 or not np.isfinite(points).all():
         return math.nan, math.nan

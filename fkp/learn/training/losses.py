@@ -42,7 +42,7 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Averages:
-    """From the points that a network finds to the labelled ones: `Scheme.convert` in torch.
+    """Conversion of a network's points to the labelled ones: `Scheme.convert` in torch.
 
     indices: for each labelled point, the network's points whose mean it is.
     """
@@ -70,9 +70,9 @@ class Averages:
 def masked_mean(
     loss: Callable[[Tensor], Tensor], predicted: Tensor, target: Tensor, team: Team
 ) -> Tensor:
-    """Mean loss over the labelled coordinates of (B, K, 2); NaN targets take no part.
+    """Mean loss over the labelled coordinates of (B, K, 2); NaN targets are ignored.
 
-    Its mean over the processes of a team is that of the whole batch.
+    Its mean over the processes of a team is the mean over the whole batch.
     """
     known = torch.isfinite(target)
     error = torch.where(known, predicted - torch.where(known, target, 0.0), 0.0)
@@ -85,7 +85,7 @@ def doubt(log_scale: Tensor, predicted: Tensor, target: Tensor, team: Team) -> T
 
     In two dimensions, an error with a Laplace-like tail has a length r with the density
     r exp(-r / b) / b^2, a Gamma distribution of shape 2 with the scale b. The distances are
-    constants here: the points do not learn from it.
+    detached: this loss does not train the points.
     """
     distance = (predicted.detach() - target).norm(dim=-1)
     known = torch.isfinite(distance) & torch.isfinite(log_scale)

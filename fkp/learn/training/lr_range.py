@@ -1,4 +1,4 @@
-"""A learning rate from a short trial: the range test (Smith, WACV 2017)."""
+"""Choosing a learning rate by a short trial: the range test (Smith, WACV 2017)."""
 
 import math
 from dataclasses import dataclass, replace
@@ -33,10 +33,10 @@ class RangeTest:
 def find_lr(
     config: TrainConfig, samples: Samples, origin: Origin, team: Team, plot: Path | None
 ) -> RangeTest:
-    """Train at rates that rise from step to step, until the loss rises.
+    """Train at rates that increase with each step until the loss rises.
 
     The chosen rate is two thirds along the longest descent of the smoothed loss ("valley"), where
-    it falls fast and safely. plot: where to draw the curve. Raises DataError where the loss is not
+    it falls fast and safely. plot: where to draw the curve. Raises DataError if the loss is not
     finite even at the lowest rates.
     """
     trial = replace(config, lr=LOWEST, schedule="constant", ema=0.0)

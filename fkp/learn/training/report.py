@@ -29,7 +29,7 @@ def write_report(
     model: Model,
     result: Evaluation | None,
 ) -> None:
-    """Write the page of a finished run into its folder, with the pictures there."""
+    """Write the page of a finished run into its folder, with the pictures from there."""
     epoch = f"{model.scores['epoch']:.0f} of {len(epochs)}"
     if result is None:
         summary = f"The network of epoch {epoch}, the last; there were no validation rows."

@@ -1,4 +1,4 @@
-"""A whole training run: from a table of labels to a folder with a network in it."""
+"""A training run: from a table of labels to a folder with a network."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -33,10 +33,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What to train on, how, and where the run's files go.
+    """Settings of a run: data, training, and the folder of its files.
 
     data: a data set of `prepare`, or a table that it can read; path: a folder without a run.
-    find_lr: choose the learning rate by a range test. flip_pairs: points that swap when mirrored.
+    find_lr: choose the learning rate by a range test. flip_pairs: points that a mirror swaps.
     """
 
     data: Path
@@ -56,8 +56,8 @@ def fit(
 ) -> Model:
     """Train, and return the best model; its file, table, pictures and report are in `path`.
 
-    One process at a time, or one team, writes there. Stopped by Ctrl-C, it keeps the best model so
-    far and raises KeyboardInterrupt; `resume` continues from there. Raises FkpError for data or
+    One process, or one team, writes there at a time. If stopped by Ctrl-C, it keeps the best model
+    so far and raises KeyboardInterrupt; `resume` continues from there. Raises FkpError for data or
     settings that cannot be trained with.
     """
     with _joined(team, training.config) as ours:
@@ -93,7 +93,7 @@ def _fit(
         if folder is not None:
             folder.about |= {"training": config.as_dict(), "flip_pairs": training.flip_pairs}
             folder.show_augmentation(config, samples)
-            folder.write_config()  # from here on there is a run to resume
+            folder.write_config()  # from now on the run can be resumed
         board = training.tensorboard
         model = _run(folder, training.path, config, samples, start, board, listener, team)
     _compare_with_mean(model, samples, say)
@@ -102,7 +102,7 @@ def _fit(
 
 @contextmanager
 def _joined(team: Team | None, config: TrainConfig) -> Iterator[Team]:
-    """The processes that train together, connected meanwhile."""
+    """Connect the processes that train together within the block."""
     team = team or Team()
     team.join(team.device(config.device))
     try:
@@ -114,10 +114,12 @@ def _joined(team: Team | None, config: TrainConfig) -> Iterator[Team]:
 def _check_start(
     config: TrainConfig, samples: Samples, start: Model, say: Callable[[str], None]
 ) -> None:
-    """Say how many points are initialised; DataError, before there is a folder, on a mismatch."""
+    """Report how many points are initialised; raises DataError on a mismatch, before the folder
+    exists.
+    """
     points = samples.target
     known = initialise(build(config.architecture, len(points), samples.size), points, start)
-    say(f"init: {known} of {len(points)} points start with weights of that network")
+    say(f"init: {known} of {len(points)} points start with that network's weights")
     if start.size != samples.size:
         say(
             f"init: that network was trained on crops of {start.size} px, these have "
@@ -132,16 +134,16 @@ def resume(
     say: Callable[[str], None] = lambda text: None,
     team: Team | None = None,
 ) -> Model:
-    """Resume a run that was stopped, bit for bit as if it had not been.
+    """Resume a stopped run, bit for bit as if it had not stopped.
 
-    Raises FkpError where there is none, where another process is writing there, or where the data
-    has changed.
+    Raises FkpError if there is none, if another process is writing there, or if the data has
+    changed.
     """
     config = RunFolder.reopen(path).config
     with _joined(team, config) as ours, ExitStack() as stack:
         if ours.leads:
             stack.enter_context(locked(path))
-        folder = RunFolder.reopen(path)  # again, now that no other process writes there
+        folder = RunFolder.reopen(path)  # check again, now that no other process writes there
         pairs = folder.about.get("flip_pairs")
         pick_device(ours.device(config.device))
         flip_pairs = None if pairs is None else tuple((str(a), str(b)) for a, b in pairs)
@@ -188,7 +190,7 @@ def _samples(
     say: Callable[[str], None],
     team: Team,
 ) -> Samples:
-    """The data set; of several processes, the first one prepares it."""
+    """The data set; the first of several processes prepares it."""
     if not team.leads:
         team.wait()
     path = prepared(data, progress)
@@ -206,13 +208,13 @@ def _samples(
     if samples.scheme.flip_order is None:
         say(
             "pictures are not mirrored: the names of the points do not tell left from right "
-            "(--flip-pairs)"
+            "(set flip_pairs)"
         )
     return samples
 
 
 def without_unlabelled(samples: Samples, say: Say) -> Samples:
-    """The data without the points that no training row labels, as these cannot be learnt."""
+    """The data without the points that no training row labels, which cannot be learnt."""
     known = np.isfinite(samples.points[samples.rows("train")]).all(2).any(0)
     if known.all():
         return samples
@@ -230,7 +232,7 @@ def without_unlabelled(samples: Samples, say: Say) -> Samples:
 
 
 def _compare_with_mean(model: Model, samples: Samples, say: Say) -> None:
-    """Say so if the network is no better than the mean of the training labels."""
+    """Warn if the network is no better than the mean of the training labels."""
     train, val = (samples.points[samples.rows(name)] for name in ("train", "val"))
     if not len(val):
         return

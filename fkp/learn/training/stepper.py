@@ -1,4 +1,4 @@
-"""Training steps: the moving parts of a run, and their state on disk."""
+"""Training steps: what changes during a run, and its state on disk."""
 
 import io
 from contextlib import AbstractContextManager, nullcontext
@@ -25,7 +25,7 @@ _BROKEN = (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, 
 
 
 class Stepper:
-    """The moving parts of a run: network, optimiser, schedule, averaged weights, random numbers.
+    """What changes during a run: network, optimiser, schedule, averaged weights, random numbers.
 
     indices: for each labelled point, the network's points whose mean it is; steps: per epoch.
     """
@@ -61,7 +61,7 @@ class Stepper:
             self.average = AveragedModel(network, avg_fn=self._average, use_buffers=True)
 
     def _average(self, average: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
-        # At first the average follows quickly, so it does not hold short runs back.
+        # At first the average follows quickly, so that it does not slow short runs down.
         decay = min(self.config.ema, (1 + int(count)) / (10 + int(count)))
         return average + (new - average) * (1 - decay)
 
@@ -70,7 +70,7 @@ class Stepper:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def step(self, batch: Batch) -> float:
-        """One update; returns the loss of the points, in this process' part of the batch."""
+        """Make one update; returns the loss of the points in this process's part of the batch."""
         crops = batch.crops if batch.others is None else torch.cat([batch.crops, batch.others])
         with self._autocast():
             output = self.forward(crops.contiguous(memory_format=torch.channels_last))
@@ -114,7 +114,7 @@ class Stepper:
         return torch.autocast(self.device.type, dtype=self.dtype)
 
     def _parts(self) -> dict[str, Any]:
-        """The parts that have a state to save."""
+        """The parts whose state is saved."""
         parts = {"network": self.network, "optimizer": self.optimizer, "scaler": self.scaler}
         parts |= {"scheduler": self.scheduler, "average": self.average}
         return {name: part for name, part in parts.items() if part is not None}
@@ -122,14 +122,14 @@ class Stepper:
     def save(self, path: Path, progress: dict[str, Any]) -> None:
         """Write the whole run after an epoch, with `progress`: plain values and tensors.
 
-        Raises OSError where the disk is full; the state before stays.
+        Raises OSError if the disk is full; the previous state is kept.
         """
         state = {
             "progress": progress,
             "generator": self.generator.get_state(),
             **{name: thing.state_dict() for name, thing in self._parts().items()},
         }
-        data = io.BytesIO()  # torch's own writer hides why a write failed
+        data = io.BytesIO()  # torch's own writer hides the reason of a failed write
         torch.save(state, data)
         with replacing(path) as part:
             part.write_bytes(data.getbuffer())

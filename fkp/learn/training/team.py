@@ -1,4 +1,4 @@
-"""Several processes that train one network together, started by `torchrun`."""
+"""Processes that train one network together, started by `torchrun`."""
 
 import os
 from datetime import timedelta
@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 from fkp.errors import FkpError
 
 PATIENCE = timedelta(minutes=30)
-"""How long a process waits for the others, which may be preparing a large table."""
+"""Timeout of waiting for the others, which may be preparing a large table."""
 
 
 class Team:
@@ -50,19 +50,19 @@ class Team:
             distributed.destroy_process_group()
 
     def wait(self) -> None:
-        """Wait until all processes have come here."""
+        """Wait for all processes."""
         if self.size > 1:
             distributed.barrier()
 
     def total(self, value: Tensor) -> Tensor:
-        """The sum over all processes, without a gradient."""
+        """Sum over all processes, without a gradient."""
         if self.size > 1:
             value = value.detach().clone()
             distributed.all_reduce(value)
         return value
 
     def agree(self, values: list[float], device: torch.device) -> list[float]:
-        """The leader's values, in all processes."""
+        """The leader's values, copied to all processes."""
         if self.size == 1:
             return values
         said = torch.tensor(values, dtype=torch.float32, device=device)
@@ -74,7 +74,7 @@ class Team:
         return network if self.size == 1 else DistributedDataParallel(network)
 
     def share(self, network: nn.Module) -> None:
-        """Let batch norms take their statistics over the whole batch, not over this part."""
+        """Make batch norms take their statistics over the whole batch, not over this part."""
         if self.size > 1:
             for module in list(network.modules()):
                 for name, child in module.named_children():
@@ -83,7 +83,7 @@ class Team:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; so is its gradient, as the loss of each depends on it."""
+    """Sum over all processes; the gradient is summed too, as the loss of each depends on it."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:

@@ -62,10 +62,10 @@ def finished(out: Path, output: Output, given: list[Record]) -> Path:
     return output.last_table(out)
 
 
-@pytest.mark.parametrize("form", TABLES)
+@pytest.mark.parametrize("format", TABLES)
 @pytest.mark.parametrize("each", [False, True])
-def test_rows_can_be_read_again(tmp_path: Path, form: str, each: bool) -> None:
-    rows = TABLES[form](IBUG68, each, None)
+def test_rows_can_be_read_again(tmp_path: Path, format: str, each: bool) -> None:
+    rows = TABLES[format](IBUG68, each, None)
     given = records()
     path = tmp_path / "rows"
     with TableFile(path, rows) as table:
@@ -293,8 +293,8 @@ def test_of_too_many_the_doubtful_are_in_the_gallery(
     assert kept == pytest.approx(sorted(every)[:3], abs=2e-3)
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
-def test_every_form_says_how_a_face_is_turned(tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+def test_every_form_says_how_a_face_is_turned(tmp_path: Path, format: str) -> None:
     eyes = np.array([[60, 20], [20, 20], [40, 40], [40, 60]], np.float32)  # left, right, nose, lip
     turned = np.stack([60 - eyes[:, 1], eyes[:, 0]], axis=1)  # by 90 degrees
     unknown = np.full((4, 2), np.nan, np.float32)
@@ -304,11 +304,11 @@ def test_every_form_says_how_a_face_is_turned(tmp_path: Path, form: str) -> None
     none = Annotated(Faces.empty(FKP4), 100, 100)
     path = finished(
         tmp_path,
-        Output(FKP4, form, gallery=False),
+        Output(FKP4, format, gallery=False),
         [("a", Annotated(faces, 100, 100)), ("b", none)],
     )
-    if form == "parquet":
+    if format == "parquet":
         read = pd.read_parquet(path)
     else:
-        read = pd.read_csv(path) if form == "csv" else pd.read_json(path, lines=True)
+        read = pd.read_csv(path) if format == "csv" else pd.read_json(path, lines=True)
     assert read["rotation"].fillna(-1).tolist() == [90, 0, -1, -1]

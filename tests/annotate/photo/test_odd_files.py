@@ -69,18 +69,18 @@ def test_every_form_of_picture(
     assert np.abs(image.mean(2) - expected).mean() < 12
 
 
-@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG"])
 def test_of_an_animation_the_first_frame(
-    tmp_path: Path, cutter: FaceCutter, portrait: Pillow.Image, form: str
+    tmp_path: Path, cutter: FaceCutter, portrait: Pillow.Image, format: str
 ) -> None:
-    path = tmp_path / f"moving.{form.lower()}"
+    path = tmp_path / f"moving.{format.lower()}"
     black = Pillow.new("RGB", portrait.size)
-    portrait.save(path, form, save_all=True, append_images=[black, black])
+    portrait.save(path, format, save_all=True, append_images=[black, black])
     assert look(path.read_bytes()).animated
     cut = cutter(str(path))
     assert isinstance(cut, Cut), cut
     assert cut.scores.max() > 0.5
-    assert cut.note == "animated: only the first frame was looked at"
+    assert cut.note == "animated: only the first frame was read"
 
 
 def test_heif(
@@ -112,7 +112,7 @@ def test_a_picture_of_too_many_pixels(tmp_path: Path, portrait: Pillow.Image) ->
     portrait.resize((200, 300)).save(tmp_path / "b.png")
     result = small(str(tmp_path / "a.png"))
     assert isinstance(result, Failure)
-    assert result.reason == "256 x 256 pixels are more than 60000 (--max-pixels)"
+    assert result.reason == "256 x 256 pixels exceed the maximum of 60000"
     assert isinstance(small(str(tmp_path / "b.png")), Cut)
     # 30,000 x 30,000 pixels in a few kilobytes: never decoded.
     header = Pillow.new("1", (30_000, 30_000))
@@ -160,12 +160,12 @@ def test_no_permission(tmp_path: Path, cutter: FaceCutter, portrait: Pillow.Imag
         tmp_path.chmod(0o700)
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
 def test_cut_off_anywhere(
-    tmp_path: Path, cutter: FaceCutter, portrait: Pillow.Image, form: str
+    tmp_path: Path, cutter: FaceCutter, portrait: Pillow.Image, format: str
 ) -> None:
     whole = tmp_path / "whole"
-    portrait.save(whole, form)
+    portrait.save(whole, format)
     data = whole.read_bytes()
     for share in (0.0005, 0.01, 0.3, 0.7, 0.97):
         path = tmp_path / "part"

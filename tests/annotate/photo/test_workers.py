@@ -124,7 +124,7 @@ def test_told_to_stop(tmp_path: Path, many: Path, number: int, code: int) -> Non
     os.kill(run.pid, number)
     output, _ = run.communicate(timeout=30)
     assert run.returncode == code, output
-    assert b"resume to continue" in output
+    assert b"resume the run to continue" in output
     assert b"Traceback" not in output
     run = start(many, "--out", out, "--no-overlays", "--resume")
     output, _ = run.communicate()

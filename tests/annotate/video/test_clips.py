@@ -125,17 +125,17 @@ def test_rows_can_be_read_again(tmp_path: Path, samples: Path, video: Video) -> 
     clip = samples / "clip.mp4"
     few = ("--max-frames", 6, "--no-overlays", "--measures", "--confidence", "--overwrite")
     read = {}
-    for form in ("csv", "jsonl", "parquet"):
-        assert video(clip, "--out", "out", "--format", form, *few) == 0
-        path = tmp_path / "out" / f"keypoints.{form}"
-        if form == "parquet":
+    for format in ("csv", "jsonl", "parquet"):
+        assert video(clip, "--out", "out", "--format", format, *few) == 0
+        path = tmp_path / "out" / f"keypoints.{format}"
+        if format == "parquet":
             table = pd.read_parquet(path)
             assert list(table["frame"]) == list(range(6))
             assert table["yaw"].abs().max() < 30
             blinks = pd.read_csv(tmp_path / "out" / "blinks.csv")
             assert list(blinks.columns) == list(COLUMNS)
             continue
-        read[form] = list(TABLES[form](IBUG68, True, Camera()).read(path))
+        read[format] = list(TABLES[format](IBUG68, True, Camera()).read(path))
     for (name, one), (_, other) in zip(read["csv"], read["jsonl"], strict=True):
         assert name == str(clip)
         assert isinstance(one, Annotated)
@@ -238,9 +238,9 @@ def test_options_that_contradict_each_other(samples: Path, tmp_path: Path, video
         (("--also", "coco"), "lists picture files"),
         (("--start", "3", "--end", "1"), "is after"),
         (("--start", "soon"), "expected seconds"),
-        (("--live", "--fill", "3"), "looks ahead"),
+        (("--live", "--fill", "3"), "needs later frames"),
         (("--live", "--resume"), "cannot be resumed"),
-        ((clip, "--live"), "takes one input"),
+        ((clip, "--live"), "give one input"),
         ((clip, "--series", "s.png"), "draws one clip"),
     ):
         with pytest.raises((click.UsageError, UsageError), match=said):

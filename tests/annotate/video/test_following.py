@@ -26,7 +26,7 @@ from fkp.vision.tracking import (
     place_of,
     transform_at,
 )
-from tests.composed import KINDS, Picture, Sprite, compose, judge
+from tests.composed import KINDS, Picture, Sprite, compare, compose
 from tests.helpers import SAMPLES
 
 HEADS = ("president", "astronaut", "vice_president", "speech", "group", "rotated_by_exif")
@@ -80,7 +80,7 @@ def test_composed_clips(
     results: list[Result] = []
     for chunk in engine.run(Inputs((str(path),), 0, ""), 0, lambda done, total: None):
         results += chunk.results
-    found = judge(truth, [("", result) for result in results])
+    found = compare(truth, [("", result) for result in results])
     assert found.idf1 >= 0.95
     assert found.switches <= 1
     assert found.missed < (0.06 if kind == "flash" else 0.03)  # a flash blinds for a moment
@@ -88,7 +88,7 @@ def test_composed_clips(
     for result in results[len(results) // 2 :]:
         if isinstance(result, Annotated):
             object.__setattr__(result, "numbers", tuple(n + 100 for n in result.numbers))
-    worse = judge(truth, [("", result) for result in results])
+    worse = compare(truth, [("", result) for result in results])
     assert worse.idf1 < 0.95 or kind == "cuts"
 
 
@@ -103,7 +103,7 @@ def test_numbers_survive_a_low_frame_rate(
     for chunk in engine.run(Inputs((str(path),), 0, ""), 0, lambda done, total: None):
         results += chunk.results
     assert [result.moment.frame for result in results if result.moment] == [0, 45]
-    assert judge([truth[0], truth[45]], [("", result) for result in results]).idf1 == 1
+    assert compare([truth[0], truth[45]], [("", result) for result in results]).idf1 == 1
 
 
 def spotted(track: Track, times: list[float], x: list[float], sure: float = 0.9) -> None:

@@ -30,7 +30,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_clips_and_pictures_that_are_frames(tree: Path) -> None:
     found = find_clips(["in"], None, None)
     assert found.paths == ("in/a.mp4", "in/b/c.mkv")
-    assert found.passed_over == 3
+    assert found.skipped == 3
     assert find_clips(["frames/f%d.png"], None, None).paths == ("frames/f%d.png",)
     assert find_clips(["frames/*.png"], None, 25).paths == ("frames/*.png",)
     assert find_clips(["frames/f1.png", "frames/f2.png"], None, 25).paths == ("frames/*.png",)
@@ -38,9 +38,9 @@ def test_clips_and_pictures_that_are_frames(tree: Path) -> None:
     assert find_clips(["more", "in"], None, 25).paths == (
         "more/one", "more/two", "in/a.mp4", "in/b/c.mkv",
     )  # fmt: skip
-    with pytest.raises(DataError, match="needs its frame rate, fps"):
+    with pytest.raises(DataError, match="give the frame rate"):
         find_clips(["frames"], None, None)
-    with pytest.raises(UsageError, match="fps needs"):
+    with pytest.raises(UsageError, match="fps applies only"):
         find_clips(["in/a.mp4"], None, 25)
     with pytest.raises(UsageError, match="in quotes"):
         find_clips(["frames/f1.png"], None, 25)

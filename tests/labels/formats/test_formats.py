@@ -31,7 +31,7 @@ def test_each_format_is_recognised_and_read(example: tuple[str, Example]) -> Non
     assert recognised(Source(made.path)).name == name
     table = read_source(made.path, ReadOptions())
     assert table.scheme is made.scheme
-    assert table.form == FORMATS[name].title
+    assert table.format == FORMATS[name].title
     assert not any(rejected.malformed for rejected in table.rejected)
     found = np.stack([table.in_pixels(i, (128, 128)) for i in range(len(table.rows))])
     np.testing.assert_allclose(found, made.points, atol=0.051 if name == "openface" else 1e-3)
@@ -65,9 +65,9 @@ def test_the_format_that_is_said_is_taken(tmp_path: Path) -> None:
 
 def test_help_names_all_formats(tmp_path: Path) -> None:
     text = fkp("prepare", "--help", cwd=tmp_path).stdout
-    for name, form in FORMATS.items():
+    for name, format in FORMATS.items():
         assert f"\n  {name} " in text
-        assert form.title in text
+        assert format.title in text
 
 
 def test_settings_that_a_format_does_not_know_are_refused(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_rows_about_frames_need_their_clip(tmp_path: Path) -> None:
     path.write_text(
         "track,frame_idx,left.x,left.y,right.x,right.y\n,2,60,30,20,31\n,5,61,30,21,31\n"
     )
-    with pytest.raises(LabelError, match="a clip that is not named"):
+    with pytest.raises(LabelError, match="the clip is not named"):
         read_source(path, ReadOptions())
     table = read_source(path, ReadOptions(images=SAMPLES / "clip.mp4"))
     assert table.frames is not None

@@ -56,7 +56,7 @@ def test_the_reading_that_gives_faces_is_taken(
 
 def test_attributes_and_counts_are_no_points(tmp_path: Path) -> None:
     lines = [[n, *p.T.reshape(-1), 1, 2, 1, 3] for n, p in zip(IMAGES, FIVE, strict=True)]
-    assert read(tmp_path, lines).form.startswith("MTFL")
+    assert read(tmp_path, lines).format.startswith("MTFL")
     lines = [[n, 5, *p.reshape(-1)] for n, p in zip(IMAGES, FIVE, strict=True)]
     table = read(tmp_path, lines)
     np.testing.assert_allclose(table.points, FIVE)

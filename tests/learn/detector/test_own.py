@@ -57,7 +57,7 @@ def test_labels_without_the_five_points_are_refused(tmp_path: Path) -> None:
         "image,left_eye_center_x,left_eye_center_y,right_eye_center_x,right_eye_center_y\n"
         "a.png,30,10,10,10\n"
     )
-    with pytest.raises(LabelError, match="no row has all of"):
+    with pytest.raises(LabelError, match="no row has both eyes"):
         read_pictures(tmp_path / "eyes.csv", None, lambda done, total: None)
 
 

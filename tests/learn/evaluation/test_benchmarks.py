@@ -18,10 +18,15 @@ from fkp.keypoints import IBUG68, MTFL5, WFLW98, Scheme
 from fkp.learn.evaluation.benchmarks import pose, wider
 from fkp.learn.evaluation.benchmarks.aflw2000 import read_aflw2000
 from fkp.learn.evaluation.benchmarks.cofw import COFW29, read_cofw
-from fkp.learn.evaluation.benchmarks.faces import FaceSet, Found, find_by_detector, find_in_boxes
+from fkp.learn.evaluation.benchmarks.faces import (
+    FaceSet,
+    FoundPoints,
+    find_by_detector,
+    find_in_boxes,
+)
 from fkp.learn.evaluation.benchmarks.landmarks import landmark_table
 from fkp.learn.evaluation.benchmarks.merl_rav import read_merl_rav
-from fkp.learn.evaluation.benchmarks.report import Row
+from fkp.learn.evaluation.benchmarks.report import SubsetScores
 from fkp.learn.evaluation.benchmarks.run import run_benchmark
 from fkp.learn.evaluation.benchmarks.w300 import read_300w
 from fkp.learn.evaluation.benchmarks.wflw import read_wflw
@@ -38,19 +43,19 @@ def score(
     away: list[float] | Array,
     missed: list[bool] | None = None,
     scheme: Scheme | None = None,
-) -> dict[str, Row]:
+) -> dict[str, SubsetScores]:
     """The rows of a table in which face i, or each of its points, is `away` pixels to the right."""
     own = scheme or faces.scheme
     points = faces.scheme.convert(np.nan_to_num(faces.points), own)
     points[..., 0] += np.asarray(away, float).reshape(len(points), -1)
     lost = np.zeros(len(points), bool) if missed is None else np.array(missed)
     points[lost] = np.nan
-    found = Found(points, lost, np.full((len(points), 2), 300.0))
+    found = FoundPoints(points, lost, np.full((len(points), 2), 300.0))
     table = landmark_table(own, faces, found, None if missed is None else "fkp")
     return {row.subset: row for row in table.rows}
 
 
-def values(row: Row, *names: str) -> list[float]:
+def values(row: SubsetScores, *names: str) -> list[float]:
     return [row.values[name] for name in names]
 
 
@@ -100,7 +105,7 @@ def test_wflw_and_its_subsets(tmp_path: Path) -> None:
     # A network of 68 points is compared at those, still by the corners of the 98.
     fewer = score(faces, [6, 12], scheme=IBUG68)
     assert fewer["make-up"].values["NME (inter-ocular)"] == pytest.approx(12)
-    found = Found(WFLW98.convert(faces.points, IBUG68), np.zeros(2, bool), np.zeros((2, 2)))
+    found = FoundPoints(WFLW98.convert(faces.points, IBUG68), np.zeros(2, bool), np.zeros((2, 2)))
     notes = landmark_table(IBUG68, faces, found, None).notes
     assert any("compared at the 68 points" in note for note in notes)
     assert any("2 faces, but the published subset has 2500" in note for note in notes)
@@ -345,4 +350,6 @@ def test_sets_that_are_broken_or_have_other_points(tmp_path: Path) -> None:
         run_benchmark("cofw", tmp_path / "d", model, None)
     (cofw,) = read_cofw(tmp_path / "c")
     with pytest.raises(DataError, match="cannot be compared"):
-        landmark_table(MTFL5, cofw, Found(face[:, :5], np.zeros(1, bool), np.zeros((1, 2))), None)
+        landmark_table(
+            MTFL5, cofw, FoundPoints(face[:, :5], np.zeros(1, bool), np.zeros((1, 2))), None
+        )

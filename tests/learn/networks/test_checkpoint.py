@@ -3,12 +3,14 @@
 import json
 import pickle
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from fkp.errors import ModelError
@@ -49,6 +51,19 @@ def test_a_checkpoint_says_what_it_is(tmp_path: Path, architecture: str) -> None
         loaded.predict(crops[:, :16, :16])
 
 
+def test_the_names_of_format_3_are_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_model(path, replace(model(), estimates_faces=True))
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["fkp"])
+    older = {k.replace("estimates_", "judges_"): v for k, v in header.items()} | {"format": 3}
+    save_file(load_file(path), path, {"fkp": json.dumps(older)})
+    assert (load_model(path).estimates_faces, load_model(path).estimates_visibility) == (
+        True,
+        False,
+    )
+
+
 def test_a_foreign_or_broken_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     with pytest.raises(ModelError, match="no such file"):
@@ -57,7 +72,7 @@ def test_a_foreign_or_broken_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"not a \.safetensors"):
         load_model(path)
     save_file({"a": torch.zeros(2)}, path)
-    with pytest.raises(ModelError, match="not one that fkp train wrote"):
+    with pytest.raises(ModelError, match="not a network of fkp"):
         load_model(path)
 
 

@@ -13,18 +13,18 @@ from fkp.learn.networks.export import export
 from fkp.vision.onnx import CropsOnnx
 
 
-@pytest.mark.parametrize("form", ["onnx", "torchscript", "openvino"])
-def test_an_exported_network_gives_the_same_points(tmp_path: Path, form: str) -> None:
-    if form != "torchscript":
-        pytest.importorskip(form)
+@pytest.mark.parametrize("format", ["onnx", "torchscript", "openvino"])
+def test_an_exported_network_gives_the_same_points(tmp_path: Path, format: str) -> None:
+    if format != "torchscript":
+        pytest.importorskip(format)
     model = load_model(find_model("bundled"), trainable=True)
     crops = np.load(find_model("bundled").with_name("crops.npy"))
-    path = tmp_path / {"onnx": "m.onnx", "torchscript": "m.pt", "openvino": "m.xml"}[form]
-    done = export(model, path, form, crops)
+    path = tmp_path / {"onnx": "m.onnx", "torchscript": "m.pt", "openvino": "m.xml"}[format]
+    done = export(model, path, format, crops)
     assert done.difference < 0.01
     assert done.outputs == ("points", "scale", "face")
     assert {p.suffix for p in tmp_path.iterdir()} <= {path.suffix, ".bin"}
-    if form == "onnx":
+    if format == "onnx":
         exported = CropsOnnx(path)
         found = exported.run(crops)
         said = model.predict(crops)

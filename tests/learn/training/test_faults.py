@@ -2,9 +2,6 @@
 
 import errno
 import os
-import shutil
-import signal
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,7 @@ from safetensors.torch import load_file
 
 from fkp.cli.main import cli
 from fkp.errors import DataError, FkpError
+from fkp.files import temporary_name
 from fkp.keypoints import FKP4, IBUG68, KAGGLE15
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.schemes import subset
@@ -160,79 +158,11 @@ def test_what_a_killed_process_left_is_cleared_up(tmp_path: Path) -> None:
     if dead == 0:
         os._exit(0)
     os.waitpid(dead, 0)
-    strays = (f".{dead}-0.part.pt", f".{dead}-7.part.csv")
-    for name in (*strays, f".{os.getpid()}-0.part.csv", "state.pt"):
+    strays = (temporary_name(dead, 0, ".pt"), temporary_name(dead, 7, ".csv"))
+    own = temporary_name(os.getpid(), 0, ".csv")
+    for name in (*strays, own, "state.pt"):
         (run / name).touch()
     assert is_finished(run)
-    assert sorted(os.listdir(run)) == sorted([*kept, f".{os.getpid()}-0.part.csv"])
+    assert sorted(os.listdir(run)) == sorted([*kept, own])
     with pytest.raises(DataError, match="already finished"):
         resume(run)
-
-
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.truncate", "os.link"}
-"""Events of Python that change files, besides opening one for writing."""
-
-
-class Killer:
-    """Kills this process before the n-th call that changes a file below a folder."""
-
-    def __init__(self, folder: Path, left: int) -> None:
-        self.folder, self.left = str(folder), left
-        sys.addaudithook(self)
-
-    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_ACCMODE
-        if not writes and event not in CHANGES:
-            return
-        if str(arguments[0]).startswith(self.folder) and not str(arguments[0]).endswith(".lock"):
-            self.left -= 1
-            if self.left < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-
-def trained(data: Path, run: Path, calls: int | None) -> bool:
-    """Train in a process of its own, killed after so many calls; whether it came to its end."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            if calls is not None:
-                Killer(run, calls)
-            config = recipe("lecture", epochs=2, batch=16, threads=1, patience=0)
-            if (run / "config.json").exists():
-                if not is_finished(run):
-                    resume(run)
-            else:
-                fit(Training(data, run, config))
-            code = 0
-        finally:
-            os._exit(code)
-    status = os.waitpid(child, 0)[1]
-    assert status in (0, signal.SIGKILL), status
-    return status == 0
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_killed_before_any_change_of_a_file_it_ends_as_if_never(tmp_path: Path) -> None:
-    """At every ninth call; `make stress` kills before each."""
-    every = int(os.environ.get("FKP_KILL_EVERY", "9"))
-    data = prepared(tmp_path)
-    assert trained(data, tmp_path / "whole", None)
-    expected = {p.name: p for p in (tmp_path / "whole").iterdir()}
-    calls = 0
-    while True:
-        run = tmp_path / "run"
-        shutil.rmtree(run, ignore_errors=True)
-        ended = trained(data, run, calls)
-        if not ended:
-            assert trained(data, run, None)
-        assert {p.name for p in run.iterdir()} == set(expected), calls
-        assert (run / "best.safetensors").read_bytes() == expected["best.safetensors"].read_bytes()
-        table, whole = (pd.read_csv(p / "results.csv") for p in (run, tmp_path / "whole"))
-        clock = ["seconds", "images_per_second"]
-        assert table.drop(columns=clock).equals(whole.drop(columns=clock)), calls
-        if ended:
-            break
-        calls += every
-    assert calls > 20

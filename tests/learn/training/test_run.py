@@ -221,7 +221,7 @@ def test_weights_that_do_not_fit_leave_no_folder(tmp_path: Path) -> None:
         fit(Training(data, tmp_path / "run", replace(config, architecture="large")))
     assert not (tmp_path / "run").exists()
     fit(Training(data, tmp_path / "run", config), say=said.append)
-    assert said[0] == "init: 4 of 4 points start with weights of that network"
+    assert said[0] == "init: 4 of 4 points start with that network's weights"
     assert "112 px, these have 32" in said[1]
 
 
@@ -415,7 +415,7 @@ def test_a_process_that_dies_ends_the_run_and_it_goes_on(tmp_path: Path) -> None
         os.kill(child, signal.SIGKILL)
         _, err = process.communicate(timeout=90)
     assert process.returncode != 0
-    assert "another process of the training is gone" in err or "fkp: terminated" in err
+    assert "another process of the training has ended" in err or "fkp: terminated" in err
     assert "resume" in err
     epochs = len(figures(run))
     with pytest.raises(KeyboardInterrupt):

@@ -1,1 +1,1 @@
-"""Published benchmarks: sets read as they are distributed, and the tables that papers print."""
+"""Published benchmarks: readers of the distributed files, and the tables that papers print."""

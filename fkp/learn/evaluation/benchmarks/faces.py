@@ -29,11 +29,12 @@ Picture = Path | Image
 """A file, or a picture in memory: (H, W) gray or (H, W, 3) BGR."""
 
 CHUNK = 64
-"""Pictures in memory at a time."""
+"""Number of pictures in memory at a time."""
 
 PASSES = 5
-"""Crops cut by the points found, after the one cut by the ground-truth box. On 400 AFLW faces in
-all poses, without labels on hidden points, 0, 1, 3, 5 and 7 of them gave an NME of 5.90, 4.33,
+"""Passes with crops cut by the points found, after the first crop by the ground-truth box. On 400
+AFLW faces in all poses, without labels on hidden points, 0, 1, 3, 5 and 7 passes gave an NME of
+5.90, 4.33,
 3.61, 3.44 and 3.44 % of the box; on 224 near-frontal faces the number makes no difference."""
 
 APART = 0.5
@@ -42,7 +43,7 @@ APART = 0.5
 
 @dataclass(frozen=True, slots=True)
 class MeanBox:
-    """The tight box of a set's points on the mean frontal face, in crops of UPRIGHT_LAYOUT.
+    """The tight box of a set's points on the mean frontal face, in crops framed by UPRIGHT_LAYOUT.
 
     centre: x, y; side: the geometric mean of its sides; all in fractions of the crop's side.
     """
@@ -53,7 +54,7 @@ class MeanBox:
 
 WITH_JAW = MeanBox((0.502, 0.599), 0.638)
 CHIN_ALONE = MeanBox((0.5, 0.599), 0.575)
-"""Of points that follow the jaw from ear to ear, and of those with the chin alone; medians of the
+"""For points that follow the jaw from ear to ear, and for those with the chin only; medians of the
 labels of 2,538 official portraits."""
 
 
@@ -76,7 +77,7 @@ class FaceSet:
     """N labelled faces of a published set.
 
     pictures: one for each face. points: (N, K, 2) pixels, NaN = not labelled.
-    covered: (N, K) labelled although something covers them; None if the set does not say.
+    covered: (N, K) labelled points that are covered by something; None if the set does not say.
     subsets: masks (N,) by name, in the order of the papers' tables.
     angles: (N, 3) degrees: pitch, yaw, roll as in AFLW2000-3D; None without.
     """
@@ -97,7 +98,7 @@ class FaceSet:
         if self.points.shape != shape:
             raise ValueError(f"points: expected {shape}, got {self.points.shape}")
         if not np.isfinite(self.points).any((1, 2)).all():
-            raise DataError(f"{self.title}: a face without a single labelled point")
+            raise DataError(f"{self.title}: a face has no labelled point")
 
     def boxes(self) -> tuple[Array, Array]:
         """Middle (N, 2) and size (N,) of the tight box of each face's labelled points, pixels.
@@ -109,11 +110,11 @@ class FaceSet:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class FoundPoints:
     """The points that a network finds on N labelled faces.
 
-    points: (N, P, 2) in its own scheme, pixels of the pictures, NaN where the face was missed;
-    missed: (N,) not found by the detector; sizes_wh: (N, 2) of the pictures.
+    points: (N, P, 2) in its own scheme, pixels of the pictures, NaN if the face was missed; missed:
+    (N,) not found by the detector; sizes_wh: (N, 2) of the pictures.
     """
 
     points: Array
@@ -122,7 +123,7 @@ class Found:
 
 
 def load(picture: Picture) -> Image:
-    """A picture as BGR (H, W, 3); DataError where its file cannot be read."""
+    """A picture as BGR (H, W, 3); raises DataError if its file cannot be read."""
     if isinstance(picture, Path):
         try:
             return read_image(picture)
@@ -131,7 +132,7 @@ def load(picture: Picture) -> Image:
     return picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
 
 
-def find_in_boxes(model: Model, faces: FaceSet, progress: Progress) -> Found:
+def find_in_boxes(model: Model, faces: FaceSet, progress: Progress) -> FoundPoints:
     """Find points in crops that are cut by the ground-truth boxes.
 
     A box gives the position and size of a face, not its rotation; and if the hidden half of a
@@ -157,7 +158,7 @@ def find_in_boxes(model: Model, faces: FaceSet, progress: Progress) -> Found:
             transforms = [CropTransform.framed(a, model.layout, model.size) for a in anchors]
             found = _points(model, grays, transforms)
         points[rows] = found
-    return Found(points, np.zeros(len(middles), bool), sizes)
+    return FoundPoints(points, np.zeros(len(middles), bool), sizes)
 
 
 def _points(model: Model, grays: Sequence[Image], transforms: Sequence[CropTransform]) -> Array:
@@ -168,10 +169,10 @@ def _points(model: Model, grays: Sequence[Image], transforms: Sequence[CropTrans
 
 def find_by_detector(
     model: Model, faces: FaceSet, detector: FaceDetector, progress: Progress
-) -> Found:
+) -> FoundPoints:
     """Find points on the faces that a detector finds in whole pictures, as `annotate` does.
 
-    Of several faces the one whose middle is nearest to that of the labels counts; if it is further
+    Of several faces the one whose middle is nearest to that of the labels counts; if it is farther
     away than half of the labels' box, the face was missed.
     """
     middles, sides = faces.boxes()
@@ -191,11 +192,11 @@ def find_by_detector(
             away = np.linalg.norm(_middles(result.faces, indices, known) - middles[i], axis=1)
             if away.min() <= APART * sides[i]:
                 points[i] = result.faces.points[int(away.argmin())]
-    return Found(points, np.isnan(points).any((1, 2)), sizes)
+    return FoundPoints(points, np.isnan(points).any((1, 2)), sizes)
 
 
 def _middles(found: Faces, indices: PointIndices | None, known: Bools) -> Array:
-    """(F, 2): the middle of the box of each face's points, if possible of the labelled ones."""
+    """(F, 2): the centre of the box of each face's points, of the labelled ones if possible."""
     points: FloatArray = found.points
     if indices is not None:
         points = mean_points(points, indices)[:, known]

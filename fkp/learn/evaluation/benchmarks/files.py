@@ -16,7 +16,7 @@ from fkp.vision.images import is_image_name
 Array = npt.NDArray[np.float64]
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-"""What such a file begins with, at its start or after MATLAB's own 512 bytes."""
+"""The magic bytes of HDF5, at the start of a file or after MATLAB's 512 bytes."""
 
 _UNREADABLE = (
     OSError, ValueError, TypeError, LookupError, NotImplementedError, zlib.error,
@@ -25,7 +25,9 @@ _UNREADABLE = (
 
 
 def find(folder: Path, *names: str) -> Path | None:
-    """The first of some files or folders, such as `a/b`, in a folder or below it; None without."""
+    """The first of several files or folders, such as `a/b`, in a folder or below it; None if there
+    is none.
+    """
     for name in names:
         if (folder / name).exists():
             return folder / name
@@ -37,7 +39,7 @@ def find(folder: Path, *names: str) -> Path | None:
 
 
 def needed(folder: Path, title: str, *names: str) -> Path:
-    """The same; raises DataError, saying what was expected."""
+    """The same; raises DataError with what was expected."""
     found = find(folder, *names)
     if found is None:
         wanted = " or ".join(names)

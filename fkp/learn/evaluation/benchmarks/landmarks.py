@@ -8,14 +8,14 @@ import numpy.typing as npt
 from fkp.errors import DataError
 from fkp.keypoints import IBUG68, Scheme
 from fkp.learn.evaluation import metrics
-from fkp.learn.evaluation.benchmarks.faces import PASSES, FaceSet, Found
+from fkp.learn.evaluation.benchmarks.faces import PASSES, FaceSet, FoundPoints
 from fkp.learn.evaluation.benchmarks.pose import (
     ANGLES,
     angle_errors,
     measured_angles,
     rotation_errors,
 )
-from fkp.learn.evaluation.benchmarks.report import Figure, Row, ScoreTable
+from fkp.learn.evaluation.benchmarks.report import Figure, ScoreTable, SubsetScores
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -37,16 +37,16 @@ Workshops 2018)."""
 
 
 def comparable(model_scheme: Scheme, faces: FaceSet) -> bool:
-    """Whether a network's points give a set's labelled points, or the other way round."""
+    """Whether a network's points can be converted to a set's labelled points, or vice versa."""
     return model_scheme.can_convert(faces.scheme) or faces.scheme.can_convert(model_scheme)
 
 
 def landmark_table(
-    model_scheme: Scheme, faces: FaceSet, found: Found, detector: str | None
+    model_scheme: Scheme, faces: FaceSet, found: FoundPoints, detector: str | None
 ) -> ScoreTable:
     """Score the points found. detector: its name; None for ground-truth boxes.
 
-    Raises DataError where the network's points and the labelled ones cannot be compared.
+    Raises DataError if the network's points and the labelled ones cannot be compared.
     """
     notes = list(faces.notes)
     scheme, labels, predicted = faces.scheme, faces.points, found.points
@@ -95,7 +95,9 @@ class _Scored:
         self.predicted, self.missed = predicted, missed
 
     def by(self, norm: str, rows: Bools, labels: Array | None = None) -> metrics.Scores:
-        """Scores of some rows; the norm is of the published labels, also if fewer are compared."""
+        """Scores of some rows; the norm is of the published labels, even if fewer points are
+        compared.
+        """
         lengths = metrics.normalisers(self.faces.points[rows], self.faces.scheme, norm)
         wanted = self.labels if labels is None else labels
         return metrics.score(
@@ -111,7 +113,9 @@ class _Scored:
         return np.where(covered[..., None], np.nan, self.labels)
 
 
-def _row(name: str, scored: _Scored, angles: Array | None, rows: Bools, with_missed: bool) -> Row:
+def _row(
+    name: str, scored: _Scored, angles: Array | None, rows: Bools, with_missed: bool
+) -> SubsetScores:
     protocol = scored.faces.protocol
     values: dict[str, float] = {}
     first = scored.by(protocol.norms[0], rows)
@@ -126,7 +130,7 @@ def _row(name: str, scored: _Scored, angles: Array | None, rows: Bools, with_mis
     if angles is not None and scored.faces.angles is not None:
         values |= _pose(angles[rows], scored.faces.angles[rows])
     missed = int(scored.missed[rows].sum()) if with_missed else None
-    return Row(name, int(rows.sum()), missed, values)
+    return SubsetScores(name, int(rows.sum()), missed, values)
 
 
 def _pose(said: Array, truth: Array) -> dict[str, float]:
@@ -146,12 +150,12 @@ def _pose(said: Array, truth: Array) -> dict[str, float]:
     }
 
 
-def _mean_of_bins(bins: list[Row]) -> Row:
+def _mean_of_bins(bins: list[SubsetScores]) -> SubsetScores:
     """What papers on AFLW2000-3D rank by: the mean of the NME of the three yaw bins."""
     name = NORM_NAMES["box"]
     mean = float(np.mean([row.values[name] for row in bins]))
     missed = None if bins[0].missed is None else sum(row.missed or 0 for row in bins)
-    return Row("mean of yaw bins", sum(row.faces for row in bins), missed, {name: mean})
+    return SubsetScores("mean of yaw bins", sum(row.faces for row in bins), missed, {name: mean})
 
 
 def _figures(faces: FaceSet, with_pose: bool) -> Iterator[Figure]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A column of a table. unit: `%`, `degrees`, `faces`, or nothing for a share of 1."""
+    """A column of a table. unit: `%`, `degrees`, `faces`, or "" for a share of 1."""
 
     name: str
     unit: str
@@ -28,7 +28,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SubsetScores:
     """The figures of a subset.
 
     missed: faces that the detector did not find; None without a detector. values: by the names of
@@ -52,7 +52,7 @@ class ScoreTable:
     source: str
     faces_from: str
     figures: tuple[Figure, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[SubsetScores, ...]
     notes: tuple[str, ...]
 
     @property

@@ -40,8 +40,8 @@ def run_benchmark(
     """The tables of a benchmark, from the folder that holds it as published.
 
     detector: None takes faces from the ground-truth boxes; `wider` needs a detector, with a minimum
-    score of `wider.LEAST`. Raises DataError or LabelError where the folder does not hold the set,
-    or the model finds other points.
+    score of `wider.LEAST`. Raises DataError or LabelError if the folder does not hold the set, or
+    the model finds other points.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")

@@ -15,7 +15,7 @@ from fkp.errors import DataError
 from fkp.labels.cut import Progress
 from fkp.learn.evaluation.benchmarks.faces import CHUNK, Picture, load
 from fkp.learn.evaluation.benchmarks.files import find, needed, read_mat
-from fkp.learn.evaluation.benchmarks.report import Figure, Row, ScoreTable
+from fkp.learn.evaluation.benchmarks.report import Figure, ScoreTable, SubsetScores
 from fkp.learn.networks.checkpoint import Model
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import Detections, FaceDetector
@@ -37,8 +37,8 @@ LEVELS = 1000
 """Number of score thresholds of the official curve."""
 
 LEAST = 0.05
-"""Boxes with lower scores are not looked at: on 320 street scenes, the 255 further boxes per
-picture from 0.02 on changed the average precision by 0.01 percentage points."""
+"""Boxes with lower scores are ignored: on 320 street scenes, the 255 additional boxes per picture
+from 0.02 on changed the average precision by 0.01 percentage points."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +100,7 @@ def _text(value: Any) -> str:
 def wider_table(
     model: Model, detector: FaceDetector, scenes: LabelledScenes, progress: Progress
 ) -> ScoreTable:
-    """Average precision of the detector alone, and with the network's face probability.
+    """Average precision of the detector alone, and combined with the network's face probability.
 
     detector: with a minimum score of LEAST.
     """
@@ -135,7 +135,7 @@ def wider_table(
             figure.name: 100 * average_precision(boxes, given[figure.name], scenes.boxes, counted)
             for figure in figures
         }
-        rows.append(Row(setting, int(sum(part.sum() for part in counted)), None, values))
+        rows.append(SubsetScores(setting, int(sum(part.sum() for part in counted)), None, values))
     notes = [f"the detector saw each picture once, with a long side of {detector.det_size} px"]
     if len(scenes.pictures) != COUNT:
         notes.append(
@@ -167,7 +167,7 @@ def _with_network(model: Model, found: Detections, gray: Image) -> Array:
     if len(found.scores) == 0:
         return np.zeros(0)
     cuts = [CropTransform.framed(a, model.layout, model.size).cut(gray) for a in found.anchors]
-    never = np.full(len(cuts), np.inf, np.float32)  # no points are wanted
+    never = np.full(len(cuts), np.inf, np.float32)  # no points are needed
     face = model.predict(np.stack(cuts), least=never).face
     return np.where(np.isnan(face), np.nan, face_scores(found.scores, face)).astype(np.float64)
 
