@@ -42,7 +42,7 @@ def face_options(command: Command) -> Command:
             "--model",
             default=BUNDLED,
             show_default=True,
-            help="A checkpoint of fkp train, or the .onnx file of fkp export.",
+            help="A checkpoint, or .onnx of fkp export.",
         ),
         click.option(
             "--scheme",
