@@ -42,7 +42,7 @@ def face_options(command: Command) -> Command:
             "--model",
             default=BUNDLED,
             show_default=True,
-            help="A checkpoint, or .onnx of fkp export.",
+            help="A checkpoint, or an exported .onnx.",
         ),
         click.option(
             "--scheme",
