@@ -39,10 +39,7 @@ def face_options(command: Command) -> Command:
     """The network, the detector, and which faces are wanted."""
     options = (
         click.option(
-            "--model",
-            default=BUNDLED,
-            show_default=True,
-            help="A checkpoint, or an exported .onnx.",
+            "--model", default=BUNDLED, show_default=True, help="A checkpoint or an exported .onnx."
         ),
         click.option(
             "--scheme",
