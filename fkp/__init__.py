@@ -16,7 +16,8 @@ table = fkp.to_frame(network.photos("photos/"))
 network = fkp.train("data.csv", "runs/mine", epochs=20)
 print(network.evaluate("data.csv").scores.nme)
 
-fkp.annotate("photos/", "results/", resume=True)   # a whole run, as the command does it
+fkp.annotate("photos/", "results/", resume=True)   # whole runs, as the commands make them
+fkp.hide("photos/", "hidden/")                     # copies in which faces are hidden
 
 `fkp.annotate` is the function; modules are imported as `from fkp.annotate.x import y`.
 """
@@ -31,15 +32,21 @@ if TYPE_CHECKING:
         Frame,
         Network,
         Photo,
+        align,
         annotate,
         audit,
         benchmark,
         convert,
         evaluate,
+        events,
+        hide,
         load,
         merge,
+        minutes,
+        people,
         prepare,
         resume_training,
+        symmetry,
         to_frame,
         train,
         video,
@@ -61,8 +68,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "fkp.api": (
-        "Frame", "Network", "Photo", "annotate", "audit", "benchmark", "convert", "evaluate",
-        "load", "merge", "prepare", "resume_training", "to_frame", "train", "video",
+        "Frame", "Network", "Photo", "align", "annotate", "audit", "benchmark", "convert",
+        "evaluate", "events", "hide", "load", "merge", "minutes", "people", "prepare",
+        "resume_training", "symmetry", "to_frame",
+        "train", "video",
     ),
     "fkp.errors": (
         "DataError", "FkpError", "ImageError", "LabelError", "ModelError", "NoPicturesError",
@@ -91,15 +100,21 @@ __all__ = [
     "UndecidedError",
     "UsageError",
     "__version__",
+    "align",
     "annotate",
     "audit",
     "benchmark",
     "convert",
     "evaluate",
+    "events",
+    "hide",
     "load",
     "merge",
+    "minutes",
+    "people",
     "prepare",
     "resume_training",
+    "symmetry",
     "to_frame",
     "train",
     "video",

@@ -224,6 +224,20 @@ def long_clip(samples: Path, path: Path) -> Path:
     return path
 
 
+def shorter(source: Path, path: Path, count: int) -> Path:
+    """The first pictures of a clip."""
+    with Clip(source) as clip, av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        images = [frame.bgr() for frame, _ in zip(clip.frames(), range(count), strict=False)]
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for image in images:
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        out.mux(stream.encode(None))
+    return path
+
+
 BOXED_FACE = np.array([[12, 18], [32, 18], [22, 28], [14, 38], [30, 38]])
 POINTS = ("right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left")
 

@@ -30,6 +30,7 @@ from fkp.learn.networks.export import EXPORT_FORMATS
 from fkp.learn.training.augment import AUGMENTATIONS
 from fkp.learn.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES
 from fkp.learn.training.losses import LOSSES
+from fkp.vision.covering import METHODS, Method
 from fkp.vision.detect import YuNetDetector
 from tests.helpers import write_course
 
@@ -267,7 +268,7 @@ def test_choices_are_those_that_there_are() -> None:
         choices.Schedule: SCHEDULES, choices.Loss: LOSSES, choices.Augment: AUGMENTATIONS,
         choices.Precision: PRECISIONS, choices.Norm: NORMS, choices.LabelFormat: WRITERS,
         choices.Crop: CROPS,
-        choices.Sides: SIDES, choices.Units: ("auto", *UNITS),
+        Method: METHODS, choices.Sides: SIDES, choices.Units: ("auto", *UNITS),
     }.items():  # fmt: skip
         assert set(get_args(kind)) == set(known)
 
@@ -283,7 +284,9 @@ OPTIONS: dict[str, tuple[Callable[..., Any], str, dict[str, str | None]]] = {
         fkp.Network.evaluate, "bundled data.csv",
         dict.fromkeys(("models", "by", "as_json", "out", "sheet", "worst", "device")),
     ),
+    "hide": (fkp.hide, "photos", {}),
     "merge": (fkp.merge, "one -o two", {}),
+    "symmetry": (fkp.symmetry, "results -o out", {}),
     "predict": (
         fkp.Network.predict, "bundled data.csv -o p.csv",
         {"model": None, "device": None, "kaggle": None},
@@ -293,8 +296,8 @@ OPTIONS: dict[str, tuple[Callable[..., Any], str, dict[str, str | None]]] = {
 """By command: its function, the least that it needs, and options of other names there, or none."""
 
 OTHERWISE = {
-    ("annotate", "out"), ("predict", "out"), ("audit", "report"), ("export", "format"),
-    ("prepare", "limits"),
+    ("annotate", "out"), ("hide", "out"), ("predict", "out"), ("audit", "report"),
+    ("export", "format"), ("prepare", "limits"),
 }  # fmt: skip
 """Options whose default the command fills in or has in another form, or that it requires."""
 

@@ -11,12 +11,17 @@ import pandas as pd
 import pytest
 
 from fkp.keypoints import SCHEMES
-from tests.helpers import SAMPLES, fkp_here, write_course, write_kaggle
+from tests.helpers import SAMPLES, STEADY, encode, fkp_here, write_course, write_kaggle
 from tests.published import face68, write_300w
 
 BOOK_PATH = Path(__file__).resolve().parents[1] / "docs" / "reference" / "codebook.json"
 BOOK: list[dict[str, Any]] = json.loads(BOOK_PATH.read_text())
+PERSON = ("keypoints.csv", "person")
+"""What fkp people alone adds."""
 NAMES = {name for scheme in SCHEMES.values() for name in scheme.names}
+
+
+VISIT = [("group.jpg", "rest"), ("group.jpg", "smile"), ("broken.jpg", "frown")]
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +31,21 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     for name in ("group.jpg", "coffee.jpg"):
         shutil.copyfile(SAMPLES / name, work / name)
     (work / "broken.jpg").write_bytes(b"no picture")
-    all_columns = ("--confidence", "--measures")
+    all_columns = ("--confidence", "--measures", "--quality")
     also = [f"--also={name}" for name in ("openface", "pyfeat", "dlc")]
     photos = ("group.jpg", "coffee.jpg", "broken.jpg", "--jobs", "1", "--no-overlays")
     fkp_here("annotate", *photos, *all_columns, *also, "-o", "photos", cwd=work)
     fkp_here("annotate", "group.jpg", "--also", "kaggle", "-o", "kaggle", cwd=work)
+    rows = [f"{name},photos,{expression}" for name, expression in VISIT]
+    (work / "list.csv").write_text("\n".join(["image,person,expression", *rows]))
+    fkp_here("symmetry", "photos", "--list", "list.csv", "-o", "symmetry", cwd=work)
     lines = ("--format", "jsonl", "--no-overlays", "-o", "lines")
     fkp_here("annotate", "group.jpg", "broken.jpg", *all_columns, *lines, cwd=work)
-    clip = ("video", SAMPLES / "clip.mp4", "--max-frames", "6", "--raw", "--no-overlays")
-    fkp_here(*clip, *all_columns, "-o", "clip", cwd=work)
+    clip = ("video", SAMPLES / "clip.mp4", "--max-frames", "24", "--raw", "--events")
+    fkp_here(*clip, *all_columns, "--no-overlays", "-o", "clip", cwd=work)
+    hidden = ("group.jpg", "coffee.jpg", "broken.jpg", "short.mp4", "--keep", "group.jpg")
+    encode(work / "short.mp4", STEADY[:3])
+    fkp_here("hide", *hidden, "--jobs", "1", "-o", "hidden", cwd=work)
     write_course(work, 24, persons=12)
     labels = pd.read_csv(work / "labels.csv").assign(camera="left").astype(object)
     labels.loc[3, "nose_tip_x"] = "abc"
@@ -52,10 +63,23 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     write_300w(work / "300w", dict.fromkeys(("helen/testset", "lfpw/testset"), face68()))
     fkp_here("benchmark", "300w", "300w", "-o", "benchmark.csv", cwd=work)
     fkp_here("evaluate", model, "data.csv", "-o", "evaluation", cwd=work)
+    fkp_here("align", "group.jpg", "coffee.jpg", "broken.jpg", "-o", "aligned", cwd=work)
+    fkp_here("people", "photos", "-o", "people", cwd=work)
     paths = {
-        "keypoints.csv": ["photos/keypoints.csv", "clip/keypoints.csv", "clip/raw.csv"],
+        "choices.csv": ["aligned/choices.csv"],
+        "people.csv": ["people/people.csv"],
+        "faces.csv": ["people/faces.csv"],
+        "keypoints.csv": [
+            "photos/keypoints.csv",
+            "clip/keypoints.csv",
+            "clip/raw.csv",
+            "people/keypoints.csv",
+        ],
         **{name: [f"photos/{name}"] for name in ("openface.csv", "pyfeat.csv", "dlc.csv")},
-        "blinks.csv": ["clip/blinks.csv"],
+        "events.csv": ["clip/events.csv"],
+        "minutes.csv": ["clip/minutes.csv"],
+        "VISIT.csv": ["symmetry/photos/1.csv"],
+        **{name: [f"hidden/{name}"] for name in ("hidden.csv", "hidden_faces.csv")},
         "kaggle.csv": ["kaggle/kaggle.csv"],
         "errors-NAME.csv": ["evaluation/errors-run.csv"],
         "results.csv": ["runs/run/results.csv"],
@@ -70,7 +94,7 @@ def entry(column: str, known: set[str]) -> str:
     """What the codebook calls a column."""
     if column in known:
         return column
-    numbered = re.sub(r"^([xy]_)\d+$", r"\1<0-67>", column)
+    numbered = re.sub(r"^([xyXYZ]_)\d+$", r"\1<0-67>", column)
     for name in NAMES if numbered == column else ():
         if column.startswith(f"{name}_") and f"<point>{column[len(name) :]}" in known:
             return f"<point>{column[len(name) :]}"
@@ -86,7 +110,9 @@ def test_columns(file: dict[str, Any], tables: dict[str, list[Path]]) -> None:
         table = pd.read_csv(path, header=header)
         table.columns = [re.sub(r"\.\d+$", "", str(name)) for name in table.columns]
         entries = [entry(name, set(described)) for name in table.columns]
-        assert list(dict.fromkeys(entries)) == list(described), path
+        of_people = path.parent.name == "people"
+        expected = [name for name in described if of_people or (file["file"], name) != PERSON]
+        assert list(dict.fromkeys(entries)) == expected, path
         for i, name in enumerate(entries):
             check(table.iloc[:, i], described[name], f"{path}: {table.columns[i]}")
 

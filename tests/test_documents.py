@@ -128,7 +128,7 @@ def test_r_and_pandas_read_the_same(
     monkeypatch.chdir(work)
     output(work, "fkp annotate sample_images/ --out results/")
     page = read("docs/guides/tables.md")
-    (script,) = blocks(page, "r")
+    script = blocks(page, "r")[0]
     (work / "mouths.R").write_text(script)
     done = subprocess.run([program, "mouths.R"], capture_output=True, text=True, check=True)
     exec(blocks(page, "python")[0], {})

@@ -1,12 +1,31 @@
 """Settings of annotation that do not depend on the output."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from fkp.annotate.outcome import Result
 from fkp.annotate.photo.drawing import DrawConfig
 from fkp.keypoints import Scheme
 from fkp.vision.images import MAX_PIXELS
 
 MIN_SCORE = 0.5
+
+ORDERS = ("surest", "left", "largest")
+"""Of the faces of a picture: by falling score, from left to right, by falling size."""
+
+
+class Filter(Protocol):
+    """Discards some of the faces that were found."""
+
+    @property
+    def expression(self) -> str:
+        """What it was made from."""
+        ...
+
+    def __call__(self, paths: Sequence[str], results: Sequence[Result]) -> list[Result]:
+        """The results of inputs with the faces that are kept."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +37,8 @@ class AnnotateConfig:
     max_faces: the highest-scoring faces kept of each picture; None keeps all.
     jobs: worker processes. batch: crops in a batch of the network.
     drawing: None draws nothing. max_pixels: larger pictures are unreadable.
+    quality: whether sharpness and exposure are measured. order: of the faces of a picture, one of
+    ORDERS. keep: discards some of the faces, None for none.
     """
 
     scheme: Scheme | None = None
@@ -27,6 +48,9 @@ class AnnotateConfig:
     batch: int = 64
     drawing: DrawConfig | None = None
     max_pixels: int = MAX_PIXELS
+    quality: bool = False
+    order: str = "surest"
+    keep: Filter | None = None
 
     def identity(self) -> dict[str, object]:
         """The settings that determine the bytes of the results."""
@@ -35,4 +59,6 @@ class AnnotateConfig:
             "max_faces": self.max_faces,
             "batch": self.batch,
             "max_pixels": self.max_pixels,
+            "order": self.order,
+            "keep": None if self.keep is None else self.keep.expression,
         }

@@ -6,13 +6,22 @@ from collections.abc import Collection
 from fkp.errors import parse_json
 
 OVERLAYS, CROPS, YOLO = "overlays", "crops", "yolo"
+FACES = "faces"
+"""Of align: the aligned pictures."""
 RUN, JOURNAL = "run.json", "journal.jsonl"
-OVERLAY, RAW, BLINKS = "overlay.mp4", "raw.csv", "blinks.csv"
-"""A clip's overlay, its points before smoothing, and its blinks."""
+OVERLAY, RAW = "overlay.mp4", "raw.csv"
+EVENTS, MINUTES = "events.csv", "minutes.csv"
+"""Of a clip: the video with the points drawn, the points before smoothing, what eyes and mouths do,
+and how often."""
 PARTS = ".parts"
 """A clip's folder with what an unfinished run needs to resume."""
 
-OF_RUNS = frozenset({OVERLAYS, CROPS, YOLO, PARTS, OVERLAY})
+COPIES, FOUND, REVIEW = "copies", "found", "review"
+HIDDEN, FACE_TABLE = "hidden.csv", "hidden_faces.csv"
+"""Of hide: what is fit to be published, the tables of the faces found, pictures to check; and a row
+per input, and one per face."""
+
+OF_RUNS = frozenset({OVERLAYS, CROPS, YOLO, FACES, PARTS, OVERLAY, COPIES, REVIEW})
 OF_TRAINING = frozenset({"curves.png", "lr.png", "val_worst.png", "val_best.png", "aug.png"})
 OF_EVALUATION = frozenset({"ced.png", "calibration.png", "worst.png"})
 OF_AUDIT = frozenset({"audit.png"})

@@ -130,7 +130,7 @@ def to_folder(
             work.tidy(folder)  # the earlier process may have been killed just before this
             return _found(work, folder)
         started, when = time.perf_counter(), datetime.now(UTC)
-        with _noted(folder):
+        with noted(folder):
             journal = Journal.resume(folder, _identity(work))
             if journal.past.done:
                 say(f"{work.name}: resuming after {journal.past.done} {work.unit}")
@@ -158,7 +158,8 @@ def _write(work: Work, folder: Path, journal: Journal, progress: Progress) -> Su
 
 
 @contextmanager
-def _noted(folder: Path) -> Iterator[None]:
+def noted(folder: Path) -> Iterator[None]:
+    """Add to what stops a run a note that says where its partial results are."""
     try:
         yield
     except (KeyboardInterrupt, OSError) as error:

@@ -5,23 +5,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fkp.api.aligning import align
     from fkp.api.data import audit, convert, prepare
+    from fkp.api.hiding import hide
     from fkp.api.network import Network, load
-    from fkp.api.results import Frame, Photo, to_frame
-    from fkp.api.runs import annotate, merge, video
+    from fkp.api.results import Frame, Photo, events, minutes, to_frame
+    from fkp.api.runs import annotate, merge, people, symmetry, video
     from fkp.api.training import benchmark, evaluate, resume_training, train
 
 _HOMES = {
+    "aligning": ("align",),
     "data": ("audit", "convert", "prepare"),
+    "hiding": ("hide",),
     "network": ("Network", "load"),
-    "results": ("Frame", "Photo", "to_frame"),
-    "runs": ("annotate", "merge", "video"),
+    "results": ("Frame", "Photo", "events", "minutes", "to_frame"),
+    "runs": ("annotate", "merge", "people", "symmetry", "video"),
     "training": ("benchmark", "evaluate", "resume_training", "train"),
 }
 
 __all__ = [
-    "Frame", "Network", "Photo", "annotate", "audit", "benchmark", "convert", "evaluate", "load",
-    "merge", "prepare", "resume_training", "to_frame", "train", "video",
+    "Frame", "Network", "Photo", "align", "annotate", "audit", "benchmark", "convert", "evaluate",
+    "events", "hide", "load", "merge", "minutes", "people", "prepare", "resume_training",
+    "symmetry", "to_frame", "train", "video",
 ]  # fmt: skip
 
 

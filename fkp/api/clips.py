@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from fkp.annotate.inputs import Inputs
@@ -47,8 +47,8 @@ class Clips:
     def check(self, place: Place) -> None:
         """Raise UsageError for arguments that contradict each other."""
         config, many = self.config, len(self.given) > 1
-        if place.stream is not None and (config.raw or config.series):
-            raise UsageError("raw and series need a folder for the results, not a stream")
+        if place.stream is not None and (config.raw or config.series or config.events):
+            raise UsageError("raw, series and events need a folder for the results, not a stream")
         if place.resume and (self.stream or self.live):
             raise UsageError("a live stream cannot be resumed: its earlier frames are gone")
         if many and (self.stream or self.live):
@@ -78,12 +78,14 @@ def annotate_clips(
 ) -> list[Report]:  # fmt: skip
     """Annotate clips, or one stream."""
     clips.check(place)
-    output = wanted.output(network, gallery=False)
+    output = wanted.output(network, gallery=False, events=clips.config.events)
     check_schemas(output)
+    if clips.config.events:
+        output.check_68("events")
     found = clips.find(place)
     table = None if place.stream is None else place.table(output)
     folders = [None] * len(found.paths) if table else clip_folders(found, place.folder)
-    config = replace(network.config, scheme=output.scheme)
+    config = wanted.config(network.config, output)
     source = network.identity()
     reports = []
     with ExitStack() as stack:

@@ -6,10 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.inputs import find_inputs
 from fkp.annotate.inputs import shard as take_shard
 from fkp.annotate.names import CROPS, OVERLAYS
+from fkp.annotate.output.keep import names_one_of
 from fkp.annotate.output.results import Output, wanted_scheme
+from fkp.annotate.output.schemas import chosen
 from fkp.annotate.output.sinks import TableStream
 from fkp.annotate.photo.drawing import DrawConfig
 from fkp.annotate.photo.local import Local
@@ -18,11 +21,14 @@ from fkp.annotate.pipeline import Engine, Progress
 from fkp.annotate.run import Report, Say, Work, to_folder, to_stream
 from fkp.api.loading import load_once
 from fkp.api.network import Network, scheme_of, workers
+from fkp.api.wanted import wanted_faces
 from fkp.errors import UsageError
 from fkp.keypoints import Scheme
 from fkp.learn.networks.devices import single_thread
 from fkp.learn.networks.names import BUNDLED, find_model
 from fkp.vision.head import Camera
+from fkp.vision.measures import MEASURES
+from fkp.vision.quality import QUALITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +83,42 @@ class Wanted:
     overlay_size: int | None
     blur: str | None
     paths: bool
+    quality: bool
+    keep: str | None
+    order: str = "surest"
 
-    def output(self, network: Network, gallery: bool) -> Output:
+    def output(self, network: Network, gallery: bool, events: bool = False) -> Output:
         """The settings of the files; raises FkpError, before any work, if the network's points do
         not suit.
         """
         also = (self.also,) if isinstance(self.also, str) else tuple(self.also)
         scheme = wanted_scheme(also, scheme_of(self.scheme), network.keypoints.scheme)
-        if not self.measures and (self.focal is not None or self.fov is not None):
-            raise UsageError("focal length and angle of view are only used with measures")
+        measures = self.measures or self._about(MEASURES)
+        posed = measures or events or any(schema.posed for schema in chosen(also))
+        if not posed and (self.focal is not None or self.fov is not None):
+            raise UsageError(
+                "the camera's focal length and angle of view are for measures, events and openface"
+            )
         if self.focal is not None and self.fov is not None:
-            raise UsageError("give the focal length or the angle of view, not both")
-        camera = Camera(self.focal, self.fov) if self.measures else None
-        return Output(scheme, self.format, also, self.confidence, gallery, camera, self.paths)
+            raise UsageError("the focal length and the angle of view cannot be combined")
+        camera = Camera(self.focal, self.fov)
+        measured = camera if measures else None
+        judged = self.quality or self._about(QUALITY)
+        return Output(
+            scheme, self.format, also, self.confidence, gallery, measured, self.paths, judged,
+            camera,
+        )  # fmt: skip
+
+    def _about(self, columns: Sequence[str]) -> bool:
+        """Whether `keep` needs any of these columns, which are then also in the table."""
+        return self.keep is not None and names_one_of(self.keep, columns)
+
+    def config(self, config: AnnotateConfig, output: Output) -> AnnotateConfig:
+        """Which faces are kept, in which order, and what is measured of their pictures."""
+        return wanted_faces(
+            replace(config, scheme=output.scheme), output.quality, self.keep, self.order,
+            output.measured,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +160,7 @@ def annotate_photos(network: Network, photos: Photos, wanted: Wanted, place: Pla
     inputs = take_shard(everything, *photos.shard)
     output.check_names(everything.relative(path) for path in everything.paths)
     config = replace(
-        network.config, scheme=output.scheme, jobs=workers(photos.jobs, inputs),
+        wanted.config(network.config, output), jobs=workers(photos.jobs, inputs),
         drawing=photos.drawing(wanted, place.folder), max_pixels=photos.max_pixels,
     )  # fmt: skip
     engine: Engine = Local(network.keypoints, network.detector, config)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
+from fkp.annotate.choosing import chosen
 from fkp.annotate.config import MIN_SCORE, AnnotateConfig
 from fkp.annotate.faces import predict
 from fkp.annotate.inputs import Inputs, find_inputs
@@ -20,10 +21,11 @@ from fkp.annotate.output.results import wanted_scheme
 from fkp.annotate.photo.cutting import FaceCutter
 from fkp.annotate.photo.local import TASK, Local
 from fkp.annotate.pipeline import Progress
-from fkp.api.choices import Deinterlace, ExportFormat, Norm, Split
+from fkp.api.choices import Deinterlace, ExportFormat, Norm, Order, Split
 from fkp.api.loading import checkpoint_of, load_once, load_trained
+from fkp.api.wanted import wanted_faces
 from fkp.errors import ImageError, UsageError
-from fkp.keypoints import SCHEMES, Faces, Scheme
+from fkp.keypoints import IBUG68, SCHEMES, Faces, Scheme
 from fkp.learn.networks.devices import single_thread
 from fkp.learn.networks.exported import OnnxNetwork
 from fkp.learn.networks.names import BUNDLED, WEIGHTS, find_model
@@ -32,6 +34,7 @@ from fkp.vision.detect import WEIGHTS as FACES
 from fkp.vision.detect import FaceDetector, YuNetDetector
 from fkp.vision.detectors import DetectorName, find_detector
 from fkp.vision.draw import as_bgr
+from fkp.vision.head import Camera
 from fkp.vision.images import Image
 from fkp.vision.sources import Opening, is_live, masked
 
@@ -114,7 +117,8 @@ class Network:
             cut = cutter(str(image))
         else:
             cut = cutter.cut_image(as_bgr(image))
-        (result,) = predict([cut], self.keypoints, self.config)
+        found = predict([cut], self.keypoints, self.config)
+        (result,) = chosen([str(image)], [cut], found, self.config)
         if isinstance(result, Failure):
             raise ImageError(f"{image}: {result.reason}")
         return replace(result.faces, picture=image)
@@ -298,6 +302,9 @@ def load(
     min_face: float = 0,
     max_faces: int | None = None,
     batch: int = 64,
+    quality: bool = False,
+    keep: str | None = None,
+    order: Order = "surest",
 ) -> Network:
     """Load a network from its file, or the bundled one. Raises ModelError, DataError.
 
@@ -313,8 +320,13 @@ def load(
 
     detector_model: another network in YuNet's layout (ONNX). det_size: long side of the picture
     that the bundled detectors look at. min_score: faces scoring below this are discarded, as are
-    those with a box smaller than `min_face` pixels. max_faces: keep only the highest-scoring ones.
-    batch: faces per batch of the network.
+    those with a box smaller than `min_face` pixels. max_faces: only the highest-scoring ones.
+    batch: faces in a batch of the network.
+
+    quality: also measure sharpness and exposure, for `to_frame(..., quality=True)`. keep: an
+    expression of `pandas.DataFrame.query` about the columns of the table, those of measures and
+    quality among them; faces for which it is not true are discarded. order: of the faces of a
+    picture: `surest` (by falling score), `left` (from left to right) or `largest`.
     """
     if detector is None or isinstance(detector, str):
         file = None if detector_model is None else Path(detector_model)
@@ -324,6 +336,8 @@ def load(
     loaded = load_once(str(model), device)
     wanted = wanted_scheme((), scheme_of(scheme), loaded.scheme)
     config = AnnotateConfig(wanted, min_score, max_faces, batch=batch)
+    camera = Camera() if wanted.names == IBUG68.names else None
+    config = wanted_faces(config, quality, keep, order, camera)
     return Network(loaded, find_model(str(model)), detector, config, device)
 
 

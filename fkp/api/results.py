@@ -1,7 +1,7 @@
 """Results of photos and clips, and their table."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
@@ -13,7 +13,10 @@ import pandas as pd
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.annotate.output.frames import table
 from fkp.annotate.output.rows import Columns, Record
-from fkp.keypoints import FKP4, Faces, Scheme
+from fkp.annotate.video.events import events_of, minutes_of
+from fkp.annotate.video.traces import traces
+from fkp.errors import DataError
+from fkp.keypoints import FKP4, IBUG68, Faces, Scheme
 from fkp.vision.head import Camera
 
 Status = Literal["ok", "no_face", "unreadable"]
@@ -83,19 +86,52 @@ def frame_of(path: str, result: Result, moment: Moment, scheme: Scheme) -> Frame
 
 
 def to_frame(
-    items: Iterable[Photo | Frame], confidence: bool = False, measures: bool = False
+    items: Iterable[Photo | Frame],
+    confidence: bool = False,
+    measures: bool = False,
+    quality: bool = False,
 ) -> pd.DataFrame:
     """Photos or frames as a DataFrame with the columns of `keypoints.csv`, unrounded.
 
-    A row per face, and one for each photo or frame without a face. confidence: add a column for the
-    confidence of each point; measures: add the openings of eyes and mouth, and the head's pose.
+    A row per face, and one for each photo or frame without. confidence: also a column for the
+    confidence of each point; measures: also the openings of eyes and mouth, and the head's pose;
+    quality: also that of the face's picture, in which sharpness and exposure are known where
+    `fkp.load(quality=True)` measured them.
     """
     waiting = iter(items)
     first = next(waiting, None)
     scheme = FKP4 if first is None else first.faces.scheme
-    columns = Columns(scheme, confidence, Camera() if measures else None)
+    columns = Columns(scheme, confidence, Camera() if measures else None, quality)
     rest = chain([] if first is None else [first], waiting)
     return table((_record(item) for item in rest), columns)
+
+
+def events(
+    frames: Iterable[Frame], *, focal: float | None = None, fov: float | None = None
+) -> pd.DataFrame:
+    """Blinks, closures, yawns and speech in the frames of one clip: the columns of `events.csv`.
+
+    frames: as `Network.video` yields them, with the 68 points. focal (pixels) or fov (degrees along
+    the longer side): of the camera. Raises DataError for other points.
+    """
+    return events_of(traces(_with_68(frames), Camera(focal, fov)))
+
+
+def minutes(
+    frames: Iterable[Frame], *, focal: float | None = None, fov: float | None = None
+) -> pd.DataFrame:
+    """How often and how long, each minute: the columns of `minutes.csv`; else as `events`."""
+    return minutes_of(traces(_with_68(frames), Camera(focal, fov)))
+
+
+def _with_68(frames: Iterable[Frame]) -> Iterator[Record]:
+    for frame in frames:
+        if frame.faces.scheme.names != IBUG68.names:
+            raise DataError(
+                f"events need the 68 points of {IBUG68.name}, not these "
+                f"{len(frame.faces.scheme)} of {frame.faces.scheme.name}"
+            )
+        yield _record(frame)
 
 
 def _record(item: Photo | Frame) -> Record:

@@ -1,25 +1,30 @@
 """Whole runs, as the commands do them: tables, overlays, pages, other tools' files."""
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from fkp.annotate.config import MIN_SCORE
+from fkp.annotate.people.grouping import ALIKE
 from fkp.annotate.pipeline import Progress
 from fkp.annotate.run import Report, Say
-from fkp.api.choices import Also, Backend, Blur, Deinterlace, TableFormat
+from fkp.api.choices import Also, Backend, Blur, Deinterlace, Order, TableFormat
 from fkp.api.making import Photos, Place, Wanted, annotate_photos
 from fkp.api.network import Paths, excerpt_of, listed, load, silent, unheard
 from fkp.keypoints import Scheme
 from fkp.learn.networks.names import BUNDLED
 from fkp.vision.detect import FaceDetector
 from fkp.vision.detectors import DetectorName
+from fkp.vision.head import Camera
 from fkp.vision.images import MAX_PIXELS
 from fkp.vision.sources import Opening
 
 if TYPE_CHECKING:
+    from fkp.annotate.clinic.run import Visits
     from fkp.annotate.output.merge import Merged
+    from fkp.annotate.people.run import People
 
 
 def annotate(
@@ -30,6 +35,7 @@ def annotate(
     max_faces: int | None = None, max_pixels: int = MAX_PIXELS, batch: int = 64,
     format: TableFormat = "csv", also: Also | Sequence[Also] = (), confidence: bool = False,
     measures: bool = False, focal: float | None = None, fov: float | None = None,
+    quality: bool = False, keep: str | None = None, order: Order = "surest",
     overlays: bool = True, overlay_size: int | None = 1600,
     blur: Blur | None = None, crops: bool = False, crop_size: int = 256, paths: bool = True,
     overwrite: bool = False, resume: bool = False, jobs: int | None = None,
@@ -46,8 +52,8 @@ def annotate(
     format: of the table. also: other tools' files to write as well; in a stream, instead.
     confidence: add a column for the confidence of each point; measures: add columns for the
     openings of eyes and mouth, and the head's pose; focal (pixels) or fov (degrees along the longer
-    side): of the camera, for the measures. overlays: False draws nothing; overlay_size: their long
-    side at most, pixels, None for the picture's own. blur: makes eyes or faces unrecognisable.
+    side): of the camera, for these and openface. overlays: False draws nothing; overlay_size: their
+    long side at most, pixels, None for the picture's own. blur: makes eyes or faces unrecognisable.
     crops: also write an upright crop of each face, `crop_size` pixels wide. paths: False leaves
     full paths out of `run.json` and pages.
 
@@ -63,6 +69,7 @@ def annotate(
     )  # fmt: skip
     wanted = Wanted(
         scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
+        quality, keep, order,
     )  # fmt: skip
     photos = Photos(listed(inputs), crops, crop_size, max_pixels, jobs, shard, backend, scheduler)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)
@@ -76,13 +83,15 @@ def video(
     det_size: int = 640, min_score: float = MIN_SCORE, min_face: float = 0,
     max_faces: int | None = None, batch: int = 64, format: TableFormat = "csv",
     also: Also | Sequence[Also] = (), confidence: bool = False, measures: bool = False,
-    focal: float | None = None, fov: float | None = None,
-    overlays: bool = True, overlay_size: int | None = None, blur: Blur | None = None,
+    focal: float | None = None, fov: float | None = None, quality: bool = False,
+    keep: str | None = None, overlays: bool = True, overlay_size: int | None = None,
+    blur: Blur | None = None,
     every: int = 1, start: float | None = None, end: float | None = None,
     max_frames: int | None = None, smooth: float = 0.5, fill: int = 0, raw: bool = False,
-    series: str | Path | None = None, stream: int | None = None, deinterlace: Deinterlace = "auto",
-    fps: float | None = None, live: bool = False, view: bool = False, paths: bool = True,
-    overwrite: bool = False, resume: bool = False, stop: threading.Event | None = None,
+    series: str | Path | None = None, events: bool = False, stream: int | None = None,
+    deinterlace: Deinterlace = "auto", fps: float | None = None, live: bool = False,
+    view: bool = False, paths: bool = True, overwrite: bool = False, resume: bool = False,
+    stop: threading.Event | None = None,
     progress: Progress | None = None, say: Say | None = None,
     on_finish: Callable[[Report], None] | None = None,
 ) -> list[Report]:  # fmt: skip
@@ -97,7 +106,8 @@ def video(
     every: only frames whose number is a multiple of this. start, end: seconds since the first
     frame, None for the whole. smooth: jitter smoothing, 0 (off) to 1. fill: fill gaps of a face of
     up to this many frames; raw: also write `raw.csv`, the points before smoothing. series: plot the
-    points over time into this file. stream: the number of the video stream in a file, None for the
+    points over time into this file. events: also write what eyes and mouths do, `events.csv` and
+    `minutes.csv`. stream: the number of the video stream in a file, None for the
     largest. deinterlace: `auto` for frames that are marked as interlaced, `on` for all, or `off`.
     fps: the frame rate of folders and patterns of pictures that are the frames of clips.
 
@@ -114,14 +124,60 @@ def video(
     )  # fmt: skip
     wanted = Wanted(
         scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
+        quality, keep,
     )  # fmt: skip
     config = ClipConfig(
         excerpt_of(every, start, end, max_frames), Opening(stream, deinterlace, fps), smooth, fill,
-        overlays, overlay_size, blur, raw, None if series is None else Path(series),
+        overlays, overlay_size, blur, raw, None if series is None else Path(series), events,
     )  # fmt: skip
     clips = Clips(listed(inputs), config, live, view, stop, on_finish)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)
     return annotate_clips(network, clips, wanted, place)
+
+
+def people(
+    folders: str | Path | Sequence[str | Path], out: str | Path | None = None, *,
+    alike: float = ALIKE, jobs: int | None = None, overwrite: bool = False,
+    progress: Progress | None = None, say: Say | None = None,
+) -> "People":  # fmt: skip
+    """Group the faces of finished runs of one occasion by person: the whole run of `fkp people`.
+
+    folders: of `fkp.annotate` and `fkp.video`, whose pictures are looked at again. out: the folder
+    for `people.csv` and `faces.csv`, `keypoints.csv` with the column `person`, and the page; None
+    for `people/` in the first folder. alike: likeness from which two groups are one person.
+
+    Where the sheets are there, they are taken as they were edited: persons of one name become one,
+    and each face goes to the person of its row. overwrite: group again. Raises FkpError.
+    """
+    from fkp.annotate.people.run import group_people
+
+    listed_folders = [Path(folder) for folder in listed(folders)]
+    return group_people(
+        listed_folders, listed_folders[0] / "people" if out is None else Path(out), alike,
+        overwrite, jobs or os.cpu_count() or 1, progress or silent, say or unheard,
+    )  # fmt: skip
+
+
+def symmetry(
+    results: str | Path, out: str | Path, *, rest: str = "rest*",
+    listed: str | Path | None = None, ipd: float | None = None, focal: float | None = None,
+    fov: float | None = None, overwrite: bool = False,
+) -> "Visits":  # fmt: skip
+    """Measure both sides of faces in photographs of visits, at rest and in expressions.
+
+    results: the folder of a finished `annotate` with the 68 points, whose pictures are called
+    PERSON/VISIT/EXPRESSION.jpg. out: the folder for PERSON/VISIT.csv and PERSON.html. rest: a
+    pattern for expressions at rest. listed: a CSV with image, person, expression, and perhaps
+    visit, ipd_mm, iris_px, instead of folders. ipd: millimetres between the pupils; without,
+    lengths are in distances of the eye centres. focal (pixels) or fov (degrees along the longer
+    side): of the camera. Raises FkpError for results or a list that cannot be used.
+    """
+    from fkp.annotate.clinic.run import measure_visits
+
+    return measure_visits(
+        Path(results), Path(out), None if listed is None else Path(listed), rest, ipd,
+        Camera(focal, fov), overwrite,
+    )  # fmt: skip
 
 
 def merge(

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from fkp import api
+from fkp.annotate.config import ORDERS
 from fkp.annotate.inputs import read_list
 from fkp.annotate.run import Report
 from fkp.cli import console
@@ -36,6 +37,13 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
 )
 @result_options
 @face_options
+@click.option(
+    "--order",
+    type=click.Choice(ORDERS),
+    default=ORDERS[0],
+    show_default=True,
+    help="Of the faces of a picture: by falling score, from the left, or by falling size.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes.  [default: one per CPU]")
 @drawing_options("1600", "pictures")
 @click.option("--crops", is_flag=True, help="Write an upright crop of each face into crops/.")

@@ -17,8 +17,8 @@ from fkp.vision.detectors import DETECTORS
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
-def _not(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
-    """An option `--no-...` that switches an argument off."""
+def is_off(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
+    """The argument that a `--no-...` option switches off."""
     return not given
 
 
@@ -125,7 +125,8 @@ def result_options(command: Command) -> Command:
             "--focal",
             type=click.FloatRange(0, min_open=True),
             metavar="PIXELS",
-            help="Focal length of the camera for --measures; default: the picture's longer side.",
+            help="Focal length of the camera, for --measures and --also openface; default: the "
+            "picture's longer side.",
         ),
         click.option(
             "--fov",
@@ -134,11 +135,22 @@ def result_options(command: Command) -> Command:
             help="Instead of --focal: angle of view along the longer side; default: 53.",
         ),
         click.option(
+            "--quality",
+            is_flag=True,
+            help="Add columns for sharpness, exposure, size, occlusion, and angle of each face.",
+        ),
+        click.option(
+            "--keep",
+            metavar="EXPRESSION",
+            help='Discard faces for which this is not true: "abs(yaw) < 30 and sharpness > 0.4"; '
+            "columns of --measures and --quality are added where it names them.",
+        ),
+        click.option(
             "--no-paths",
             "paths",
             is_flag=True,
-            callback=_not,
-            help="Leave full paths out of run.json and the page.",
+            callback=is_off,
+            help="Leave whole paths out of run.json and the page.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run."),
         click.option("--resume", is_flag=True, help="Continue a run that was stopped."),
@@ -154,7 +166,7 @@ def drawing_options(largest: str, what: str) -> Callable[[Command], Command]:
     def add(command: Command) -> Command:
         options = (
             click.option(
-                "--no-overlays", "overlays", is_flag=True, callback=_not, help="Draw nothing."
+                "--no-overlays", "overlays", is_flag=True, callback=is_off, help="Draw nothing."
             ),
             click.option(
                 "--overlay-size",

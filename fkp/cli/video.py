@@ -79,6 +79,11 @@ def _seconds(
     help="Plot the points and the confidence over time; with --confidence, that of each point.",
 )
 @click.option(
+    "--events",
+    is_flag=True,
+    help="Also write events.csv and minutes.csv: blinks, long closures, yawns, speech, PERCLOS.",
+)
+@click.option(
     "--stream",
     type=click.IntRange(0),
     metavar="N",

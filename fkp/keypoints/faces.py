@@ -76,7 +76,8 @@ class Face:
     """One face, in original-image pixels.
 
     box: (4,) float32, x, y, width, height. points: (K, 2) float32; confidence: (K,) float32; NaN
-    as in `Faces`. number: its number in a clip, None in a picture.
+    as in `Faces`. number: who it is among the faces of a clip, None in a picture. quality: (2,) as
+    in `Faces`.
     """
 
     scheme: Scheme
@@ -85,6 +86,7 @@ class Face:
     points: npt.NDArray[np.float32]
     confidence: npt.NDArray[np.float32]
     number: int | None = None
+    quality: npt.NDArray[np.float32] | None = None
 
     def point(self, name: str) -> npt.NDArray[np.float32]:
         """The point (2,) of that name; DataError where the scheme has none."""
@@ -115,8 +117,10 @@ class Faces:
     scores: (F,) float32, the detector's; NaN where the detector has none.
     points: (F, K, 2) float32, NaN = missing.
     confidence: (F, K) float32, NaN where the network gives none.
-    numbers: (F,) int64, the number that each face keeps in a clip; None in a picture.
-    picture: the source if known: a file, or (H, W, 3) BGR.
+    numbers: (F,) int64, who each face is among the faces of a clip; None in a picture.
+    picture: what they were found in, where that is known: a file, or (H, W, 3) BGR.
+    quality: (F, 2) float32, sharpness and exposure, see `fkp.vision.quality`; None where they were
+    not asked for.
 
     `len(faces)` counts them, iterating yields each as a `Face`, `faces[0]` is the first, and a
     slice, a boolean mask (F,) or a list of indices selects some: `faces[faces.scores > 0.9]`.
@@ -129,6 +133,7 @@ class Faces:
     confidence: npt.NDArray[np.float32]
     numbers: npt.NDArray[np.int64] | None = None
     picture: npt.NDArray[np.uint8] | str | Path | None = None
+    quality: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         f, k = len(self.boxes), len(self.scheme)
@@ -141,6 +146,8 @@ class Faces:
                 )
         if self.numbers is not None and self.numbers.shape != (f,):
             raise ValueError(f"Faces.numbers: expected {(f,)}, got {self.numbers.shape}")
+        if self.quality is not None and self.quality.shape != (f, 2):
+            raise ValueError(f"Faces.quality: expected {(f, 2)}, got {self.quality.shape}")
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -163,7 +170,7 @@ class Faces:
             number = None if self.numbers is None else int(self.numbers[rows])
             return Face(
                 self.scheme, self.boxes[rows], float(self.scores[rows]), self.points[rows],
-                self.confidence[rows], number,
+                self.confidence[rows], number, None if self.quality is None else self.quality[rows],
             )  # fmt: skip
         if not isinstance(rows, slice):
             rows = np.asarray(rows, None if len(rows) else np.int64)
@@ -174,6 +181,7 @@ class Faces:
             points=self.points[rows],
             confidence=self.confidence[rows],
             numbers=None if self.numbers is None else self.numbers[rows],
+            quality=None if self.quality is None else self.quality[rows],
         )
 
     def __repr__(self) -> str:

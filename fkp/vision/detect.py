@@ -283,3 +283,27 @@ class YuNetDetector:
             return found
         factor = [image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]]
         return found.mapped(np.array(factor), np.zeros(2))
+
+
+class ThoroughDetector(YuNetDetector):
+    """The same, for those to whom a missed face matters more than time: a photograph is looked at
+    mirrored as well. A face that both looks find is there twice.
+    """
+
+    def search(self, image: Image, reduced: int = 1) -> Detections:
+        """Faces in a photograph of which `image` is a copy `reduced` times smaller."""
+        plain = super().search(image, reduced)
+        mirrored = super().search(np.ascontiguousarray(image[:, ::-1]), reduced)
+        right = reduced * image.shape[1] - 1.0
+        boxes, anchors = mirrored.boxes.copy(), mirrored.anchors[:, [1, 0, 2, 4, 3]]
+        boxes[:, 0] = right - boxes[:, 0] - boxes[:, 2]
+        anchors[..., 0] = right - anchors[..., 0]
+        scores = np.concatenate([plain.scores, mirrored.scores])
+        order = np.argsort(-scores, kind="stable")
+        return Detections(
+            np.concatenate([plain.boxes, boxes])[order],
+            scores[order],
+            np.concatenate([plain.anchors, anchors])[order],
+            plain.smallest,
+            plain.note,
+        )

@@ -8,29 +8,32 @@ import numpy as np
 
 from fkp.errors import ImageError
 from fkp.keypoints import Faces, FloatArray, Scheme
+from fkp.vision.colours import GREEN, ORANGE, WHITE, Colour, colour_of
 from fkp.vision.images import Image
 
-Colour = tuple[int, int, int]  # BGR
+__all__ = ["GREEN", "ORANGE", "WHITE", "KeypointAnnotator", "draw_points", "sheet", "tile"]
 
-GREEN: Colour = (80, 220, 60)
-ORANGE: Colour = (40, 150, 255)
-WHITE: Colour = (255, 255, 255)
 _SHIFT = 4  # cv2 draws at 1/16 pixel
 
 
 @dataclass(frozen=True, slots=True)
 class KeypointAnnotator:
-    """Draws the points of faces, the lines between them, and the face boxes."""
+    """Draws the points of faces, the lines between them, and the face boxes with their numbers.
 
-    colour: Colour = GREEN
+    colour: of all faces; None gives each number its own.
+    """
+
+    colour: Colour | None = None
     box_colour: Colour = WHITE
     boxes: bool = True
 
     def draw(self, image: Image, faces: Faces) -> Image:
         """A copy of a BGR picture (H, W, 3) with the faces drawn; missing points are left out."""
         image = image.copy()
-        for box, points in zip(faces.boxes, faces.points, strict=True):
+        numbers = range(len(faces)) if faces.numbers is None else faces.numbers.tolist()
+        for number, box, points in zip(numbers, faces.boxes, faces.points, strict=True):
             face = float(np.hypot(box[2], box[3])) / 1.4
+            colour = colour_of(number) if self.colour is None else self.colour
             if self.boxes:
                 corner, opposite = box[:2] - 0.5, box[:2] + box[2:] - 0.5
                 width = max(1, round(face / 150))
@@ -38,8 +41,35 @@ class KeypointAnnotator:
                     image, _fixed(corner), _fixed(opposite), self.box_colour, width,
                     cv2.LINE_AA, _SHIFT,
                 )  # fmt: skip
-            draw_points(image, points, faces.scheme, self.colour, face / 110)
+                draw_number(image, number, box, colour)
+            draw_points(image, points, faces.scheme, colour, face / 110)
         return image
+
+
+def draw_number(image: Image, number: int, box: FloatArray, colour: Colour) -> None:
+    """Write the number of a face into the upper left corner of its box (4,) xywh, in place."""
+    if not np.isfinite(box).all():
+        return
+    scale = min(max(float(box[3]) / 220, 0.35), 4.0)
+    thick = max(1, round(1.6 * scale))
+    text, font = str(number), cv2.FONT_HERSHEY_SIMPLEX
+    (width, height), _ = cv2.getTextSize(text, font, scale, thick)
+    pad = thick + 1
+    x = int(np.clip(box[0], 0, max(image.shape[1] - width - 2 * pad, 0)))
+    y = int(np.clip(box[1], 0, max(image.shape[0] - height - 2 * pad, 0)))
+    corner = (x + width + 2 * pad, y + height + 2 * pad)
+    cv2.rectangle(image, (x, y), corner, colour, cv2.FILLED)
+    at = (x + pad, y + pad + height)
+    cv2.putText(image, text, at, font, scale, (0, 0, 0), thick, cv2.LINE_AA)
+
+
+def outlined(image: Image, box: FloatArray, colour: Colour) -> Image:
+    """A copy of a BGR picture (H, W, 3) with the outline of a box (4,), xywh."""
+    image = image.copy()
+    width = max(1, round(float(max(box[2], box[3])) / 60))
+    corner, opposite = box[:2] - 0.5, box[:2] + box[2:] - 0.5
+    cv2.rectangle(image, _fixed(corner), _fixed(opposite), colour, width, cv2.LINE_AA, _SHIFT)
+    return image
 
 
 def as_bgr(image: Image) -> Image:

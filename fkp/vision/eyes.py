@@ -6,16 +6,12 @@ import numpy.typing as npt
 from fkp.keypoints import FloatArray
 
 CLOSED_OPENING = 0.19
-"""Mean opening of both eyes below which they count as closed, if nothing is known about the person:
-1 % of open eyes in photographs are below it."""
-
-CLOSED_SHARE = 0.8
-"""The same as a share of the person's own median opening in a clip, which tells more: 1 % of the
-frames with open eyes lie below it.
-
-Both, and how many closed eyes lie below, are printed by
+"""Opening of both eyes on average below which they count as closed, where nothing is known of the
+person: 1 % of open eyes in photographs lie below it.
 
     python -m tests.benchmarks.eyes DATA
+
+prints how many closed eyes do.
 """
 
 

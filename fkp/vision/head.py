@@ -8,6 +8,7 @@ MediaPipe's canonical head.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,24 +77,43 @@ class Camera:
         return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
 
 
-def head_pose(points: FloatArray, camera: Array) -> Array:
-    """POSES (6,) of a face with points (68, 2) in pixels, before a camera (3, 3).
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """Where the mean head is before the camera: seen = turn @ HEAD + at.
 
-    yaw, pitch, roll: degrees. yaw is positive where the face looks to the picture's right, pitch
-    where it looks up, roll where it leans to the picture's right (clockwise, as seen). The head is
-    first rolled about the axis of its gaze, then pitched, then yawed, in the camera's axes. The
-    rest is where the middle between its eyes is: millimetres to the right of the camera's axis,
-    below it, and before the camera, if the head has an adult's size.
+    turn: (3, 3) rotation; at: (3,) millimetres, both in the camera's frame.
+    """
 
-    NaN where fewer than LEAST of the points RIGID are known, where they are no face's, or would
+    turn: Array
+    at: Array
+
+    def placed(self) -> Array:
+        """(68, 3) millimetres: the mean head's points before the camera."""
+        return np.asarray(HEAD @ self.turn.T + self.at)
+
+    def angles(self) -> Array:
+        """(3,) radians about x, y and z: the rotation is Rx @ Ry @ Rz, as OpenFace 2 tells it.
+
+        They are positive where the face looks down, to the picture's left, and where it leans to
+        the picture's right.
+        """
+        turn = self.turn
+        about_y = math.asin(min(max(float(turn[0, 2]), -1.0), 1.0))
+        about_x = math.atan2(-turn[1, 2], turn[2, 2])
+        return np.array([about_x, about_y, math.atan2(-turn[0, 1], turn[0, 0])])
+
+
+def fit_head(points: FloatArray, camera: Array, among: Sequence[int] = RIGID) -> Fit | None:
+    """The mean head as a face with points (68, 2) in pixels shows it to a camera (3, 3).
+
+    None where fewer than LEAST of the points `among` are known, where they are no face's, or would
     show a head from behind.
     """
-    known = [i for i in RIGID if np.isfinite(points[i]).all()]
-    none = np.full(len(POSES), np.nan)
+    known = [i for i in among if np.isfinite(points[i]).all()]
     if len(known) < LEAST:
-        return none
+        return None
     shape, seen = HEAD[known], np.asarray(points[known], np.float64)
-    best, least = none, math.inf
+    best, least = None, math.inf
     for turn, place in _starts(shape, seen, camera):
         found, spin, at = cv2.solvePnP(
             shape, seen, camera, np.zeros(4), cv2.Rodrigues(turn)[0], place.reshape(3, 1), True,
@@ -105,9 +125,34 @@ def head_pose(points: FloatArray, camera: Array) -> Array:
         eyes = camera[0, 0] * np.linalg.norm(HEAD[36] - HEAD[45]) / at[2, 0]
         misfit = float(np.sqrt(((drawn - seen) ** 2).sum(1).mean()) / eyes)
         if misfit < min(least, MISFIT):
-            where: FloatArray = np.asarray(at)
-            best, least = _told(np.asarray(cv2.Rodrigues(spin)[0]), where[:, 0]), misfit
-    return best
+            turned, where = cv2.Rodrigues(spin)[0], at[:, 0]
+            best = Fit(np.asarray(turned, np.float64), np.asarray(where, np.float64))
+            least = misfit
+    return None if best is None or _from_behind(best) else best
+
+
+def head_pose(points: FloatArray, camera: Array) -> Array:
+    """POSES (6,) of a face with points (68, 2) in pixels, before a camera (3, 3).
+
+    yaw, pitch, roll: degrees. yaw is positive where the face looks to the picture's right, pitch
+    where it looks up, roll where it leans to the picture's right (clockwise, as seen). The head is
+    first rolled about the axis of its gaze, then pitched, then yawed, in the camera's axes. The
+    rest is where the middle between its eyes is: millimetres to the right of the camera's axis,
+    below it, and before the camera, if the head has an adult's size.
+
+    NaN where `fit_head` finds no head.
+    """
+    fit = fit_head(points, camera)
+    return np.full(len(POSES), np.nan) if fit is None else _told(fit)
+
+
+def lifted(points: FloatArray, fit: Fit, camera: Array) -> Array:
+    """(68, 3) millimetres in the camera's frame: points (68, 2) in pixels as far away as the mean
+    head has them, so that they project onto themselves.
+    """
+    depth = fit.placed()[:, 2:]
+    focal, centre = camera[[0, 1], [0, 1]], camera[:2, 2]
+    return np.hstack([(np.asarray(points, np.float64) - centre) / focal * depth, depth])
 
 
 def _starts(shape: Array, seen: Array, camera: Array) -> list[tuple[Array, Array]]:
@@ -132,14 +177,17 @@ def _starts(shape: Array, seen: Array, camera: Array) -> list[tuple[Array, Array
     return starts
 
 
-def _told(turn: FloatArray, at: FloatArray) -> Array:
-    """POSES of a head turned so (3, 3), at this place (3,); NaN where it is seen from behind."""
+def _from_behind(fit: Fit) -> bool:
+    cosine = float(fit.turn[:, 2] @ fit.at) / float(np.linalg.norm(fit.at))
+    return cosine < math.cos(math.radians(BEHIND))
+
+
+def _told(fit: Fit) -> Array:
+    """POSES of a head."""
+    turn = fit.turn
     gaze = -turn[:, 2]
-    cosine = float(gaze @ -at) / float(np.linalg.norm(at))
-    if cosine < math.cos(math.radians(BEHIND)):
-        return np.full(len(POSES), np.nan)
     yaw = math.atan2(gaze[0], -gaze[2])
     pitch = math.atan2(-gaze[1], math.hypot(gaze[0], gaze[2]))
     level = np.array([math.cos(yaw), 0, math.sin(yaw)])  # to the head's left if it did not lean
     roll = math.atan2(float(-turn[:, 1] @ level), float(turn[:, 0] @ level))
-    return np.array([*np.degrees([yaw, pitch, roll]), *at])
+    return np.array([*np.degrees([yaw, pitch, roll]), *fit.at])

@@ -1,7 +1,7 @@
-"""Joining recordings into one MP4, with the sound of the clip."""
+"""Joining recordings to one file, with the sound of the clip."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -41,8 +41,20 @@ class Sound:
     end: float
 
 
-def join(parts: Sequence[Path], path: Path, sound: Sound | None) -> list[str]:
-    """Write recordings, one after the other, and sound into an MP4 with its index in front.
+FORMS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+"""FFmpeg's names of the containers that recordings can be joined to, by extension."""
+
+
+def join(
+    parts: Sequence[Path],
+    path: Path,
+    sound: Sound | None,
+    form: str = "mp4",
+    tags: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Write recordings, one after the other, and sound into one file, an MP4's index in front.
+
+    form: one of FORMS. tags: what the file says of itself, such as its title; nothing by default.
 
     Returns notes on the sound, which is left out if it can be neither copied nor encoded. Raises
     ImageError if a recording is damaged, and OSError if the file cannot be written.
@@ -50,7 +62,7 @@ def join(parts: Sequence[Path], path: Path, sound: Sound | None) -> list[str]:
     reason = ""
     for track in (_Copied, _Encoded) if sound is not None else ():
         try:
-            with _Written(parts, path) as written:
+            with _Written(parts, path, form, tags) as written:
                 return written.all(track, sound)
         except _NoSoundError:
             break
@@ -61,11 +73,20 @@ def join(parts: Sequence[Path], path: Path, sound: Sound | None) -> list[str]:
                 raise  # from the disk
             reason = str(getattr(error, "strerror", None) or error).lower()
     try:
-        with _Written(parts, path) as written:
+        with _Written(parts, path, form, tags) as written:
             written.all()
     except (av.error.FFmpegError, ValueError) as error:
         raise ImageError(f"parts cannot be joined: {error}") from error
     return [f"overlay.mp4 is without sound: {reason}"] if reason else []
+
+
+def tags_of(path: str) -> dict[str, str]:
+    """What a file says of itself: title, place, date; {} where it cannot be opened."""
+    try:
+        with open_media(path) as clip:
+            return dict(clip.metadata)
+    except av.error.FFmpegError:
+        return {}
 
 
 def has_sound(path: str) -> bool:
@@ -88,15 +109,23 @@ class _OtherWayError(Exception):
 class _Written:
     """The file to write; complete when the context ends without an error."""
 
-    def __init__(self, parts: Sequence[Path], path: Path) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Path],
+        path: Path,
+        form: str,
+        tags: Mapping[str, str] | None,
+    ) -> None:
         self._parts = parts
         self._stack = ExitStack()
         self._disk = Disk(path)
         # FFmpeg opens the file again for reading to put the index in front.
         self._out = av.open(
-            self._disk, "w", format="mp4", options={"movflags": "faststart"},
+            self._disk, "w", format=form,
+            options={} if form == "matroska" else {"movflags": "faststart"},
             io_open=lambda url, flags, options: path.open("rb"),
         )  # fmt: skip
+        self._out.metadata.update(tags or {})
 
     def all(self, track: type["_Track"] | None = None, sound: Sound | None = None) -> list[str]:
         """Write pictures and sound; returns notes."""

@@ -46,7 +46,7 @@ def read_avif(data: bytes) -> tuple[Values, str]:
     """The main picture of an AVIF file, upright, and a note; raises ImageError."""
     from PIL import ImageOps
 
-    with _opened(boxes.as_still(data, b"avif")) as image:
+    with opened(boxes.as_still(data, b"avif")) as image:
         return _from_pillow(ImageOps.exif_transpose(image)), ""
 
 
@@ -58,8 +58,8 @@ def read_jxl(data: bytes) -> tuple[Values, str]:
         raise _missing("a JPEG XL picture", "jxl") from error
     from PIL import ImageOps
 
-    with _opened(data) as image:
-        # The plugin does not turn a JPEG in a JPEG XL file; everything else it does.
+    with opened(data) as image:
+        # Of a JPEG in a JPEG XL file the plugin gives the JPEG, not turned; all else it turns.
         return _from_pillow(ImageOps.exif_transpose(image) if image.jpeg else image), ""
 
 
@@ -87,7 +87,7 @@ def read_rare_tiff(data: bytes) -> tuple[Values, str]:
     Raises ImageError.
     """
     try:
-        with _opened(data) as image:
+        with opened(data) as image:
             return _from_pillow(image), ""
     except ImageError as error:
         raise ImageError(
@@ -124,8 +124,8 @@ def _said(error: BaseException) -> str:
 
 
 @contextmanager
-def _opened(data: bytes) -> "Iterator[Any]":
-    """Open a picture with Pillow; turns all errors, there and in the block, into ImageError.
+def opened(data: bytes) -> "Iterator[Any]":
+    """A picture opened by Pillow; ImageError for whatever goes wrong, there or within.
 
     Pillow's own limit on the number of pixels is lifted, since the caller has one.
     """

@@ -110,7 +110,8 @@ class Recording:
     size_wh: of the pictures, with square pixels; stored_wh: as they are stored, with the pixel
     aspect ratio that follows; odd sides are padded. There are no B frames, so that recordings of
     one clip can be joined. time_base: seconds per tick; most: maximum bit rate, bits per second, 0
-    for none. Raises ImageError, and OSError if the disk cannot be written.
+    for none; quality: constant rate factor, lower is better. Raises ImageError, and OSError where
+    the disk cannot be written.
     """
 
     def __init__(
@@ -120,11 +121,12 @@ class Recording:
         stored_wh: tuple[int, int],
         time_base: Fraction,
         most: int = 0,
+        quality: int = QUALITY,
     ) -> None:
         self._stored = (stored_wh[0] + stored_wh[0] % 2, stored_wh[1] + stored_wh[1] % 2)
         self._even = self._stored if stored_wh == size_wh else None
         self._times = Times(time_base)
-        options = {"preset": "veryfast", "crf": str(QUALITY), "bf": "0"}
+        options = {"preset": "veryfast", "crf": str(quality), "bf": "0"}
         if most:
             rate = max(SLOWEST, round(LARGER * most))
             options |= {"maxrate": str(rate), "bufsize": str(rate // 2)}

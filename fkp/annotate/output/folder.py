@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from fkp.annotate.names import (
-    BLINKS,
+    COPIES,
     CROPS,
+    EVENTS,
+    FACE_TABLE,
+    HIDDEN,
     JOURNAL,
+    MINUTES,
     OVERLAY,
     OVERLAYS,
     PARTS,
     RAW,
+    REVIEW,
     RUN,
     YOLO,
 )
@@ -28,11 +33,11 @@ from fkp.locks import locked
 TABLE_FORMATS = ("csv", "jsonl", "parquet")
 """Name of the main table, without its suffix."""
 
-FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS)
+FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS, COPIES, REVIEW)
 FILES = (
     *(f"keypoints.{name}" for name in TABLE_FORMATS),
     *(schema.file for schema in SCHEMAS.values() if schema.file not in FOLDERS),
-    PAGE, RUN, JOURNAL, OVERLAY, RAW, BLINKS,
+    PAGE, RUN, JOURNAL, OVERLAY, RAW, EVENTS, MINUTES, HIDDEN, FACE_TABLE,
 )  # fmt: skip
 """All files that a run may leave in its folder."""
 

@@ -15,7 +15,7 @@ def table(records: Iterable[Record], columns: Columns) -> pd.DataFrame:
     rows = [
         columns.cells(row)
         for image, result in records
-        for row in rows_of(image, result, columns.measured)
+        for row in rows_of(image, result, columns.measured, columns.quality)
     ]
     return _frame(rows, columns.all())
 

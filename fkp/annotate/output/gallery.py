@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from fkp.annotate.inputs import relative_to
 from fkp.annotate.outcome import Annotated, Failure
-from fkp.annotate.output.rows import Record
+from fkp.annotate.output.rows import Columns, Record, known, rows_of
 from fkp.annotate.processes import work
 from fkp.errors import ImageError
 from fkp.files import replacing
+from fkp.vision.colours import page_colours
 from fkp.vision.images import Encoded, encoded_jpeg, overlay_name, resized
 from fkp.vision.process import settle
 
@@ -34,8 +35,9 @@ PAGE = "index.html"
 class Card:
     """What the page shows for one face, or for an input without one.
 
-    image: its name on the page; overlay: its drawn copy, relative to the folder of overlays. box:
-    (4,) xywh in pixels of the picture, None for all of it; longest: its long side.
+    image: as the page calls it; overlay: its drawn copy, below the folder of these. box: (4,) xywh
+    in pixels of the picture, None for the whole of it; longest: its long side. values: of measures
+    and quality.
     """
 
     order: int
@@ -47,6 +49,7 @@ class Card:
     note: str
     box: tuple[float, float, float, float] | None = None
     longest: int = 0
+    values: tuple[float | None, ...] = ()
 
     @property
     def doubt(self) -> tuple[float, int]:
@@ -60,23 +63,30 @@ def write_gallery(
     overlays: Path,
     root: str,
     jobs: int,
+    columns: Columns,
     paths: bool = True,
 ) -> None:
     """Write the page; the thumbnails are made from the overlays of the pictures.
 
-    root: the folder of all inputs, whose tree the overlays mirror. paths: whether to show full
-    paths, or only those relative to the root.
+    root: the folder of all inputs, whose tree the overlays mirror. columns: of the table, whose
+    measures and quality the page filters by. paths: whether pictures are called by their whole
+    paths, or by those below the root alone.
     """
-    cards, total = _chosen(_cards(records, root, paths))
+    cards, total = _chosen(_cards(records, root, columns, paths))
     thumbnails = _thumbnails(cards, overlays, jobs)
     page = files("fkp.annotate.output").joinpath("gallery.html").read_text(encoding="utf-8")
     before, after = page.split("/*DATA*/")
     with replacing(path) as part, part.open("w", encoding="utf-8") as out:
         out.write(before)
+        out.write(f"const COLOURS = {json.dumps(page_colours())};\n")
+        out.write(f"const COLUMNS = {json.dumps(columns.extra)};\n")
         out.write(f"const TOTAL = {total};\nconst CARDS = [\n")
         for card, thumbnail in zip(cards, thumbnails, strict=True):
             link = None if thumbnail is None else f"{overlays.name}/{card.overlay}"
-            row = [card.image, card.status, card.face, card.confidence, card.note, link, thumbnail]
+            row = [
+                card.image, card.status, card.face, card.confidence, card.note, link, thumbnail,
+                card.values,
+            ]  # fmt: skip
             out.write(json.dumps(row).replace("<", "\\u003c") + ",\n")
         out.write("];")
         out.write(after)
@@ -102,28 +112,35 @@ def _chosen(cards: Iterable[Card]) -> tuple[list[Card], int]:
     return sorted(kept, key=lambda card: card.order), total
 
 
-def _cards(records: Iterable[Record], root: str, paths: bool) -> Iterator[Card]:
+def _cards(
+    records: Iterable[Record], root: str, columns: Columns, paths: bool
+) -> Iterator[Card]:  # fmt: skip
     order = 0
     for image, result in records:
         below = relative_to(root, image)
-        for card in _of(order, image if paths else below, overlay_name(below), result):
+        for card in _of(order, image if paths else below, overlay_name(below), result, columns):
             order += 1
             yield card
 
 
-def _of(order: int, image: str, overlay: str, result: Annotated | Failure) -> Sequence[Card]:
+def _of(
+    order: int, image: str, overlay: str, result: Annotated | Failure, columns: Columns
+) -> Sequence[Card]:
     if isinstance(result, Failure):
         return [Card(order, image, overlay, result.status, None, None, result.reason)]
     longest, note = max(result.width, result.height), result.note
     if len(result.faces) == 0:
         return [Card(order, image, overlay, result.status, None, None, note, None, longest)]
     cards = []
-    for i, face in enumerate(result.faces):
+    rows = rows_of(image, result, columns.measured, columns.quality)
+    for i, (face, row) in enumerate(zip(result.faces, rows, strict=True)):
         mean = float(face.confidence.mean())
         confidence = round(mean, 3) if np.isfinite(mean) else None
         x, y, w, h = (float(v) for v in face.box)
         box = (x, y, w, h)
-        card = Card(order + i, image, overlay, "ok", i, confidence, note, box, longest)
+        parts = (part for part in (row.measures, row.quality) if part is not None)
+        values = tuple(value for part in parts for value in known(part.round(3)))
+        card = Card(order + i, image, overlay, "ok", i, confidence, note, box, longest, values)
         cards.append(card)
     return cards
 

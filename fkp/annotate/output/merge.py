@@ -59,7 +59,7 @@ def merge(parts: Sequence[Path], out: Path, overwrite: bool = False) -> Merged:
         others = differences(own, first, ("here", "elsewhere"))
         if others:
             raise FkpError(f"{folder}: is part of another run: {'; '.join(others)}")
-    output = _output(first)
+    output = output_of(first)
     folders = [folder for _, folder, _ in runs]
     with claimed(out, overwrite):
         _join_tables(folders, out, output.rows)
@@ -89,8 +89,8 @@ def _merged(runs: Sequence[dict[str, Any]], table: Path) -> Merged:
     return Merged(table, sum(facts["inputs"] for facts in runs), faces, statuses)
 
 
-def _output(identity: dict[str, Any]) -> Output:
-    """The settings of the shards' output, for the merged output."""
+def output_of(identity: dict[str, Any]) -> Output:
+    """What a run wrote, by the identity in its `run.json`."""
     measures = identity["measures"]
     return Output(
         Scheme.from_names(identity["points"]),
@@ -100,6 +100,8 @@ def _output(identity: dict[str, Any]) -> Output:
         gallery=identity["overlays"],
         measured=None if measures is None else Camera(**measures),
         paths=identity["paths"],
+        quality=identity["quality"],
+        camera=Camera(**identity["camera"]),
     )
 
 
@@ -110,7 +112,7 @@ def _finished(parts: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
         facts = read_run(folder)
         try:
             _shard(facts), facts["inputs"] + 0
-            _output(facts["identity"])
+            output_of(facts["identity"])
         except (ValueError, KeyError, TypeError) as error:
             raise FkpError(f"{folder / RUN}: not of a run over photos: {error!r}") from error
         yield folder, facts

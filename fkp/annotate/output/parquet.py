@@ -38,7 +38,7 @@ def write_parquet(path: Path, columns: Columns, records: Iterable[Record]) -> No
             rows = [
                 columns.cells(row)
                 for image, result in group
-                for row in rows_of(_utf8(image), result, columns.measured)
+                for row in rows_of(_utf8(image), result, columns.measured, columns.quality)
             ]
             cells = zip(*rows, strict=True)
             arrays = [pa.array(c, f.type) for c, f in zip(cells, schema, strict=True)]

@@ -1,7 +1,7 @@
 """The files of a run: the main table, and those made from it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fkp.annotate.names import OVERLAYS
@@ -22,9 +22,10 @@ class Output:
     """What is written about the faces found.
 
     scheme: their points. format: of the main table, one of TABLE_FORMATS. also: names of SCHEMAS to
-    write besides. each: write the confidence of each point. gallery: whether there is a page with
-    the pictures. measured: the camera for the measures, None for no measures. paths: whether
-    `run.json` and pages may hold full paths; otherwise only names.
+    write besides. each: a confidence for each point. gallery: whether there is a page with the
+    pictures. measured: the measures of each face, as this camera shows it. paths:
+    whether full paths may stand in `run.json` and in pages; otherwise only names. quality: of the
+    picture of each face. camera: for the pose in other tools' tables.
     """
 
     scheme: Scheme
@@ -34,6 +35,8 @@ class Output:
     gallery: bool = True
     measured: Camera | None = None
     paths: bool = True
+    quality: bool = False
+    camera: Camera = field(default_factory=Camera)
 
     def __post_init__(self) -> None:
         """Raise FkpError for settings that cannot be combined, before any work."""
@@ -43,13 +46,18 @@ class Output:
             )
         if self.format == "parquet":
             check_parquet()
-        if self.measured is not None and self.scheme.names != IBUG68.names:
-            raise FkpError(
-                "measures need the 68 points, which the bundled network has; not these "
-                f"{len(self.scheme)} of {self.scheme.name}"
-            )
+        if self.measured is not None:
+            self.check_68("measures")
         for schema in self.schemas:
             schema.check_points(self.scheme)
+
+    def check_68(self, what: str) -> None:
+        """Raise FkpError for other points than the 68 that something needs."""
+        if self.scheme.names != IBUG68.names:
+            raise FkpError(
+                f"{what} need the 68 points, which the bundled network has; not these "
+                f"{len(self.scheme)} of {self.scheme.name}"
+            )
 
     def identity(self) -> dict[str, object]:
         """The settings that determine the bytes of the results."""
@@ -60,6 +68,8 @@ class Output:
             "confidence": self.each,
             "measures": None if self.measured is None else asdict(self.measured),
             "paths": self.paths,
+            "quality": self.quality,
+            "camera": asdict(self.camera),
         }
 
     @property
@@ -72,7 +82,7 @@ class Output:
         """The rows of the main table, in the format in which they are appended."""
         each = self.each or any(schema.each for schema in self.schemas)
         name = "csv" if self.format == "parquet" else self.format
-        return TABLES[name](self.scheme, each, self.measured)
+        return TABLES[name](self.scheme, each, self.measured, self.quality)
 
     @property
     def stream(self) -> Rows:
@@ -82,7 +92,7 @@ class Output:
         if self.format != "csv" or len(self.also) != 1 or self.schemas[0].rows is None:
             asked = ", ".join((*(() if self.format == "csv" else (self.format,)), *self.also))
             raise UsageError(f"a stream takes the rows of one table, not {asked}: choose a folder")
-        return self.schemas[0].rows(self.scheme)
+        return self.schemas[0].rows(self.scheme, self.camera)
 
     def check_names(self, names: Iterable[str]) -> None:
         """Raise FkpError if two inputs, by their names relative to the root, would share a file."""
@@ -101,10 +111,11 @@ class Output:
     def finish(self, out: Path, root: str, jobs: int) -> None:
         """Make all other files from the complete main table. root: the folder of all inputs."""
         for schema in self.schemas:
-            schema.make(out, self.scheme, self.records(out), root)
+            schema.make(out, self.scheme, self.records(out), root, self.camera)
         if self.gallery:
             records = self.records(out)
-            write_gallery(out / PAGE, records, out / OVERLAYS, root, jobs, self.paths)
+            columns = self.rows.columns
+            write_gallery(out / PAGE, records, out / OVERLAYS, root, jobs, columns, self.paths)
         if self.format == "parquet":
             with replacing(out / "keypoints.parquet") as part:
                 write_parquet(part, self.rows.columns, self.records(out))

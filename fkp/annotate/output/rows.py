@@ -1,7 +1,7 @@
 """Faces as rows, flattened once for CSV, JSON lines, Parquet and DataFrames."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.keypoints import Face, Faces, FloatArray, Scheme
 from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES, measure
+from fkp.vision.quality import QUALITY, SEEN, quality
 
 SCORE, BOX, POINT, TIME = 4, 2, 3, 6
 """Decimals of pixels in text."""
@@ -26,9 +27,10 @@ Kind = Literal["text", "whole", "number"]
 class Row:
     """One face of an input, or an input without one.
 
-    moment: of a frame of a clip. face: with its number in the row; None if there is none. size:
-    width and height of the picture in pixels; None if unreadable. measures: (M,) in the order of
-    `MEASURES`, None if not measured. reason: why it is unreadable, or a note.
+    moment: of a frame of a clip. face: with the number that the row has; None where there is none.
+    size: width and height of the picture in pixels; None where it could not be read. measures:
+    (M,) as `MEASURES` names them, None where nothing is measured; quality: the same for `QUALITY`.
+    reason: why, or a note.
     """
 
     image: str
@@ -38,20 +40,30 @@ class Row:
     size: tuple[int, int] | None = None
     measures: FloatArray | None = None
     reason: str = ""
+    quality: FloatArray | None = None
 
 
-def rows_of(image: str, result: Result, measured: Camera | None = None) -> list[Row]:
-    """The rows of an input: one per face, or one that says why there is none."""
+def rows_of(
+    image: str, result: Result, measured: Camera | None = None, judged: bool = False
+) -> list[Row]:
+    """A row per face of an input, or one that says why there is none.
+
+    measured: the camera, where each has measures; judged: whether each has its quality.
+    """
     if isinstance(result, Failure):
         return [Row(image, result.status, result.moment, reason=result.reason)]
     size, faces = (result.width, result.height), result.faces
     if len(faces) == 0:
         return [Row(image, result.status, result.moment, size=size, reason=result.note)]
-    values = [None] * len(faces) if measured is None else measure(faces.points, *size, measured)
+    none = [None] * len(faces)
+    values = none if measured is None else measure(faces.points, *size, measured)
+    arrays = faces.boxes, faces.points, faces.confidence, faces.quality
+    judged_as = quality(*arrays, size, measured) if judged else none
     numbered = faces.numbered([result.number(i) for i in range(len(faces))])
+    cells = zip(numbered, values, judged_as, strict=True)
     return [
-        Row(image, result.status_of(i), result.moment, face, size, values[i], result.note)
-        for i, face in enumerate(numbered)
+        Row(image, result.status_of(i), result.moment, face, size, own, result.note, seen)
+        for i, (face, own, seen) in enumerate(cells)
     ]
 
 
@@ -69,6 +81,9 @@ def result_of(rows: Sequence[Row], scheme: Scheme) -> Result:
         np.array([face.points for face in found], np.float32),
         np.array([face.confidence for face in found], np.float32),
     )
+    seen = [face.quality for face in found if face.quality is not None]
+    if seen:
+        faces = replace(faces, quality=np.array(seen, np.float32))
     if first.moment is None:
         return Annotated(faces, *first.size, first.reason)
     numbers = tuple(face.number or 0 for face in found)
@@ -95,18 +110,24 @@ class Column:
 class Columns:
     """The columns of the main table.
 
-    each: with the confidence of each point; measured: the camera for the measures, None for no
-    measures.
+    each: with a confidence for each point; measured: with the measures of each face, as
+    this camera shows it; quality: with the quality of its picture.
     """
 
     scheme: Scheme
     each: bool = False
     measured: Camera | None = None
+    quality: bool = False
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """The names of measures and quality, as far as they are wanted."""
+        measures = () if self.measured is None else MEASURES
+        return (*measures, *(QUALITY if self.quality else ()))
 
     def all(self) -> list[Column]:
         """The columns in order."""
         whole = ("image_width", "image_height")
-        measures = () if self.measured is None else MEASURES
         return [
             Column("image", "text"),
             Column("frame", "whole", wide=True),
@@ -116,7 +137,7 @@ class Columns:
             Column("status", "text"),
             *self.of_face(),
             *(Column(name, "whole") for name in whole),
-            *(Column(name, "number", POINT) for name in measures),
+            *(Column(name, "number", POINT) for name in self.extra),
             Column("reason", "text"),
         ]
 
@@ -135,7 +156,10 @@ class Columns:
         """The cells of a row in the order of the columns; None if unknown."""
         moment, face, size = row.moment, row.face, row.size
         empty = len(self.scheme) * (3 if self.each else 2) + 7
-        measures = [None] * (0 if self.measured is None else len(MEASURES))
+        extra: list[float | None] = [None] * len(self.extra)
+        if extra and face is not None:
+            extra = [v for part in (row.measures, row.quality) if part is not None
+                     for v in known(part)]  # fmt: skip
         return [
             row.image,
             None if moment is None else moment.frame,
@@ -145,7 +169,7 @@ class Columns:
             row.status,
             *([None] * empty if face is None else self.face_cells(face)),
             *((None, None) if size is None else size),
-            *(measures if row.measures is None else known(row.measures)),
+            *extra,
             row.reason or None,
         ]
 
@@ -158,8 +182,8 @@ class Columns:
         return known(np.concatenate([np.asarray(part, np.float64) for part in parts]))
 
     def read(self, cells: Sequence[str]) -> Row:
-        """Parse the cells of a text table."""
-        after = 3 + (0 if self.measured is None else len(MEASURES))
+        """The row whose cells stand in a text table."""
+        after = 3 + len(self.extra)
         image, frame, timestamp, time, number, status = cells[:6]
         last = cells[-after:]
         moment = None
@@ -167,6 +191,9 @@ class Columns:
             moment = Moment(int(frame), float(time), float(timestamp or "nan"))
         size = (int(last[0]), int(last[1])) if last[0] else None
         face = self._face(cells[6:-after], int(number)) if number else None
+        if face is not None and self.quality:
+            seen = last[self.extra.index(QUALITY[0]) + 2 :][:SEEN]
+            face = replace(face, quality=np.array([float(v or "nan") for v in seen], np.float32))
         return Row(image, status, moment, face, size, None, last[-1])
 
     def _face(self, cells: Sequence[str], number: int) -> Face:

@@ -13,6 +13,7 @@ from fkp.annotate.output.tool_rows import DeepLabCutRows, KaggleRows, OpenFaceRo
 from fkp.errors import FkpError, UsageError
 from fkp.files import replacing
 from fkp.keypoints import IBUG68, KAGGLE15, Scheme
+from fkp.vision.head import Camera
 
 Write = Callable[[Path, Scheme, Iterable[Record]], None]
 """Writes a file or folder; the names of the records are relative to the folder of the inputs."""
@@ -25,16 +26,18 @@ class Schema:
     file: what is written into the result folder. rows: makes its lines, where it has one table;
     write: makes it from all records, where it has not. points: the only ones it can hold, None for
     any; converts: results have these points unless others were asked for.
-    each: whether it needs a confidence for each point. clips: whether frames of a clip have a place
+    posed: whether it has the pose of the head. each: whether it needs a confidence for each point.
+    clips: whether frames of a clip have a place
     in it. check: raises FkpError where two inputs, by their relative names, would share an entry.
     """
 
     name: str
     file: str
-    rows: Callable[[Scheme], Rows] | None = None
+    rows: Callable[[Scheme, Camera], Rows] | None = None
     write: Write | None = None
     points: Scheme | None = None
     converts: bool = False
+    posed: bool = False
     each: bool = False
     clips: bool = True
     check: Callable[[Iterable[str]], None] = lambda names: None
@@ -48,10 +51,12 @@ class Schema:
                 "network that finds it"
             )
 
-    def make(self, out: Path, scheme: Scheme, records: Iterator[Record], root: str) -> None:
-        """Write it into a result folder. root: the folder of all inputs."""
+    def make(
+        self, out: Path, scheme: Scheme, records: Iterator[Record], root: str, camera: Camera
+    ) -> None:
+        """Write it into a result folder. root: the folder of all inputs. camera: for the pose."""
         if self.rows is not None:
-            with TableFile(out / self.file, self.rows(scheme)) as table:
+            with TableFile(out / self.file, self.rows(scheme, camera)) as table:
                 for image, result in records:
                     table.write(image, result)
         elif self.write is not None:
@@ -71,7 +76,7 @@ def _yolo(path: Path, scheme: Scheme, records: Iterable[Record]) -> None:
 SCHEMAS = {
     schema.name: schema
     for schema in (
-        Schema("openface", "openface.csv", OpenFaceRows, points=IBUG68),
+        Schema("openface", "openface.csv", OpenFaceRows, points=IBUG68, posed=True),
         Schema("pyfeat", "pyfeat.csv", PyFeatRows, points=IBUG68),
         Schema("dlc", "dlc.csv", DeepLabCutRows, each=True),
         Schema("coco", "coco.json", write=_coco, each=True, clips=False),

@@ -10,15 +10,15 @@ from fkp.annotate.output.text import Rows
 from fkp.errors import FkpError
 
 
-class TableFile:
-    """Writes a file atomically.
+class LinesFile:
+    """Writes a text file whole or not at all.
 
-    Rows go to `NAME.part`, which an interrupted run leaves behind; a resumed run keeps its first
-    `keep` bytes.
+    Until the end the lines stand in `NAME.part`, which an interrupted run leaves; the first `keep`
+    bytes of that are kept and continued.
     """
 
-    def __init__(self, path: Path, rows: Rows, keep: int = 0) -> None:
-        self.path, self.rows, self.keep = path, rows, keep
+    def __init__(self, path: Path, header: str, keep: int = 0) -> None:
+        self.path, self.header, self.keep = path, header, keep
         self.part = path.with_name(path.name + ".part")
 
     def __enter__(self) -> Self:
@@ -28,7 +28,7 @@ class TableFile:
         mode = "a" if self.keep else "w"
         self._file = self.part.open(mode, newline="", encoding="utf-8", errors="surrogateescape")
         if not self.keep:
-            self._file.write(self.rows.header())
+            self._file.write(self.header)
         return self
 
     def _cut_back(self) -> None:
@@ -43,9 +43,9 @@ class TableFile:
             )
         os.truncate(self.part, self.keep)
 
-    def write(self, image: str, result: Result) -> None:
-        """Write the rows of one input."""
-        self._file.write(self.rows.of(image, result))
+    def put(self, text: str) -> None:
+        """Write whole lines."""
+        self._file.write(text)
 
     def flush(self) -> int:
         """Flush the rows to disk; returns the size of the file in bytes."""
@@ -62,6 +62,18 @@ class TableFile:
         self._file.close()
         if kind is None:
             os.replace(self.part, self.path)
+
+
+class TableFile(LinesFile):
+    """A `LinesFile` of the rows of inputs."""
+
+    def __init__(self, path: Path, rows: Rows, keep: int = 0) -> None:
+        super().__init__(path, rows.header(), keep)
+        self.rows = rows
+
+    def write(self, image: str, result: Result) -> None:
+        """Write the rows of one input."""
+        self.put(self.rows.of(image, result))
 
 
 class TableStream:

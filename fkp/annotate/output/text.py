@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +29,7 @@ from fkp.errors import parse_json
 from fkp.keypoints import Face, FloatArray, Scheme
 from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES
+from fkp.vision.quality import QUALITY, SEEN
 
 
 class Rows(Protocol):
@@ -58,15 +59,21 @@ class FullRows(Rows, Protocol):
 class CsvRows:
     """A table that is itself a valid training table: `<name>_x,<name>_y` for each point.
 
-    After the points come the confidence of each (with `each`), the rotation of the face, the mean
-    confidence, the size of the picture, the measures (with `measured`), and the reason why an input
-    is unreadable, or a note.
+    The points are followed by the confidence of each (with `each`), the rotation of the face, the
+    mean confidence, the size of the picture, the measures (with `measured`), the quality (with
+    `quality`), and the reason why an input is unreadable, or a note.
     """
 
     suffix = "csv"
 
-    def __init__(self, scheme: Scheme, each: bool = False, measured: Camera | None = None) -> None:
-        self.columns = Columns(scheme, each, measured)
+    def __init__(
+        self,
+        scheme: Scheme,
+        each: bool = False,
+        measured: Camera | None = None,
+        quality: bool = False,
+    ) -> None:
+        self.columns = Columns(scheme, each, measured, quality)
         self._templates = [column.template for column in self.columns.all()]
 
     def header(self) -> str:
@@ -74,8 +81,8 @@ class CsvRows:
         return csv_line([column.name for column in self.columns.all()])
 
     def of(self, image: str, result: Result) -> str:
-        """Lines with empty cells for unknown values."""
-        rows = rows_of(image, result, self.columns.measured)
+        """Lines with empty cells where nothing is known."""
+        rows = rows_of(image, result, self.columns.measured, self.columns.quality)
         return "".join(csv_line(self._texts(self.columns.cells(row))) for row in rows)
 
     def _texts(self, cells: Sequence[Cell]) -> list[str]:
@@ -95,13 +102,19 @@ class JsonRows:
     """A JSON object per line: `points` maps names to [x, y], `confidence` is their mean.
 
     With `each`, `confidences` maps names to the confidence of each point; with `measured`,
-    `measures` maps names to values. Unknown values are null.
+    `measures` maps names to values, and with `quality` `quality` does. What is not known is null.
     """
 
     suffix = "jsonl"
 
-    def __init__(self, scheme: Scheme, each: bool = False, measured: Camera | None = None) -> None:
-        self.columns = Columns(scheme, each, measured)
+    def __init__(
+        self,
+        scheme: Scheme,
+        each: bool = False,
+        measured: Camera | None = None,
+        quality: bool = False,
+    ) -> None:
+        self.columns = Columns(scheme, each, measured, quality)
 
     def header(self) -> str:
         """Empty: each line names its values itself."""
@@ -109,7 +122,7 @@ class JsonRows:
 
     def of(self, image: str, result: Result) -> str:
         """Lines of JSON."""
-        rows = rows_of(image, result, self.columns.measured)
+        rows = rows_of(image, result, self.columns.measured, self.columns.quality)
         return "".join(json.dumps(self._object(row)) + "\n" for row in rows)
 
     def _object(self, row: Row) -> dict[str, object]:
@@ -126,6 +139,8 @@ class JsonRows:
             values |= self._face(face)
         if row.measures is not None:
             values["measures"] = _named(MEASURES, row.measures)
+        if row.quality is not None:
+            values["quality"] = _named(QUALITY, row.quality)
         if row.size is not None:
             values["size"] = list(row.size)
         if row.reason or row.size is None:
@@ -166,15 +181,26 @@ class JsonRows:
             arrays = (values["box"], list(values["points"].values()), each)
             box, points, confidence = (np.array(v, np.float32) for v in arrays)
             score = float(np.array(values["score"], np.float32))
+            seen = None
+            if self.columns.quality:
+                seen = np.array([values["quality"][name] for name in QUALITY[:SEEN]], np.float32)
             face = Face(
-                self.columns.scheme, box, score, points, confidence, int(values["face"])
+                self.columns.scheme, box, score, points, confidence, int(values["face"]), seen
             )  # fmt: skip
         wide = None if size is None else (int(size[0]), int(size[1]))
         reason = str(values.get("reason", ""))
         return Row(str(values["image"]), str(values["status"]), moment, face, wide, None, reason)
 
 
-TABLES: dict[str, Callable[[Scheme, bool, Camera | None], FullRows]] = {
+class MakesRows(Protocol):
+    """A format of the main table, see `Columns`."""
+
+    def __call__(
+        self, scheme: Scheme, each: bool, measured: Camera | None, quality: bool = False
+    ) -> FullRows: ...
+
+
+TABLES: dict[str, MakesRows] = {
     "csv": CsvRows,
     "jsonl": JsonRows,
 }

@@ -6,29 +6,35 @@ from fkp.annotate.outcome import Annotated, Result
 from fkp.annotate.output.rows import BOX, POINT, SCORE, rows_of
 from fkp.annotate.output.text import csv_line, number_cells
 from fkp.errors import DataError, FkpError, ImageError
-from fkp.keypoints import KAGGLE15, FloatArray, Scheme
+from fkp.keypoints import KAGGLE15, Face, FloatArray, Scheme
 from fkp.vision.crop import UPRIGHT_LAYOUT, CropTransform
+from fkp.vision.head import Camera, fit_head, lifted
 from fkp.vision.images import read_image, to_gray
 
 
 class OpenFaceRows:
-    """The columns of OpenFace 2 that fkp has: frame, face_id, timestamp, confidence, success, x_0
-    to x_67, y_0 to y_67 (Baltrusaitis et al., FG 2018), followed by the picture.
+    """The columns of OpenFace 2 that fkp has, by its names and in its order (Baltrusaitis et al.,
+    FG 2018): frame, face_id, timestamp, confidence, success, pose_Tx to pose_Rz, x_0 to y_67, X_0
+    to Z_67; followed by the picture. Those of gaze, action units and OpenFace's shape model are
+    not there.
 
     frame counts the inputs, or the frames of a clip, from 1. As in OpenFace, a frame without a face
-    has zeros; a face that was only filled in has a success of 0.
+    has zeros; a face that was only filled in has a success of 0. The pose is that of the mean head,
+    its place that of the mean of the 68 points; X, Y and Z are the points at the mean head's depth.
+    They are empty where the points fit no head.
     """
 
     suffix = "csv"
 
-    def __init__(self, scheme: Scheme) -> None:
-        self.frame = 0
+    def __init__(self, scheme: Scheme, camera: Camera | None = None) -> None:
+        self.frame, self.camera = 0, camera or Camera()
 
     def header(self) -> str:
         """The names of the columns."""
-        points = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
+        pose = [f"pose_{what}{axis}" for what in "TR" for axis in "xyz"]
+        points = [f"{axis}_{i}" for axis in "xyXYZ" for i in range(68)]
         first = ["frame", "face_id", "timestamp", "confidence", "success"]
-        return csv_line([*first, *points, "image", "status", "reason"])
+        return csv_line([*first, *pose, *points, "image", "status", "reason"])
 
     def of(self, image: str, result: Result) -> str:
         """A line per face, or one of zeros."""
@@ -36,15 +42,25 @@ class OpenFaceRows:
         time = f"{result.moment.time if result.moment else 0:.3f}"
         lines = []
         for row in rows_of(image, result):
-            who, found = "0", ["0.00", "0", *["0.0"] * 136]
-            if row.face is not None:
+            who, found = "0", ["0.00", "0", *["0.0"] * 3, *["0.000"] * 3, *["0.0"] * 340]
+            if row.face is not None and row.size is not None:
                 who = str(row.face.number)
-                confidence = np.nan_to_num(row.face.confidence.mean())
-                points = number_cells(row.face.points.T.reshape(-1), 1)
-                found = [f"{confidence:.2f}", str(int(row.status == "ok")), *points]
+                found = self._found(row.face, row.status == "ok", row.size)
             last = [row.image, row.status, row.reason]
             lines.append(csv_line([str(self.frame), who, time, *found, *last]))
         return "".join(lines)
+
+    def _found(self, face: Face, seen: bool, size: tuple[int, int]) -> list[str]:
+        """The cells from confidence on of a face in a picture of this width and height."""
+        matrix = self.camera.matrix(*size)
+        fit = fit_head(face.points, matrix)
+        pose, solid = [""] * 6, [""] * 204
+        if fit is not None:
+            pose = number_cells(fit.placed().mean(0), 1) + number_cells(fit.angles(), 3)
+            solid = number_cells(lifted(face.points, fit, matrix).T.reshape(-1), 1)
+        confidence = f"{np.nan_to_num(face.confidence.mean()):.2f}"
+        flat = number_cells(face.points.T.reshape(-1), 1)
+        return [confidence, str(int(seen)), *pose, *flat, *solid]
 
 
 class PyFeatRows:
@@ -56,7 +72,7 @@ class PyFeatRows:
 
     suffix = "csv"
 
-    def __init__(self, scheme: Scheme) -> None:
+    def __init__(self, scheme: Scheme, camera: Camera | None = None) -> None:
         self.frame = -1
 
     def header(self) -> str:
@@ -88,7 +104,7 @@ class DeepLabCutRows:
 
     suffix = "csv"
 
-    def __init__(self, scheme: Scheme) -> None:
+    def __init__(self, scheme: Scheme, camera: Camera | None = None) -> None:
         self.scheme = scheme
 
     def header(self) -> str:
@@ -121,7 +137,7 @@ class KaggleRows:
     suffix = "csv"
     SIDE = 96
 
-    def __init__(self, scheme: Scheme) -> None:
+    def __init__(self, scheme: Scheme, camera: Camera | None = None) -> None:
         self.scheme = scheme
 
     def header(self) -> str:

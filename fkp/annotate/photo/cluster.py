@@ -14,6 +14,7 @@ from typing import Any
 import joblib
 
 import fkp
+from fkp.annotate.choosing import chosen
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import predict
 from fkp.annotate.inputs import Inputs
@@ -115,8 +116,9 @@ def _annotated(
     cutter = FaceCutter(detector, network.layout, network.size, config.max_pixels)
     cuts = [cutter(place) for place in places]
     seconds = spent(cuts)
+    found = chosen(paths, cuts, predict(cuts, network, config), config)
     results: list[Result] = []
-    for place, name, result in zip(places, names, predict(cuts, network, config), strict=True):
+    for place, name, result in zip(places, names, found, strict=True):
         if isinstance(result, Annotated) and config.drawing is not None:
             drawn = config.drawing.draw(place, name, result.faces)
             add_seconds(seconds, drawn.seconds)

@@ -8,6 +8,7 @@ one. Nothing else is kept, so memory depends only on the chunk size.
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
+from fkp.annotate.choosing import chosen
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import predict
 from fkp.annotate.inputs import Inputs
@@ -78,7 +79,8 @@ class Local:
         if not isinstance(self.network, PortableNetwork):
             cuts = [piece for piece in pieces if isinstance(piece, Cut | Failure)]
             add_seconds(seconds, spent(cuts))
-            results = predict(cuts, self.network, self.config)
+            found = predict(cuts, self.network, self.config)
+            results = chosen(paths, cuts, found, self.config)
             watch.lap("network")
         add_seconds(seconds, watch.seconds)
         watch.seconds.clear()

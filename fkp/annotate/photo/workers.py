@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol, Self
 
+from fkp.annotate.choosing import chosen
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import predict
 from fkp.annotate.network import PortableNetwork
@@ -79,7 +80,8 @@ class Finding:
     def __call__(self) -> Sequence[Piece]:
         cuts = [self.cutter(path) for path in self.paths]
         watch, seconds = Watch(), spent(cuts)
-        results = predict(cuts, self.network, self.config)
+        found = predict(cuts, self.network, self.config)
+        results = chosen(self.paths, cuts, found, self.config)
         watch.lap("network")
         add_seconds(seconds, watch.seconds)
         first, *others = results

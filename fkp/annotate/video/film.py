@@ -180,7 +180,8 @@ class Drawn:
     def _picture(self, slide: Slide, result: Annotated) -> tuple[Image, float]:
         """The frame with its faces drawn, and its scale."""
         assert slide.fit is not None
-        image, faces = slide.fit.image(slide.frame.bgr()), result.faces
+        image = slide.fit.image(slide.frame.bgr())
+        faces = result.faces.numbered(result.numbers)
         if self._film.hidden:
             image = hide(image, faces, self._film.hidden)
         longest = max(image.shape[:2])

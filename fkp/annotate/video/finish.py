@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fkp.annotate.names import OVERLAY
 from fkp.annotate.output.gallery import PAGE
@@ -21,12 +22,14 @@ SAME = 0.002
 
 
 def finish_clip(
-    clip: str, film: Film | None, to_end: bool, folder: Path, records: Records
-) -> list[str]:
-    """Write `overlay.mp4`, if frames were drawn, and `index.html`; returns notes on both.
+    clip: str, film: Film | None, to_end: bool, folder: Path, records: Records,
+    events: pd.DataFrame | None = None,
+) -> list[str]:  # fmt: skip
+    """Write `overlay.mp4`, where frames were drawn, and `index.html`; returns notes on both.
 
-    to_end: whether the frames reach the end of the clip. records: reads the finished table. A file
-    that cannot be made is a note and does not end the run; only an OSError of the folder is raised.
+    to_end: whether the frames reach the end of the clip. records: reads the finished table.
+    events: of the faces, to be marked on the page. A file that cannot be made is a note and does
+    not end the run; only the OSError of a folder that cannot be written is raised.
     """
     notes: list[str] = []
     overlay = None
@@ -39,7 +42,7 @@ def finish_clip(
         except Exception as error:  # any error: the table does not depend on it
             notes.append(f"{OVERLAY} could not be made: {error}")
     try:
-        write_page(folder / PAGE, overlay, records())
+        write_page(folder / PAGE, overlay, records(), events)
     except OSError:
         raise
     except Exception as error:  # likewise
@@ -53,7 +56,7 @@ def _overlay(
     """Join the parts; returns notes on the sound."""
     sound, notes = None, []
     if not is_stream(clip) and not is_sequence(clip) and has_sound(clip):
-        sound, reason = _sound(clip, records(), to_end)
+        sound, reason = sound_of(clip, records(), to_end)
         notes += [f"{OVERLAY} is without sound: {reason}"] if reason else []
     part = folder / f"{OVERLAY}.part"
     notes += join(film.parts(), part, sound)
@@ -61,8 +64,8 @@ def _overlay(
     return notes
 
 
-def _sound(clip: str, records: Iterator[Record], to_end: bool) -> tuple[Sound | None, str]:
-    """The sound for the frames of a table, or the reason why it is left out."""
+def sound_of(clip: str, records: Iterator[Record], to_end: bool) -> tuple[Sound | None, str]:
+    """The sound for the frames of a table, or the reason why there is none."""
     moments = [result.moment for _, result in records if result.moment is not None]
     stamps, times = (
         np.array([getattr(m, name) for m in moments]) for name in ("timestamp", "time")

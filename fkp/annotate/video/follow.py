@@ -2,7 +2,7 @@
 the faces in the frames between them, in batches over many frames."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from fkp.errors import DataError
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
 from fkp.vision.likeness import Look, alike, look_of
+from fkp.vision.quality import picture_quality
 from fkp.vision.tracking import (
     CLEAR,
     STRANGER,
@@ -319,6 +320,9 @@ class Follower:
             np.array([s.total for s in frame], np.float32),
             *located(words, transforms, self.network, self.scheme),
         )
+        if self.config.quality:
+            seen = [picture_quality(shot.crop(transform)) for transform in transforms]
+            faces = replace(faces, quality=np.array(seen, np.float32))
         numbers = tuple(s.track.number or 0 for s in frame)
         return Annotated(faces, width, height, "", moment, numbers, (False,) * len(frame))
 

@@ -7,10 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.rows import Record
 from fkp.files import replacing
+from fkp.vision.colours import page_colours
 
 MOST = 2000
 """Maximum number of frames drawn per face; longer clips are thinned out."""
@@ -24,8 +26,15 @@ class _Curve:
     confidence: list[float] = field(default_factory=list)
 
 
-def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> None:
-    """Write the page. overlay: the name of the video beside it, None if there is none."""
+def write_page(
+    path: Path,
+    overlay: str | None,
+    records: Iterable[Record],
+    events: pd.DataFrame | None = None,
+) -> None:
+    """Write the page. overlay: the name of the video next to it, None without one. events: of the
+    faces, as `events_of` gives them, None where they were not asked for.
+    """
     lives: dict[int, _Curve] = {}
     times: list[float] = []
     problems: list[tuple[float, str]] = []
@@ -51,12 +60,23 @@ def write_page(path: Path, overlay: str | None, records: Iterable[Record]) -> No
         "frames": len(times),
         "problems": problems[:MOST],
         "step": float(np.median(np.diff(times))) if len(times) > 1 else 1.0,
+        "colours": page_colours(),
         "faces": [_row(number, life) for number, life in sorted(lives.items())],
+        "events": None if events is None else _events(events),
     }
     page = files("fkp.annotate.video").joinpath("clip.html").read_text(encoding="utf-8")
     text = json.dumps(data).replace("<", "\\u003c")
     with replacing(path) as part:
         part.write_text(page.replace("/*DATA*/null", text), encoding="utf-8", errors="replace")
+
+
+def _events(events: pd.DataFrame) -> list[list[object]]:
+    """Face, event, eye, onset, end and depth of each, the first MOST of them in order of time."""
+    shown = events.sort_values("onset").head(MOST)[
+        ["face", "event", "eye", "onset", "end", "depth"]
+    ]
+    rows = shown.round(3).astype(object).where(shown.notna(), None)
+    return [list(row) for row in rows.itertuples(index=False)]
 
 
 def _row(number: int, life: _Curve) -> dict[str, object]:

@@ -47,7 +47,7 @@ class ClipEngine:
 
     opening: how the clip is read. smooth, fill: as in `Steady`. film: None draws nothing. states:
     the folder for the state to resume from, None for none. live: None takes every frame. source:
-    what to open, if rows have another name for the clip.
+    what is opened, where rows have another name for the clip. detect_every: as in `Reading`.
     """
 
     network: KeypointNetwork
@@ -61,6 +61,7 @@ class ClipEngine:
     states: Path | None = None
     live: Live | None = None
     source: str | None = None
+    detect_every: int = DETECT_EVERY
 
     def run(
         self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
@@ -98,6 +99,8 @@ class ClipEngine:
                     results = steady.push(found)
                     waiting.extend(_slides(stretch))
                     followed += len(stretch.shots)
+                if self.config.keep is not None:
+                    results = self.config.keep([path] * len(results), results)
                 watch.lap("network")
                 for result in results:
                     slide = waiting.popleft()
@@ -140,7 +143,7 @@ class ClipEngine:
         detector = self.detector or _Whole(self.network)
         if self.live is not None:
             return Reading(detector, self.excerpt, Watch(), detect_every=1, early=True)
-        return Reading(detector, self.excerpt, Watch(), DETECT_EVERY, done, followed)
+        return Reading(detector, self.excerpt, Watch(), self.detect_every, done, followed)
 
     def _source(self, stack: ExitStack, clip: Clip, reading: Reading) -> Iterator[Stretch | None]:
         """Frames to process; None after the last ones."""

@@ -168,6 +168,9 @@ def _with(frame: Result, before: Annotated, after: Annotated, number: int) -> Re
         np.concatenate([own.scores, none]),
         np.concatenate([own.points, mixed("points")]),
         np.concatenate([own.confidence, unknown]),
+        quality=None
+        if own.quality is None
+        else np.concatenate([own.quality, np.full((1, 2), np.nan, np.float32)]),
     )
     return replace(
         frame, faces=faces, numbers=(*frame.numbers, number), filled=(*frame.filled, True)

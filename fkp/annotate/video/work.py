@@ -13,20 +13,21 @@ from urllib.parse import urlsplit
 
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.names import BLINKS, PARTS
+from fkp.annotate.names import PARTS
 from fkp.annotate.network import KeypointNetwork
 from fkp.annotate.output.folder import remove_parts
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.journal import fingerprint
 from fkp.annotate.output.results import Output
 from fkp.annotate.output.rows import Record
-from fkp.annotate.video.blinks import write_blinks
+from fkp.annotate.video.events import events_of, minutes_of, write_events
 from fkp.annotate.video.film import Film
 from fkp.annotate.video.finish import finish_clip
 from fkp.annotate.video.live import Live
-from fkp.annotate.video.reading import Excerpt
+from fkp.annotate.video.reading import DETECT_EVERY, Excerpt
 from fkp.annotate.video.run import ClipEngine
 from fkp.annotate.video.series import draw_series
+from fkp.annotate.video.traces import traces
 from fkp.errors import FkpError, UsageError
 from fkp.vision.detect import FaceDetector
 from fkp.vision.images import Image
@@ -46,8 +47,8 @@ class ClipConfig:
 
     opening: how it is read. smooth, fill: as in `Steady`. overlay: whether to draw it, at most
     `overlay_size` pixels long, None for the clip's own size. blur: `eyes` or `face`, to make them
-    unrecognisable. raw: also write the points before smoothing. series: where to plot the points
-    over time.
+    unrecognisable. raw: also the points before smoothing. series: where to draw the points over
+    time. detect_every: as in `Reading`. events: also what eyes and mouths do.
     """
 
     excerpt: Excerpt = field(default_factory=Excerpt)
@@ -59,6 +60,8 @@ class ClipConfig:
     blur: str | None = None
     raw: bool = False
     series: Path | None = None
+    detect_every: int = DETECT_EVERY
+    events: bool = False
 
     def identity(self) -> dict[str, object]:
         """The settings that determine the bytes of the results."""
@@ -74,9 +77,11 @@ class ClipConfig:
             "smooth": float(self.smooth),
             "fill": self.fill,
             "raw": self.raw,
+            "events": self.events,
             "overlays": self.overlay,
             "overlay_size": self.overlay_size,
             "blur": self.blur,
+            "detect_every": self.detect_every,
         }
 
 
@@ -125,7 +130,7 @@ class ClipWork:
         return ClipEngine(
             self.network, self.detector, self.config, clip.excerpt, clip.opening, clip.smooth,
             clip.fill, film=self._film, states=parts if self.live is None else None, live=self.live,
-            source=self.path,
+            source=self.path, detect_every=clip.detect_every,
         )  # fmt: skip
 
     @property
@@ -149,11 +154,16 @@ class ClipWork:
         }
 
     def finish(self, folder: Path) -> Sequence[str]:
-        """Make the overlay, the page, the blinks, the series and the other tools' files."""
+        """Make the events, the overlay, the page, the series and the other tools' files."""
         to_end = self.clip.excerpt.to_end
-        notes = finish_clip(self.path, self._film, to_end, folder, partial(self._shown, folder))
-        if self.output.measured is not None:
-            write_blinks(folder / BLINKS, self.output.records(folder))
+        events = None
+        if self.clip.events:
+            seen = traces(self.output.records(folder), self.output.camera)
+            events = events_of(seen)
+            write_events(folder, events, minutes_of(seen))
+        notes = finish_clip(
+            self.path, self._film, to_end, folder, partial(self._shown, folder), events
+        )
         if self.clip.series is not None:
             scheme = self.output.scheme
             draw_series(self.clip.series, scheme, self.output.records(folder))

@@ -18,7 +18,6 @@ import torch
 
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.text import TABLES
-from fkp.annotate.video.blinks import COLUMNS
 from fkp.cli.main import cli
 from fkp.errors import FkpError, UsageError
 from fkp.keypoints import IBUG68
@@ -132,8 +131,6 @@ def test_rows_can_be_read_again(tmp_path: Path, samples: Path, video: Video) -> 
             table = pd.read_parquet(path)
             assert list(table["frame"]) == list(range(6))
             assert table["yaw"].abs().max() < 30
-            blinks = pd.read_csv(tmp_path / "out" / "blinks.csv")
-            assert list(blinks.columns) == list(COLUMNS)
             continue
         read[format] = list(TABLES[format](IBUG68, True, Camera()).read(path))
     for (name, one), (_, other) in zip(read["csv"], read["jsonl"], strict=True):

@@ -1,0 +1,104 @@
+"""Cutting and writing the aligned pictures, in workers."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import joblib
+
+from fkp.annotate.align.candidates import Candidate
+from fkp.annotate.align.settings import Align
+from fkp.annotate.inputs import relative_to
+from fkp.annotate.names import FACES
+from fkp.annotate.photo.drawing import UNNAMEABLE
+from fkp.annotate.pipeline import Progress
+from fkp.errors import ImageError
+from fkp.vision.images import Encoded, Image, fitting_name, overlay_name
+from fkp.vision.keeping import Kept, kept_of, write_kept
+from fkp.vision.process import settle
+from fkp.vision.warp import Warp
+
+
+def files_for(candidates: Sequence[Candidate], root: str, each: bool) -> list[Candidate]:
+    """The candidates that are aligned with the names of their files, below the tree of the inputs.
+
+    each: whether the number of the face is in the name; it also is where a name would be another's.
+    """
+    taken: set[str] = set()
+    result = []
+    for one in candidates:
+        if one.status != "aligned":
+            result.append(one)
+            continue
+        name = overlay_name(relative_to(root, one.image))
+        stem, suffix = os.path.splitext(name)
+        many = each or name in taken
+        name = fitting_name(f"{stem}.face{one.face}{suffix}") if many else name
+        count = 1
+        while name in taken:  # a file that is given twice, or is called as another's face
+            count += 1
+            name = fitting_name(f"{stem}.face{one.face}.{count}{suffix}")
+        taken.add(name)
+        result.append(replace(one, file=f"{FACES}/{Path(name).as_posix()}"))
+    return result
+
+
+def write_pictures(
+    out: Path, candidates: Sequence[Candidate], align: Align, jobs: int, progress: Progress
+) -> list[Candidate]:
+    """Write the aligned pictures; those that cannot be are candidates that say why."""
+    todo = [i for i, one in enumerate(candidates) if one.status == "aligned"]
+    groups: dict[str, list[int]] = {}
+    for i in todo:
+        groups.setdefault(candidates[i].image, []).append(i)
+    pool = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=4)
+    here = os.getcwd()
+    tasks = (
+        joblib.delayed(_write)(
+            os.path.join(here, image),
+            [(candidates[i].warp, str(out / candidates[i].file)) for i in members],
+            align.border,
+        )
+        for image, members in groups.items()
+    )
+    result = list(candidates)
+    done = 0
+    for members, problems in zip(groups.values(), pool(tasks), strict=True):
+        for i, problem in zip(members, problems, strict=True):
+            if problem:
+                result[i] = replace(candidates[i], status="unreadable", reason=problem, file="")
+        done += len(members)
+        progress(done, len(todo))
+    return result
+
+
+def _write(path: str, faces: Sequence[tuple[Warp, str]], border: str) -> list[str]:
+    """Align faces of one picture; why each could not be, "" where it was."""
+    settle()
+    try:
+        encoded = Encoded.read(path)
+        longest = max(encoded.header.width, encoded.header.height)
+        scale = max(warp.transform.scale for warp, _ in faces)
+        factor = encoded.reduction(round(longest * min(1.0, scale)))
+        image = encoded.decode(factor)
+    except ImageError as error:
+        return [str(error)] * len(faces)
+    kept = kept_of(path)
+    return [
+        _saved(Path(target), warp.reduced(factor).cut(image, border), kept)
+        for warp, target in faces
+    ]
+
+
+def _saved(target: Path, image: Image, kept: Kept) -> str:
+    """Write a picture; why it cannot be, "" where it was."""
+    try:
+        write_kept(target, image, kept)
+    except ImageError as error:
+        return str(error)
+    except OSError as error:
+        if error.errno not in UNNAMEABLE:
+            raise
+        return (error.strerror or "its name is not possible").lower()
+    return ""

@@ -1,0 +1,50 @@
+"""Of the faces that were found in pictures: their quality, their order, and which are kept."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.annotate.config import AnnotateConfig
+from fkp.annotate.outcome import Annotated, Failure, Result
+from fkp.annotate.photo.cutting import Cut
+from fkp.keypoints import Faces
+from fkp.vision.quality import picture_quality
+
+
+def chosen(
+    paths: Sequence[str],
+    cuts: Sequence[Cut | Failure],
+    results: Sequence[Result],
+    config: AnnotateConfig,
+) -> list[Result]:
+    """The faces of pictures as they are wanted: with their quality, in order, and filtered.
+
+    cuts: the crops that the faces were predicted from.
+    """
+    ready: list[Result] = []
+    for cut, result in zip(cuts, results, strict=True):
+        if isinstance(cut, Cut) and isinstance(result, Annotated) and len(result.faces):
+            faces = result.faces
+            if config.quality:
+                faces = replace(faces, quality=_quality(cut, faces))
+            ready.append(replace(result, faces=ordered(faces, config.order)))
+        else:
+            ready.append(result)
+    return ready if config.keep is None else config.keep(paths, ready)
+
+
+def ordered(faces: Faces, order: str) -> Faces:
+    """The faces from left to right, from large to small, or, as they come, by falling score."""
+    if order == "surest":
+        return faces
+    x, _, width, height = faces.boxes.astype(np.float64).T
+    key = x + width / 2 if order == "left" else -width * height
+    return faces[np.argsort(key, kind="stable")]
+
+
+def _quality(cut: Cut, faces: Faces) -> npt.NDArray[np.float32]:
+    """(F, 2): sharpness and exposure, from the crop that has the face's box."""
+    rows = [int(np.flatnonzero((cut.boxes == box).all(1))[0]) for box in faces.boxes]
+    return np.array([picture_quality(cut.crops[row]) for row in rows], np.float32)

@@ -1,0 +1,1 @@
+"""Symmetry and excursion of faces in photographs of visits."""

@@ -1,0 +1,1 @@
+"""Copies of photos and clips in which faces cannot be recognised."""

@@ -1,0 +1,31 @@
+"""Small pictures of what a person should check."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.vision.draw import ORANGE, outlined
+from fkp.vision.images import Image, resized, write_image
+
+SIDE = 320
+"""Long side, pixels."""
+
+AROUND = 2.5
+"""How many times as large as the face the part of the picture is."""
+
+
+def write_look(path: Path, image: Image, box_xywh: npt.NDArray[np.float64] | None) -> None:
+    """Write what a copy (H, W, 3) BGR shows in and around a box (4,), with its outline; of the
+    whole picture for None.
+    """
+    part = image
+    if box_xywh is not None:
+        marked = outlined(image, box_xywh, ORANGE)
+        middle = box_xywh[:2] + box_xywh[2:] / 2
+        half = AROUND / 2 * box_xywh[2:].max()
+        limit = np.array([image.shape[1], image.shape[0]])
+        low = np.clip(np.floor(middle - half), 0, limit - 1).astype(int)
+        high = np.clip(np.ceil(middle + half), low + 1, limit).astype(int)
+        part = np.ascontiguousarray(marked[low[1] : high[1], low[0] : high[0]])
+    write_image(path, resized(part, min(1.0, SIDE / max(part.shape[:2]))), 80)

@@ -1,0 +1,1 @@
+"""Who is who: the faces of many photos or clips of one occasion, grouped by person."""

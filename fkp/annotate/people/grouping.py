@@ -1,0 +1,85 @@
+"""Groups of subjects that look alike, of which no two were seen in one picture."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from fkp.annotate.people.subjects import Subject
+from fkp.errors import DataError
+from fkp.vision.appearance import Appearance, likeness
+
+ALIKE = 0.4
+"""Mean likeness of two groups from which they are one person."""
+
+MOST = 15_000
+"""Faces that are compared, each with each: about a gigabyte."""
+
+NEVER = 1e9
+"""The distance of two faces in one picture; no mean with it is near."""
+
+SAME = 2.0
+"""The greatest likeness."""
+
+
+def grouped(
+    subjects: Sequence[Subject], seen: Sequence[Appearance], least: float = ALIKE
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The group of each subject (N,), from 0, the largest first; and how well it fits (N,).
+
+    Average linkage. fit: the mean likeness to the others of the group, minus that to the nearest
+    other group; NaN where there is nothing to compare with. Raises DataError for too many.
+    """
+    count = len(subjects)
+    if count > MOST:
+        raise DataError(f"{count} faces are more than the {MOST} that can be compared")
+    if count < 2:
+        return np.zeros(count, np.int64), np.full(count, np.nan)
+    alike = likeness(seen, seen).astype(np.float64)
+    alike = (alike + alike.T) / 2
+    distance = np.maximum(SAME - alike, 0)
+    for i, j in _pairs(subjects):
+        distance[i, j] = distance[j, i] = NEVER
+    np.fill_diagonal(distance, 0)
+    found = fcluster(
+        linkage(squareform(distance, checks=False), "average"), SAME - least, "distance"
+    )
+    return _ranked(found), _fits(alike, found)
+
+
+def _pairs(subjects: Sequence[Subject]) -> list[tuple[int, int]]:
+    """The pairs that are in one picture."""
+    groups: dict[tuple[int, str], list[int]] = {}
+    for i, subject in enumerate(subjects):
+        groups.setdefault((subject.run, subject.image), []).append(i)
+    return [
+        (i, j)
+        for members in groups.values()
+        for at, i in enumerate(members)
+        for j in members[at + 1 :]
+        if subjects[i].beside(subjects[j])
+    ]
+
+
+def _ranked(found: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Groups numbered from 0 by falling size, then by their first member."""
+    names, first, counts = np.unique(found, return_index=True, return_counts=True)
+    order = np.lexsort((first, -counts))
+    rank = {int(names[group]): place for place, group in enumerate(order)}
+    return np.array([rank[int(one)] for one in found], np.int64)
+
+
+def _fits(
+    alike: npt.NDArray[np.float64], found: npt.NDArray[np.integer]
+) -> npt.NDArray[np.float64]:
+    names = np.unique(found)
+    member = found[:, None] == names[None]  # (N, G)
+    sums, sizes = alike @ member, member.sum(0)
+    own = member.argmax(1)
+    rows = np.arange(len(found))
+    others = np.where(member, -np.inf, sums / sizes).max(1)
+    inside = (sums[rows, own] - alike[rows, rows]) / np.maximum(sizes[own] - 1, 1)
+    fit = np.where(sizes[own] > 1, inside, ALIKE) - others
+    return np.where(np.isfinite(fit), fit, np.nan)

@@ -1,0 +1,138 @@
+"""The faces of finished runs: one subject for each face of a picture, and for each of a clip."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fkp.annotate.names import RUN
+from fkp.annotate.outcome import Annotated
+from fkp.annotate.output.folder import is_finished, read_run
+from fkp.annotate.output.merge import output_of
+from fkp.annotate.output.results import Output
+from fkp.annotate.output.rows import Record
+from fkp.errors import DataError, FkpError
+from fkp.vision.sources import Opening
+
+VIEWS = 5
+"""Frames of a clip that a face is looked at in, at most."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A face in one picture, or frame: its anchor points (5, 2) in pixels."""
+
+    anchors: npt.NDArray[np.float64]
+    width: int
+    height: int
+    confidence: float
+    frame: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Subject:
+    """A face of a picture, or one of a clip through all its frames.
+
+    run: the number of its folder among those given. number: as in the column `face`. frames: in
+    which it is, of a clip.
+    """
+
+    run: int
+    image: str
+    number: int
+    views: list[View] = field(default_factory=list)
+    frames: set[int] = field(default_factory=set)
+
+    @property
+    def key(self) -> tuple[int, str, int]:
+        """What tells it from all others."""
+        return self.run, self.image, self.number
+
+    def beside(self, other: "Subject") -> bool:
+        """Whether both are in one picture, and so two persons."""
+        if self.run != other.run or self.image != other.image:
+            return False
+        return not self.frames or bool(self.frames & other.frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The folder of a finished run. facts: of its `run.json`."""
+
+    folder: Path
+    facts: dict[str, Any]
+    output: Output
+
+    @classmethod
+    def of(cls, folder: Path) -> "Results":
+        """Read what a folder holds; raises FkpError."""
+        if not is_finished(folder):
+            raise FkpError(f"{folder}: holds no finished run of annotate or video")
+        facts = read_run(folder)
+        try:
+            output = output_of(facts["identity"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise FkpError(
+                f"{folder / RUN}: not of a run over photos or a clip: {error!r}"
+            ) from error
+        if not output.table(folder).exists():
+            raise FkpError(
+                f"{folder}: has no {output.table(folder).name}; write it as csv or jsonl"
+            )
+        return cls(folder, facts, output)
+
+    @property
+    def is_clip(self) -> bool:
+        """Whether it is of a clip."""
+        return "clip_bytes" in self.facts["identity"]
+
+    @property
+    def opening(self) -> Opening:
+        """How the clip was read."""
+        own = self.facts["identity"]
+        return Opening(own["stream"], own["deinterlace"], own["fps"])
+
+    def path(self, image: str) -> str:
+        """Where a picture is: beside the folder that the run was started in."""
+        return os.path.join(str(self.facts.get("folder", "")), image)
+
+    def records(self) -> Iterator[Record]:
+        """The inputs in the table."""
+        return self.output.records(self.folder)
+
+
+def subjects_of(run: int, results: Results) -> list[Subject]:
+    """The faces of a run. Raises DataError where the points say nothing about a face's place."""
+    scheme = results.output.scheme
+    if sum(bool(group) for group in scheme.anchors) < 2:
+        raise DataError(
+            f"{results.folder}: people needs two of eyes, nose tip and mouth corners; "
+            f"{scheme.name} has no names for them"
+        )
+    found: dict[tuple[int, str, int], Subject] = {}
+    for image, result in results.records():
+        if not isinstance(result, Annotated):
+            continue
+        for i, face in enumerate(result.faces):
+            anchors = scheme.anchor_points(face.points)
+            number = result.number(i)
+            own = found.setdefault((run, image, number), Subject(run, image, number))
+            frame = None if result.moment is None else result.moment.frame
+            if frame is not None:
+                own.frames.add(frame)
+            mean = float(np.nan_to_num(face.confidence.mean()))
+            if result.status_of(i) == "ok" and np.isfinite(anchors).all(1).sum() >= 2:
+                _see(own, View(anchors, result.width, result.height, mean, frame))
+    return list(found.values())
+
+
+def _see(subject: Subject, view: View) -> None:
+    """Remember a view, where it is among the best; of equal ones the first."""
+    subject.views.append(view)
+    if len(subject.views) > VIEWS:
+        worst = min(subject.views, key=lambda one: (one.confidence, -(one.frame or 0)))
+        subject.views.remove(worst)

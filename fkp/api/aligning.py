@@ -1,0 +1,106 @@
+"""Aligned faces, as the command `fkp align` makes them."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from fkp.annotate.align.run import Aligned, align_clip, align_photos
+from fkp.annotate.align.settings import Align
+from fkp.annotate.config import MIN_SCORE
+from fkp.annotate.inputs import find_inputs
+from fkp.annotate.pipeline import Progress
+from fkp.annotate.run import Say
+from fkp.annotate.video.work import ClipConfig
+from fkp.api.choices import FacesOf, Period, Sort
+from fkp.api.clips import Clips, annotate_clips
+from fkp.api.making import Photos, Place, Wanted, annotate_photos
+from fkp.api.network import Network, Paths, listed, load, silent, unheard, workers
+from fkp.errors import UsageError
+from fkp.keypoints import Scheme
+from fkp.learn.networks.names import BUNDLED
+from fkp.vision.detect import FaceDetector
+from fkp.vision.detectors import DetectorName
+from fkp.vision.images import MAX_PIXELS
+from fkp.vision.sources import Opening, is_video_name
+from fkp.vision.templates import framing_of
+
+
+def align(
+    inputs: Paths, out: str | Path = "aligned", *,
+    template: str | Path = "ffhq-512", margin: float = 0.0, aspect: float | None = None,
+    size: int | None = None, border: str = "reflect", enlarge: bool = False,
+    faces: FacesOf = "largest", one_per: Period | None = None, sort: Sort = "inputs",
+    timelapse: str | Path | None = None, hold: float = 0.2, fade: float = 0.2,
+    model: str | Path = BUNDLED, scheme: str | Scheme | None = None, device: str = "auto",
+    detector: DetectorName | FaceDetector | None = "fkp", detector_model: str | Path | None = None,
+    det_size: int = 640, min_score: float = MIN_SCORE, min_face: float = 0,
+    max_faces: int | None = None, batch: int = 64, keep: str | None = None, smooth: float = 0.5,
+    max_pixels: int = MAX_PIXELS, overwrite: bool = False, resume: bool = False,
+    jobs: int | None = None, progress: Progress | None = None, say: Say | None = None,
+) -> list[Aligned]:  # fmt: skip
+    """Align the faces of photos, or of clips: the whole run of `fkp align`; an outcome per folder.
+
+    inputs: as in `fkp.annotate`, or files of clips as in `fkp.video`. out: the folder for `faces/`,
+    `transforms.json` (with the way back to the pictures), `choices.csv`, the page, and the table
+    that `fkp.annotate` writes; of several clips each has a folder in it.
+
+    template: `ffhq-512`, `ffhq-1024`, `arcface-112`, `eyes`, or a JSON file with `size` and
+    `points`. margin: room on each side, a share of the template's. aspect: width over height. size:
+    the longer side, pixels. border: `reflect`, `blur` or a colour. enlarge: also where a face has
+    fewer pixels than the template; otherwise its picture is smaller.
+
+    faces: `largest`, `first` or `each` of a picture; `choices.csv`, as it was edited, goes before.
+    one_per: only the best picture of each `day` or `week`. timelapse: an MP4 of all pictures, in
+    the order of the inputs or, with sort, of their dates; hold, fade: seconds for each.
+
+    keep: as in `fkp.annotate`; smooth: as in `fkp.video`. resume: continue a run that was stopped,
+    or align again with other settings or choices, without looking for the faces again. What is not
+    said here is as in `fkp.annotate`. Raises FkpError.
+    """
+    framing = framing_of(template, margin, aspect, size, enlarge)
+    film = None if timelapse is None else Path(timelapse)
+    how = Align(framing, faces, border, one_per, sort, film, hold, fade)
+    network = load(
+        model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
+        det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
+    )  # fmt: skip
+    wanted = Wanted(scheme, "csv", (), True, False, None, None, False, None, None, True, True, keep)
+    place = Place(Path(out), overwrite, resume, progress or silent, say or unheard)
+    given = listed(inputs)
+    clips = [name for name in given if is_video_name(name)]
+    if not clips:
+        photos = Photos(given, False, 256, max_pixels, jobs, (1, 1), "local", None)
+        return [_photos(network, photos, wanted, place, how)]
+    if len(clips) < len(given):
+        raise UsageError("photos and clips cannot be aligned together; call align for each")
+    if film is not None or one_per is not None:
+        raise UsageError("timelapse and one_per are for photos, not for clips")
+    return _clips(network, given, smooth, wanted, place, how)
+
+
+def _photos(
+    network: Network, photos: Photos, wanted: Wanted, place: Place, how: Align
+) -> Aligned:  # fmt: skip
+    annotate_photos(network, photos, wanted, place)
+    assert place.folder is not None
+    inputs = find_inputs(photos.given, place.folder)
+    output = wanted.output(network, gallery=False)
+    jobs = workers(photos.jobs, inputs)
+    return align_photos(place.folder, output, inputs.root, how, jobs, place.progress)
+
+
+def _clips(
+    network: Network, given: Sequence[str], smooth: float, wanted: Wanted, place: Place, how: Align
+) -> list[Aligned]:
+    config = replace(ClipConfig(), overlay=False, smooth=smooth)
+    clips = Clips(list(given), config, live=False, view=False, stop=None, on_finish=None)
+    output = wanted.output(network, gallery=False)
+    found = clips.find(place)
+    reports = annotate_clips(network, clips, wanted, place)
+    results = []
+    for path, report in zip(found.paths, reports, strict=True):
+        if report.folder is None:
+            raise UsageError(f"{path}: {report.summary.failures[0][1]}")
+        results.append(align_clip(report.folder, output, os.path.abspath(path), Opening(), how))
+    return results

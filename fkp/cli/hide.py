@@ -1,0 +1,168 @@
+"""`fkp hide`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fkp import api
+from fkp.annotate.hide.config import LOW, PADDING, START
+from fkp.annotate.hide.run import HideReport
+from fkp.cli import console
+from fkp.cli.options import detail_network, device_option, is_off
+from fkp.learn.networks.names import BUNDLED
+from fkp.vision.covering import METHODS
+from fkp.vision.images import MAX_PIXELS
+
+SHOWN = 10
+
+RISK = "faces that were not found are still visible: look at every copy before you publish it"
+
+
+@click.command("hide")
+@click.argument("inputs", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("hidden"),
+    show_default=True,
+    help="The folder for the results; its copies/ is what to publish.",
+)
+@click.option(
+    "--with",
+    "method",
+    type=click.Choice(METHODS),
+    default="mosaic",
+    show_default=True,
+    help="fill: black; mask: black, the landmarks' hull alone.",
+)
+@click.option(
+    "--padding",
+    type=click.FloatRange(0, 2),
+    default=PADDING,
+    show_default=True,
+    help="How far beyond a face is hidden, in its sides.",
+)
+@click.option(
+    "--min-score",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=LOW,
+    show_default=True,
+    help="Hide faces from this score on.",
+)
+@click.option(
+    "--start-score",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=START,
+    show_default=True,
+    help="In clips, only if they reach this score in any frame.",
+)
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="PICTURE|N",
+    help="Leave faces clear that clearly look like those in this picture, or the face of this "
+    "number in the one clip or photo; repeatable.",
+)
+@click.option(
+    "--corrections",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="A CSV or JSON file with parts to hide and faces to leave clear.",
+)
+@click.option("--no-sound", "sound", is_flag=True, callback=is_off, help="Leave out the sound.")
+@click.option(
+    "--metadata", is_flag=True, help="Keep EXIF and tags: date, place, camera; never thumbnails."
+)
+@click.option("--model", default=BUNDLED, show_default=True, help="A checkpoint of fkp train.")
+@device_option
+@click.option(
+    "--detector-model",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE.onnx",
+    help="Another network in YuNet's layout.",
+)
+@click.option(
+    "--det-size",
+    type=click.IntRange(64),
+    default=640,
+    show_default=True,
+    help="Long side of the picture that the detector looks at, in pixels.",
+)
+@click.option(
+    "--min-face",
+    type=click.FloatRange(0),
+    default=0,
+    help="Leave faces with a smaller box visible, in pixels; a large photograph is looked at as "
+    "closely as faces of this size need.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Larger pictures are unreadable.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Faces per batch of the network.",
+)
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes.  [default: one per CPU]")
+@click.option(
+    "--no-paths",
+    "paths",
+    is_flag=True,
+    callback=is_off,
+    help="Leave whole paths out of run.json.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the copies of an earlier run.")
+@click.option("--resume", is_flag=True, help="Continue a run that was stopped.")
+@console.talk_options
+def hide_command(inputs: tuple[str, ...], **given: Any) -> int:
+    """Hide the faces in copies of photos and clips: files, folders, globs.
+
+    Writes copies/, of the same size, format and quality, without metadata; hidden.csv (a row per
+    input), hidden_faces.csv (a row per face), and index.html with what a person should check. Faces
+    that are not found stay visible.
+
+    \b
+    fkp hide photos/ clip.mp4 --out hidden/
+    fkp hide interview.mp4 --keep interviewer.jpg --with blur --no-sound
+    fkp hide photos/ --corrections corrections.csv --overwrite
+    """
+    detail_network(given["model"])
+    with console.reader_may_leave(), console.progress("hide") as progress:
+        report = api.hide(inputs, progress=progress, say=console.say, **given)
+        _print(report)
+        return report.exit_code
+    return 0
+
+
+def _print(report: HideReport) -> None:
+    say, counts = console.say, report.statuses
+    if report.finished_before:
+        say(f"{report.folder}: this run is already finished")
+    else:
+        copied = counts.get("ok", 0) + counts.get("no_face", 0)
+        say(
+            f"{copied} copies of {report.inputs} inputs in {report.seconds:.1f} s: "
+            f"{report.hidden} faces hidden, {report.clear} left clear, "
+            f"{counts.get('no_face', 0)} inputs without a face"
+        )
+    if report.skipped:
+        say(f"skipped {report.skipped} files that are neither photos nor clips")
+    for note in report.search:
+        say(note)
+    for note, count in list(report.notes.items())[:SHOWN]:
+        say(f"{count} inputs: {note}")
+    for path, reason in report.failures[:SHOWN]:
+        console.warn(f"no copy: {path}: {reason}")
+    if len(report.failures) > SHOWN:
+        console.warn(f"... and {len(report.failures) - SHOWN} more (see hidden.csv)")
+    if report.check:
+        say(f"{report.check} to check: see {report.page}")
+    say(RISK)
