@@ -68,8 +68,9 @@ stress: $(READY)
 	$(BIN)/python -m tests.release.stress
 	FKP_FAULTS=all $(BIN)/python -m pytest -q tests/faults
 
+# Speeds as ratios; also against MediaPipe: make bench PEERS=PYTHON, of an environment that has it.
 bench: $(READY)
-	$(BIN)/python -m tests.benchmarks.all
+	$(BIN)/python -m tests.benchmarks.all $(if $(PEERS),--peers $(PEERS))
 
 # Both bundled networks from scratch; hours on two cores. A stopped run goes on.
 weights: $(READY)

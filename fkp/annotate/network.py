@@ -1,6 +1,6 @@
 """The interface that annotation requires of a keypoint network."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -37,3 +37,10 @@ class KeypointNetwork(Protocol):
         `least` (N,).
         """
         ...
+
+
+@runtime_checkable
+class PortableNetwork(KeypointNetwork, Protocol):
+    """A network that is light and picklable enough for every worker to have its own."""
+
+    portable: bool

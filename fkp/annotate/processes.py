@@ -9,10 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import joblib
-from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.backend import resource_tracker
-
 Made = TypeVar("Made")
 
 SIGNALS = frozenset(
@@ -32,6 +28,8 @@ def work(
     batch: tasks that a process takes at a time. Raises joblib's TerminatedWorkerError where a
     process is killed.
     """
+    import joblib
+
     with (
         _signals_blocked(),
         joblib.parallel_config("loky", initializer=_begin, initargs=(os.getpid(),)),
@@ -43,6 +41,8 @@ def work(
 
 def kill_workers() -> None:
     """End all workers, whatever they do."""
+    from joblib.externals.loky import get_reusable_executor
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they held is released
         get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
@@ -50,6 +50,8 @@ def kill_workers() -> None:
 
 def start_tracker() -> None:
     """Start the process that removes what killed ones leave; it has nothing to say to a user."""
+    from joblib.externals.loky.backend import resource_tracker
+
     own = os.dup(2)
     nothing = os.open(os.devnull, os.O_WRONLY)
     try:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fkp import __version__
 from fkp.annotate.inputs import Inputs
@@ -19,7 +19,9 @@ from fkp.annotate.output.journal import Journal
 from fkp.annotate.output.results import Output
 from fkp.annotate.output.sinks import TableFile, TableStream
 from fkp.annotate.pipeline import Engine, Progress, Summary, annotate
-from fkp.annotate.video.live import Live
+
+if TYPE_CHECKING:  # pictures need no decoder of videos
+    from fkp.annotate.video.live import Live
 
 Say = Callable[[str], None]
 
@@ -41,7 +43,7 @@ class Report:
     seconds: float
     skipped: int = 0
     search: Sequence[str] = ()
-    live: Live | None = None
+    live: "Live | None" = None
     folder: Path | None = None
     page: Path | None = None
     finished_before: bool = False
@@ -84,7 +86,7 @@ class Work(Protocol):
     def raw(self) -> bool: ...
 
     @property
-    def live(self) -> Live | None: ...
+    def live(self) -> "Live | None": ...
 
     def start(self) -> Engine:
         """The engine that annotates the inputs."""

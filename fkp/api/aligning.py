@@ -13,11 +13,12 @@ from fkp.annotate.pipeline import Progress
 from fkp.annotate.run import Say
 from fkp.annotate.video.work import ClipConfig
 from fkp.api.choices import FacesOf, Period, Sort
-from fkp.api.making import Clips, Photos, Place, Wanted, annotate_clips, annotate_photos
+from fkp.api.clips import Clips, annotate_clips
+from fkp.api.making import Photos, Place, Wanted, annotate_photos
 from fkp.api.network import Network, Paths, listed, load, silent, unheard, workers
 from fkp.errors import UsageError
 from fkp.keypoints import Scheme
-from fkp.learn.networks.checkpoint import BUNDLED
+from fkp.learn.networks.names import BUNDLED
 from fkp.vision.detect import FaceDetector
 from fkp.vision.detectors import DetectorName
 from fkp.vision.images import MAX_PIXELS

@@ -22,9 +22,10 @@ from fkp.labels.preview import write_preview
 from fkp.labels.store import Samples, read_samples, rewrite_samples
 from fkp.labels.table import ReadOptions, Rejected
 from fkp.learn.audit import Audit, audit_by_folds, audit_by_model, write_audit, write_sheet
-from fkp.learn.networks.checkpoint import BUNDLED, Model, find_model, load_model
+from fkp.learn.networks.checkpoint import Model, load_model
 from fkp.learn.networks.devices import single_thread
 from fkp.learn.networks.framing import measure_framing
+from fkp.learn.networks.names import BUNDLED, find_model
 from fkp.learn.training.config import recipe
 from fkp.learn.training.loop import Epoch, Listener
 from fkp.learn.training.run import Pairs, Say

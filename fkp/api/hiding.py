@@ -16,8 +16,8 @@ from fkp.annotate.pipeline import Progress
 from fkp.annotate.run import Say
 from fkp.api.network import Network, Paths, listed, load, silent, unheard, workers
 from fkp.errors import DataError, UsageError
-from fkp.learn.networks.checkpoint import BUNDLED
 from fkp.learn.networks.devices import single_thread
+from fkp.learn.networks.names import BUNDLED
 from fkp.vision.covering import METHODS, Method
 from fkp.vision.detect import ThoroughDetector
 from fkp.vision.images import MAX_PIXELS, is_image_name, read_image, to_gray
@@ -79,14 +79,14 @@ def hide(
     kept = None
     if pictures or numbers:
         looks = tuple(look for picture in pictures for look in _looks(network, picture))
-        layout, size = network.model.layout, network.model.size
+        layout, size = network.keypoints.layout, network.keypoints.size
         kept = Keep(looks, numbers, network.scheme, layout, size)
     facts = fingerprint(
         *(Path(picture).read_bytes() for picture in pictures), str(sorted(numbers)).encode()
     )
     work = HideWork(
-        tuple(given), found, network.model, detector, annotating, config, kept, facts, corrected,
-        {**network.identity(), "candidate": detector.min_score}, paths,
+        tuple(given), found, network.keypoints, detector, annotating, config, kept, facts,
+        corrected, {**network.identity(), "candidate": detector.min_score}, paths,
     )  # fmt: skip
     with single_thread():  # decoding and encoding need the other processors
         return make(work, folder, overwrite, resume, progress or silent, say or unheard)
@@ -132,7 +132,7 @@ def _looks(network: Network, picture: str) -> list[Look]:
     confident = replace(network, config=replace(network.config, min_score=KNOWN))
     faces = confident.annotate(picture)
     gray = to_gray(read_image(picture))
-    keep = Keep((), frozenset(), network.scheme, network.model.layout, network.model.size)
+    keep = Keep((), frozenset(), network.scheme, network.keypoints.layout, network.keypoints.size)
     size = (gray.shape[1], gray.shape[0])
     crops = [keep.transform(points, size) for points in faces.points]
     looks = [look_of(crop.cut(gray)) for crop in crops if crop is not None]

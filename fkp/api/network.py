@@ -4,57 +4,56 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-import fkp
 from fkp.annotate.choosing import chosen
-from fkp.annotate.config import MIN_SCORE, ORDERS, AnnotateConfig
+from fkp.annotate.config import MIN_SCORE, AnnotateConfig
 from fkp.annotate.faces import predict
-from fkp.annotate.finder import FaceFinder
 from fkp.annotate.inputs import Inputs, find_inputs
+from fkp.annotate.network import KeypointNetwork
 from fkp.annotate.outcome import Failure
 from fkp.annotate.output.journal import fingerprint
-from fkp.annotate.output.keep import Keep, names_one_of
 from fkp.annotate.output.results import wanted_scheme
-from fkp.annotate.output.rows import Columns
 from fkp.annotate.photo.cutting import FaceCutter
-from fkp.annotate.photo.local import Local
+from fkp.annotate.photo.local import TASK, Local
 from fkp.annotate.pipeline import Progress
-from fkp.annotate.video.live import Live
-from fkp.annotate.video.reading import Excerpt
-from fkp.annotate.video.run import ClipEngine
 from fkp.api.choices import Deinterlace, ExportFormat, Norm, Order, Split
-from fkp.api.results import Frame, Photo, frame_of, photo_of
+from fkp.api.loading import checkpoint_of, load_once, load_trained
+from fkp.api.wanted import wanted_faces
 from fkp.errors import ImageError, UsageError
 from fkp.keypoints import IBUG68, SCHEMES, Faces, Scheme
-from fkp.labels.cache import prepared
-from fkp.labels.store import Samples, read_samples
-from fkp.learn.evaluation import evaluate as evaluation
-from fkp.learn.evaluation.evaluate import Evaluation
-from fkp.learn.evaluation.predict import predictions, write_submission, write_table
-from fkp.learn.networks.checkpoint import BUNDLED, Model, find_model, load_model
 from fkp.learn.networks.devices import single_thread
-from fkp.learn.networks.export import EXPORT_FORMATS, Exported, export
+from fkp.learn.networks.exported import OnnxNetwork
+from fkp.learn.networks.names import BUNDLED, WEIGHTS, find_model
 from fkp.vision.crop import CropTransform
-from fkp.vision.detect import WEIGHTS, FaceDetector, YuNetDetector
+from fkp.vision.detect import WEIGHTS as FACES
+from fkp.vision.detect import FaceDetector, YuNetDetector
 from fkp.vision.detectors import DetectorName, find_detector
 from fkp.vision.draw import as_bgr
 from fkp.vision.head import Camera
 from fkp.vision.images import Image
-from fkp.vision.quality import QUALITY
 from fkp.vision.sources import Opening, is_live, masked
+
+if TYPE_CHECKING:  # imported by the methods that need them: they take seconds
+    import pandas as pd
+
+    from fkp.annotate.video.reading import Excerpt
+    from fkp.api.results import Frame, Photo
+    from fkp.labels.store import Samples
+    from fkp.learn.evaluation.evaluate import Evaluation
+    from fkp.learn.networks.checkpoint import Model
+    from fkp.learn.networks.export import Exported
 
 Paths = str | Path | Sequence[str | Path]
 """A file, folder or pattern, or several of them."""
 
 
-CROPS = Path(fkp.__file__).parent / "weights" / "crops.npy"
-"""A few real crops, on which exported networks are checked by default."""
+CROPS = WEIGHTS / "crops.npy"
+"""Some real crops, to compare exported networks on where there is no data."""
 
 
 def silent(done: int, total: int) -> None:
@@ -69,11 +68,12 @@ def unheard(text: str) -> None:
 class Network:
     """A keypoint network with a face detector: pictures in, faces out.
 
-    model: the network; path: its file. detector: None takes each picture as the crop of one face.
-    config: the points wanted, and which faces are kept. device: as requested.
+    keypoints: what finds them; path: its file, or the checkpoint of the bundled one. detector: None
+    takes each picture for the crop of one face. config: the points wanted, and which faces are
+    kept. device: as it was asked for.
     """
 
-    model: Model
+    keypoints: KeypointNetwork
     path: Path
     detector: FaceDetector | None
     config: AnnotateConfig
@@ -82,14 +82,28 @@ class Network:
     def __repr__(self) -> str:
         detector = "none" if self.detector is None else self.detector.name
         return (
-            f"<Network: {self.path.name} ({self.model.architecture}), {len(self.scheme)} points "
+            f"<Network: {self.path.name} ({self.architecture}), {len(self.scheme)} points "
             f"({self.scheme.name}), detector {detector}>"
         )
 
     @property
     def scheme(self) -> Scheme:
         """The points it finds, in the order of `Faces.points`."""
-        return self.config.scheme or self.model.scheme
+        return self.config.scheme or self.keypoints.scheme
+
+    @property
+    def architecture(self) -> str:
+        """The name of its architecture."""
+        return cast("Model | OnnxNetwork", self.keypoints).architecture
+
+    @property
+    def model(self) -> "Model":
+        """The network in PyTorch, with its weights and training; raises ModelError for one that was
+        given as ONNX.
+        """
+        if not isinstance(self.keypoints, OnnxNetwork):
+            return cast("Model", self.keypoints)
+        return load_trained(self.path, self.device)
 
     def annotate(self, image: Image | str | Path) -> Faces:
         """The faces of one picture, the highest score first, in its pixels.
@@ -97,13 +111,13 @@ class Network:
         image: a file, or an array (H, W, 3) BGR or (H, W) gray, uint8. Raises ImageError.
         """
         cutter = FaceCutter(
-            self.detector, self.model.layout, self.model.size, self.config.max_pixels
+            self.detector, self.keypoints.layout, self.keypoints.size, self.config.max_pixels
         )
         if isinstance(image, str | Path):
             cut = cutter(str(image))
         else:
             cut = cutter.cut_image(as_bgr(image))
-        found = predict([cut], self.model, self.config)
+        found = predict([cut], self.keypoints, self.config)
         (result,) = chosen([str(image)], [cut], found, self.config)
         if isinstance(result, Failure):
             raise ImageError(f"{image}: {result.reason}")
@@ -111,16 +125,18 @@ class Network:
 
     def photos(
         self, inputs: Paths, jobs: int | None = None, progress: Progress | None = None
-    ) -> Iterator[Photo]:
-        """Yield each picture with its faces, in order; an unreadable one gives the reason.
+    ) -> "Iterator[Photo]":
+        """Each picture with its faces, in order; an unreadable one is a `Photo` that says why.
 
         inputs: files, folders (searched recursively) and patterns such as `*.jpg`. jobs: worker
         processes, None for one per CPU; a detector of your own must be picklable then. progress:
         called with the number of pictures done and in total. Raises DataError if there are none.
         """
+        from fkp.api.results import photo_of
+
         found = find_inputs(listed(inputs))
         config = replace(self.config, jobs=workers(jobs, found))
-        engine = Local(self.model, self.detector, config)
+        engine = Local(self.keypoints, self.detector, config)
         with ExitStack() as stack:
             if config.jobs > 1:
                 stack.enter_context(single_thread())  # leave the other cores to the workers
@@ -143,8 +159,8 @@ class Network:
         deinterlace: Deinterlace = "auto",
         fps: float | None = None,
         progress: Progress | None = None,
-    ) -> Iterator[Frame]:
-        """Yield each frame of a clip with its own time and its faces, which keep their numbers.
+    ) -> "Iterator[Frame]":
+        """Each frame of a clip with its faces, who keep their numbers, and its own time.
 
         clip: a file, a folder or pattern of pictures, a camera's number, or an address. every: only
         frames whose number is a multiple of this. start, end: seconds since the first frame, None
@@ -152,11 +168,15 @@ class Network:
         many frames are filled. stream, deinterlace, fps: as in `fkp.video`. Raises ImageError if no
         frame can be read.
         """
+        from fkp.annotate.video.live import Live
+        from fkp.annotate.video.run import ClipEngine
+        from fkp.api.results import frame_of
+
         path = str(clip)
         excerpt = excerpt_of(every, start, end, max_frames)
         live = Live() if is_live(path) else None
         engine = ClipEngine(
-            self.model, self.detector, self.config, excerpt, Opening(stream, deinterlace, fps),
+            self.keypoints, self.detector, self.config, excerpt, Opening(stream, deinterlace, fps),
             smooth, fill, live=live, source=path,
         )  # fmt: skip
         path = masked(path)
@@ -177,14 +197,17 @@ class Network:
         from_images: bool = False,
         jobs: int | None = None,
         progress: Progress | None = None,
-    ) -> Evaluation:
+    ) -> "Evaluation":
         """The errors on a data set, see `fkp.evaluate`."""
+        from fkp.annotate.finder import FaceFinder
+        from fkp.learn.evaluation import evaluate as evaluation
+
         samples = samples_of(data, progress or silent)
         if not from_images:
             return evaluation.evaluate(self.model, samples, split, norm)
         config = replace(self.config, scheme=None, jobs=jobs or os.cpu_count() or 1)
-        finder = FaceFinder(self.model, self.detector, config, progress or silent)
-        with single_thread():  # leave the other cores to the workers
+        finder = FaceFinder(self.keypoints, self.detector, config, progress or silent)
+        with single_thread():  # the workers need the other processors
             return evaluation.evaluate_pictures(self.model, samples, finder, split, norm)
 
     def predict(
@@ -194,12 +217,14 @@ class Network:
         split: Split = "all",
         out: str | Path | None = None,
         progress: Progress | None = None,
-    ) -> pd.DataFrame:
+    ) -> "pd.DataFrame":
         """The points for each row of a data set, labelled or not, in pixels of its pictures.
 
         data: a data set of `fkp.prepare`, or a table that it could read. out: also write a CSV. The
         columns are image, source, source_row, and two for each point.
         """
+        from fkp.learn.evaluation.predict import predictions, write_table
+
         samples = samples_of(data, progress or silent).part(split)
         found = predictions(self.model, samples)
         if out is not None:
@@ -219,6 +244,8 @@ class Network:
 
         Locations are clipped to the picture, as the contest's are; returns how many were clipped.
         """
+        from fkp.learn.evaluation.predict import write_submission
+
         samples = samples_of(data, progress or silent).part(split)
         return write_submission(Path(out), self.model, samples, Path(lookup))
 
@@ -228,18 +255,21 @@ class Network:
         *,
         format: ExportFormat | None = None,
         check: str | Path | None = None,
-    ) -> Exported:
-        """Write the network for another runtime, and compare the two on crops.
+    ) -> "Exported":
+        """Write the network for another runtime, and compare both on crops.
 
         format: None chooses by the suffix of `out`: .onnx, .pt or .xml. check: a data set of
         `fkp.prepare` whose crops are compared; None takes a few that come with fkp. Raises
         DataError if a package is missing, ModelError if the results differ.
         """
+        from fkp.learn.networks.checkpoint import load_model
+        from fkp.learn.networks.export import EXPORT_FORMATS, export
+
         path = Path(out)
         known = {suffix: name for name, suffix in EXPORT_FORMATS.items()}
         if format is None and path.suffix not in known:
             raise UsageError(f"{path}: expected a name that ends in {', '.join(known)}")
-        model = load_model(self.path, trainable=True)
+        model = load_model(checkpoint_of(self.path), trainable=True)
         crops = _some_crops(check, model.size)
         return export(model, path, format or known[path.suffix], crops)
 
@@ -251,7 +281,7 @@ class Network:
             own["det_size"] = detector.det_size
             own["min_face"] = float(getattr(detector, "min_face", 0))
         if isinstance(detector, YuNetDetector):
-            own["detector_file"] = fingerprint((detector.model or WEIGHTS).read_bytes())
+            own["detector_file"] = fingerprint((detector.model or FACES).read_bytes())
         return {
             "model": self.path.name,
             "model_file": fingerprint(self.path.read_bytes()),
@@ -311,39 +341,18 @@ def load(
     return Network(loaded, find_model(str(model)), detector, config, device)
 
 
-def wanted_faces(
-    config: AnnotateConfig, quality: bool, keep: str | None, order: str, camera: Camera | None
-) -> AnnotateConfig:
-    """The configuration with what is measured of faces, and which are kept in which order.
-
-    camera: for measures in `keep`, None where the points give none. Raises UsageError.
-    """
-    if order not in ORDERS:
-        raise UsageError(f"order: expected one of {', '.join(ORDERS)}, got {order}")
-    assert config.scheme is not None
-    chooser = None if keep is None else Keep(keep, Columns(config.scheme, True, camera, True))
-    judged = quality or (keep is not None and names_one_of(keep, QUALITY))
-    return replace(config, quality=judged, keep=chooser, order=order)
-
-
-@lru_cache(maxsize=2)
-def _cached(path: Path, device: str, written: int) -> Model:
-    return load_model(path, device)
-
-
-def load_once(model: str, device: str) -> Model:
-    """The network of that name, loaded once per process, also on another machine."""
-    path = find_model(model)
-    return _cached(path, device, path.stat().st_mtime_ns if path.is_file() else 0)
-
-
-def samples_of(data: str | Path, progress: Progress) -> Samples:
+def samples_of(data: str | Path, progress: Progress) -> "Samples":
     """A data set of `fkp.prepare`, or a table that it can read, prepared with its defaults."""
+    from fkp.labels.cache import prepared
+    from fkp.labels.store import read_samples
+
     return read_samples(prepared(Path(data), progress))
 
 
 def _some_crops(data: str | Path | None, size: int) -> npt.NDArray[np.uint8]:
-    """A few crops (N, size, size) of a data set, or those that come with fkp."""
+    """A few crops (N, size, size) of a data set, or of those that come with fkp."""
+    from fkp.labels.store import read_samples
+
     crops = np.load(CROPS) if data is None else np.asarray(read_samples(Path(data)).crops[:64])
     if crops.shape[1] == size:
         return crops
@@ -366,14 +375,21 @@ def listed(inputs: Paths) -> list[str]:
 
 
 def workers(jobs: int | None, inputs: Inputs) -> int:
-    """The number of processes that `inputs` inputs keep busy; jobs: None asks for one per CPU."""
-    return max(1, min(jobs or os.cpu_count() or 1, len(inputs.paths)))
+    """How many processes so many inputs keep busy: None asks for one per CPU, but for none beside
+    this one where they would take longer to start than the inputs do.
+    """
+    count = len(inputs.paths)
+    if jobs is None:
+        return max(1, min(os.cpu_count() or 1, -(-count // TASK)))
+    return max(1, min(jobs, count))
 
 
 def excerpt_of(
     every: int, start: float | None, end: float | None, max_frames: int | None
-) -> Excerpt:
-    """The frames that are wanted; raises UsageError if there can be none."""
+) -> "Excerpt":
+    """The frames that are wanted; UsageError where there can be none."""
+    from fkp.annotate.video.reading import Excerpt
+
     first = -np.inf if start is None else start
     last = np.inf if end is None else end
     if first > last:

@@ -4,27 +4,27 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from fkp.annotate.clinic.run import Visits, measure_visits
 from fkp.annotate.config import MIN_SCORE
-from fkp.annotate.output import merge as merging
-from fkp.annotate.output.merge import Merged
 from fkp.annotate.people.grouping import ALIKE
-from fkp.annotate.people.run import People, group_people
 from fkp.annotate.pipeline import Progress
 from fkp.annotate.run import Report, Say
-from fkp.annotate.video.work import ClipConfig
 from fkp.api.choices import Also, Backend, Blur, Deinterlace, Order, TableFormat
-from fkp.api.making import Clips, Photos, Place, Wanted, annotate_clips, annotate_photos
+from fkp.api.making import Photos, Place, Wanted, annotate_photos
 from fkp.api.network import Paths, excerpt_of, listed, load, silent, unheard
 from fkp.keypoints import Scheme
-from fkp.learn.networks.checkpoint import BUNDLED
+from fkp.learn.networks.names import BUNDLED
 from fkp.vision.detect import FaceDetector
 from fkp.vision.detectors import DetectorName
 from fkp.vision.head import Camera
 from fkp.vision.images import MAX_PIXELS
 from fkp.vision.sources import Opening
+
+if TYPE_CHECKING:
+    from fkp.annotate.clinic.run import Visits
+    from fkp.annotate.output.merge import Merged
+    from fkp.annotate.people.run import People
 
 
 def annotate(
@@ -115,6 +115,9 @@ def video(
     that only this machine can open. stop: an event that ends a live run as if its stream had ended.
     on_finish: called with each report as soon as it is ready.
     """
+    from fkp.annotate.video.work import ClipConfig
+    from fkp.api.clips import Clips, annotate_clips
+
     network = load(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
         det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
@@ -136,7 +139,7 @@ def people(
     folders: str | Path | Sequence[str | Path], out: str | Path | None = None, *,
     alike: float = ALIKE, jobs: int | None = None, overwrite: bool = False,
     progress: Progress | None = None, say: Say | None = None,
-) -> People:  # fmt: skip
+) -> "People":  # fmt: skip
     """Group the faces of finished runs of one occasion by person: the whole run of `fkp people`.
 
     folders: of `fkp.annotate` and `fkp.video`, whose pictures are looked at again. out: the folder
@@ -146,6 +149,8 @@ def people(
     Where the sheets are there, they are taken as they were edited: persons of one name become one,
     and each face goes to the person of its row. overwrite: group again. Raises FkpError.
     """
+    from fkp.annotate.people.run import group_people
+
     listed_folders = [Path(folder) for folder in listed(folders)]
     return group_people(
         listed_folders, listed_folders[0] / "people" if out is None else Path(out), alike,
@@ -157,7 +162,7 @@ def symmetry(
     results: str | Path, out: str | Path, *, rest: str = "rest*",
     listed: str | Path | None = None, ipd: float | None = None, focal: float | None = None,
     fov: float | None = None, overwrite: bool = False,
-) -> Visits:  # fmt: skip
+) -> "Visits":  # fmt: skip
     """Measure both sides of faces in photographs of visits, at rest and in expressions.
 
     results: the folder of a finished `annotate` with the 68 points, whose pictures are called
@@ -167,6 +172,8 @@ def symmetry(
     lengths are in distances of the eye centres. focal (pixels) or fov (degrees along the longer
     side): of the camera. Raises FkpError for results or a list that cannot be used.
     """
+    from fkp.annotate.clinic.run import measure_visits
+
     return measure_visits(
         Path(results), Path(out), None if listed is None else Path(listed), rest, ipd,
         Camera(focal, fov), overwrite,
@@ -175,9 +182,11 @@ def symmetry(
 
 def merge(
     folders: Sequence[str | Path], out: str | Path, *, overwrite: bool = False
-) -> Merged:  # fmt: skip
+) -> "Merged":  # fmt: skip
     """Join the results of all shards of a run into one folder, in the order of the inputs.
 
     Raises FkpError if one is missing, unfinished, given twice, or of another run.
     """
-    return merging.merge([Path(folder) for folder in folders], Path(out), overwrite)
+    from fkp.annotate.output.merge import merge as merged
+
+    return merged([Path(folder) for folder in folders], Path(out), overwrite)

@@ -7,13 +7,15 @@ from typing import Literal
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.pipeline import Progress
 from fkp.api.choices import Architecture, Augment, Loss, Norm, Optimizer, Precision, Schedule, Split
-from fkp.api.network import Network, load, load_once, silent, unheard
+from fkp.api.loading import load_trained
+from fkp.api.network import Network, load, silent, unheard
 from fkp.errors import UsageError
 from fkp.learn.evaluation.benchmarks.report import ScoreTable
 from fkp.learn.evaluation.benchmarks.run import BENCHMARKS, WIDER, run_benchmark
 from fkp.learn.evaluation.benchmarks.wider import LEAST
 from fkp.learn.evaluation.evaluate import Evaluation
-from fkp.learn.networks.checkpoint import BUNDLED, Model, find_model
+from fkp.learn.networks.checkpoint import Model
+from fkp.learn.networks.names import BUNDLED, find_model
 from fkp.learn.training.augment import AUGMENTATIONS
 from fkp.learn.training.config import TrainConfig, from_dict, recipe
 from fkp.learn.training.folder import BEST, read_config
@@ -146,7 +148,9 @@ def benchmark(
     """
     if name not in BENCHMARKS:
         raise UsageError(f"benchmark: expected one of {', '.join(BENCHMARKS)}, got {name}")
-    network = model.model if isinstance(model, Network) else load_once(str(model), device)
+    network = (
+        model.model if isinstance(model, Network) else load_trained(find_model(str(model)), device)
+    )
     file = None if detector_model is None else Path(detector_model)
     if detector is None and (file is not None or name == WIDER):
         detector = "fkp"

@@ -19,6 +19,7 @@ import torch
 
 from fkp.bundled.face_head import fit_face_head, mine
 from fkp.bundled.head import Head, self_hidden
+from fkp.bundled.onnx import write_onnx
 from fkp.labels.prepare import PrepareConfig, prepare
 from fkp.labels.store import Samples, read_samples
 from fkp.labels.table import ReadOptions
@@ -85,7 +86,8 @@ def make_weights(config: WeightsConfig) -> tuple[Path, ...]:
         save_detector(network, weights)
         export_onnx(network, detector)
     finder = YuNetDetector(detector, min_score=0.2)
-    return detector, weights, _keypoints(config, samples, pictures, finder)
+    points = _keypoints(config, samples, pictures, finder)
+    return detector, weights, points, write_onnx(points)
 
 
 def prepared_samples(config: WeightsConfig) -> Samples:

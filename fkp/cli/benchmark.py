@@ -12,7 +12,7 @@ from fkp.files import replace_text
 from fkp.learn.evaluation.benchmarks import report
 from fkp.learn.evaluation.benchmarks.report import ScoreTable
 from fkp.learn.evaluation.benchmarks.run import BENCHMARKS
-from fkp.learn.networks.checkpoint import BUNDLED
+from fkp.learn.networks.names import BUNDLED
 from fkp.vision.detectors import DETECTORS
 
 

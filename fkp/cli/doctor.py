@@ -13,8 +13,9 @@ import numpy as np
 
 import fkp
 from fkp import __version__, api
+from fkp.api.plan import Trial, count_of, plan, try_photos
 from fkp.cli import console
-from fkp.errors import FkpError
+from fkp.errors import FkpError, UsageError
 from fkp.labels.cache import cache_folder
 from fkp.learn.networks.devices import describe_devices, pick_device
 from fkp.vision.haar import HaarDetector
@@ -33,15 +34,43 @@ SECONDS = 0.5
 
 
 @click.command("doctor")
+@click.option(
+    "--plan",
+    "job",
+    metavar="JOB",
+    help='How long fkp annotate takes for so many pictures, and what it needs: "10M photos".',
+)
+@click.option("--cores", type=click.IntRange(1), help="For --plan.  [default: this machine's]")
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="DIR",
+    help="For --plan: try some of these.  [default: portraits of 640x480]",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="For --plan: pictures per second of one worker, instead of a trial.",
+)
 @console.talk_options
-def doctor_command() -> int:
+def doctor_command(
+    job: str | None, cores: int | None, pictures: Path | None, rate: float | None
+) -> int:
     """Show what is installed, which devices and detectors there are, and time the bundled networks.
 
-    Exits with 1 and instructions if something that fkp needs does not work.
+    Exits with 1 if something that fkp needs does not work, and says what to do. With --plan, says
+    instead what a large job takes, by a trial of a few seconds on this machine.
 
     \b
     fkp doctor
+    fkp doctor --plan "10M photos" --cores 64
     """
+    if job is not None:
+        _plan(job, cores or os.cpu_count() or 1, pictures, rate)
+        return 0
+    if cores or pictures or rate:
+        raise UsageError("cores, pictures and rate go with a plan")
     problems: list[str] = []
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if _posix() else 0
     console.say(f"fkp {__version__} in {Path(fkp.__file__).parent}")
@@ -68,6 +97,43 @@ def doctor_command() -> int:
     if not problems:
         console.say("everything works")
     return 1 if problems else 0
+
+
+def _plan(job: str, cores: int, pictures: Path | None, rate: float | None) -> None:
+    """Say what a job takes."""
+    count = count_of(job)
+    if rate is not None:
+        trial = Trial("", {1: rate})
+    else:
+        trial = try_photos(pictures, os.cpu_count() or 1)
+        console.say(f"tried on this machine: {trial.what}")
+        rows = [[str(jobs), f"{each:.1f}"] for jobs, each in trial.rates.items()]
+        console.table(["workers", "pictures/s"], rows)
+        console.say()
+    found = plan(trial, count, cores)
+    console.say(f"{count:,} pictures on {cores} cores, without overlays:")
+    console.say(f"  time: {_duration(found.hours)} ({found.rate:,.0f} pictures per second)")
+    if found.memory:
+        console.say(f"  memory: {_size(found.memory)} at most, {_size(trial.process)} a process")
+    if found.table:
+        console.say(f"  disk: {_size(found.table)} for keypoints.csv")
+        console.say(f"  overlays would take {_size(found.overlays)} more, and more time")
+    if found.shards > 1:
+        console.say(f"  in {found.shards} runs at once (--shard 1/{found.shards}, ...), as one")
+        console.say("  process writes the rows of all workers of a run")
+
+
+def _duration(hours: float) -> str:
+    if hours >= 48:
+        return f"{hours / 24:.1f} days"
+    return f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes"
+
+
+def _size(count: float) -> str:
+    for unit, least in (("TB", 1e12), ("GB", 1e9)):
+        if count >= least:
+            return f"{count / least:.1f} {unit}"
+    return f"{count / 1e6:.1f} MB"
 
 
 def _posix() -> bool:
@@ -103,14 +169,15 @@ def _unwritable(folder: Path) -> str:
 
 def _time_networks() -> None:
     network = api.load()
-    model, detector = network.model, network.detector
+    points, detector = network.keypoints, network.detector
     assert detector is not None
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (480, 640, 3)).astype(np.uint8)
-    crops = rng.integers(0, 256, (64, model.size, model.size)).astype(np.uint8)
+    crops = rng.integers(0, 256, (64, points.size, points.size)).astype(np.uint8)
+    least = np.zeros(len(crops), np.float32)
     seconds = _each(lambda: detector.detect(picture))
     console.say(f"detector: {1000 * seconds:.1f} ms per picture of 640x480")
-    seconds = _each(lambda: model.predict(crops)) / len(crops)
+    seconds = _each(lambda: points.predict(crops, len(crops), least)) / len(crops)
     console.say(f"network: {1000 * seconds:.2f} ms per face, in batches of {len(crops)}")
 
 

@@ -10,7 +10,7 @@ from fkp.annotate.hide.config import LOW, PADDING, START
 from fkp.annotate.hide.run import HideReport
 from fkp.cli import console
 from fkp.cli.options import detail_network, device_option, is_off
-from fkp.learn.networks.checkpoint import BUNDLED
+from fkp.learn.networks.names import BUNDLED
 from fkp.vision.covering import METHODS
 from fkp.vision.images import MAX_PIXELS
 

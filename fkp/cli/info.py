@@ -12,8 +12,9 @@ from fkp.keypoints import Scheme
 from fkp.labels.reading import read_source
 from fkp.labels.store import SPLITS, Samples, is_prepared, read_samples
 from fkp.labels.table import LabelTable, ReadOptions
-from fkp.learn.networks.checkpoint import BUNDLED, Model, describe, find_model, load_model
+from fkp.learn.networks.checkpoint import Model, describe, load_model
 from fkp.learn.networks.layers import layers
+from fkp.learn.networks.names import BUNDLED, find_model
 from fkp.vision.images import Encoded, is_image_name
 from fkp.vision.sources import is_video_name
 from fkp.vision.video import look_through

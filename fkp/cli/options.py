@@ -11,7 +11,7 @@ from fkp.annotate.output.folder import TABLE_FORMATS
 from fkp.annotate.output.schemas import SCHEMAS
 from fkp.cli import console
 from fkp.keypoints import SCHEMES
-from fkp.learn.networks.checkpoint import BUNDLED, find_model
+from fkp.learn.networks.names import BUNDLED, find_model
 from fkp.vision.detectors import DETECTORS
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -39,7 +39,7 @@ def face_options(command: Command) -> Command:
     """The network, the detector, and which faces are wanted."""
     options = (
         click.option(
-            "--model", default=BUNDLED, show_default=True, help="A checkpoint of fkp train."
+            "--model", default=BUNDLED, show_default=True, help="A checkpoint or an exported .onnx."
         ),
         click.option(
             "--scheme",

@@ -48,6 +48,13 @@ class Prediction:
         return np.asarray(within * seen, np.float32)
 
     @classmethod
+    def unknown(cls, count: int, points: int) -> "Prediction":
+        """Of `count` crops and so many points each, with nothing known."""
+        each = (count, points)
+        shapes = ((*each, 2), each, (count,), each)
+        return cls(*(np.full(shape, np.nan, np.float32) for shape in shapes))
+
+    @classmethod
     def joined(cls, parts: "Sequence[Prediction]") -> "Prediction":
         """Concatenate predictions."""
         fields = zip(*((p.points, p.scale, p.face, p.visible) for p in parts), strict=True)

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 from fkp.errors import DataError
 
+MOST_POINTS = 2000
+"""Maximum plausible number of points of a face."""
+
 FloatArray = npt.NDArray[np.floating]
 
 ANCHOR_NAMES = ("right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left")

@@ -9,11 +9,9 @@ from fnmatch import fnmatchcase
 
 from fkp.errors import LabelError
 from fkp.keypoints import IBUG68, SCHEMES, WFLW98, Scheme
+from fkp.keypoints.scheme import MOST_POINTS
 from fkp.labels.cells import listed
 from fkp.labels.table import ReadOptions
-
-MOST_POINTS = 2000
-"""Maximum plausible number of points of a face."""
 
 _BY_COUNT = {len(scheme): scheme for scheme in (IBUG68, WFLW98)}
 """The schemes that numbered points are assumed to follow, by their count."""

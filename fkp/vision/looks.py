@@ -49,7 +49,9 @@ class Found:
 
     @classmethod
     def joined(cls, *parts: "Found") -> "Found":
-        """Concatenate findings."""
+        """All of them."""
+        if len(parts) == 1:
+            return parts[0]
         boxes, scores, points = zip(*((p.boxes, p.scores, p.points) for p in parts), strict=True)
         return cls(np.concatenate(boxes), np.concatenate(scores), np.concatenate(points))
 
@@ -89,13 +91,14 @@ def look(network: YuNet, small: Image, least: float, turn: int = 0, margin: int 
     gray border of `margin` pixels; in pixels of the given picture.
     """
     height, width = small.shape[:2]
-    seen = np.ascontiguousarray(np.rot90(small, -turn))
+    seen = np.ascontiguousarray(np.rot90(small, -turn)) if turn else small
     if margin:
         around = ((margin, margin), (margin, margin), (0, 0))
         seen = np.pad(seen, around, constant_values=GRAY)
     found = Found(*network.find(seen, least))
-    back = found.mapped(np.ones(2), np.full(2, -float(margin)))
-    return _turned_back(back, turn, width, height)
+    if margin:
+        found = found.mapped(np.ones(2), np.full(2, -float(margin)))
+    return _turned_back(found, turn, width, height)
 
 
 def _turned_back(found: Found, turn: int, width: int, height: int) -> Found:

@@ -7,12 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from fkp.errors import ModelError
 from fkp.vision.images import Image
-from fkp.vision.onnx_parts import external_files
+from fkp.vision.onnx import REFUSALS, open_session
 
 STRIDES = (8, 16, 32)
 OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
@@ -29,13 +27,6 @@ FARTHEST, MOST_LOG = 1e6, 20.0
 
 Array = npt.NDArray[np.float64]
 
-_REFUSALS: tuple[type[Exception], ...] = (
-    ValueError,
-    IndexError,
-    *(k for k in vars(states).values() if isinstance(k, type) and issubclass(k, Exception)),
-)
-"""Includes all exceptions of ONNX Runtime, which have no common base."""
-
 
 class YuNet:
     """A loaded network: BGR pictures 0..255 in; for each cell of three strides a box, five points.
@@ -48,26 +39,13 @@ class YuNet:
         untrusted files.
         """
         self.model = model
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
         try:
-            data = model.read_bytes()
-            parts = external_files(data)
-            if parts:
-                raise ModelError(
-                    f"{model}: keeps its weights in {parts[0]}; expected one file that holds all"
-                )
-            self.session = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
-            )
+            self.session = open_session(model)
             (self.entry,) = self.session.get_inputs()
             self.sides = self._fixed_sides()
             if not set(OUTPUTS) <= {output.name for output in self.session.get_outputs()}:
                 raise ValueError("the outputs have other names")
-        except OSError as error:
-            raise ModelError(f"{model}: cannot be read: {error.strerror}") from error
-        except _REFUSALS as error:
+        except REFUSALS as error:
             raise ModelError(f"{model}: not a face detector in YuNet's layout (.onnx)") from error
         self.find(np.zeros((32, 32, 3), np.uint8), 0.5)
 
@@ -96,52 +74,69 @@ class YuNet:
         first corner at 0, its first pixel's centre at 1/2.
         """
         height, width = self.sides or (-(-side // 32) * 32 for side in image.shape[:2])
-        planes = np.zeros((1, 3, height, width), np.float32)
-        for i in range(3):
-            planes[0, i, : image.shape[0], : image.shape[1]] = cv2.extractChannel(image, i)
-        levels = []
+        below, right = height - image.shape[0], width - image.shape[1]
+        if below or right:
+            image = np.pad(image, ((0, below), (0, right), (0, 0)))
+        planes = np.empty((1, 3, height, width), np.float32)
+        for i, plane in enumerate(cv2.split(image)):
+            planes[0, i] = plane
         try:
             out = self.session.run(OUTPUTS, {self.entry.name: planes})
-            for i, stride in enumerate(STRIDES):
-                grid = (height // stride, width // stride)
-                levels.append(_decode(out[i :: len(STRIDES)], grid, stride, least))
-        except _REFUSALS as error:
+            boxes, scores, points = _decode(out, _cells(height, width), least)
+        except REFUSALS as error:
             raise ModelError(
                 f"{self.model}: not a face detector in YuNet's layout: it fails on a picture of "
                 f"{width} x {height} pixels"
             ) from error
-        boxes, scores, points = (np.concatenate(parts) for parts in zip(*levels, strict=True))
         order = np.argsort(-scores, kind="stable")[:AT_MOST]
         kept = cv2.dnn.NMSBoxes(boxes[order].tolist(), scores[order].tolist(), 0.0, OVERLAP)
         order = order[np.sort(np.asarray(kept, np.int64).reshape(-1))]
         return boxes[order], scores[order], points[order]
 
 
-def _decode(
-    out: Sequence[npt.NDArray[np.float32]], grid: tuple[int, int], stride: int, least: float
-) -> tuple[Array, Array, Array]:
-    """Boxes (F, 4) xywh, scores (F,) and points (F, 5, 2) of the cells scoring at least `least`.
+@lru_cache(maxsize=16)
+def _cells(height: int, width: int) -> Array:
+    """Column, row and stride of all cells of a picture, (cells, 3), in the order of the outputs."""
+    grids = [
+        np.stack([c.ravel(), r.ravel(), np.full(c.size, stride)], axis=1)
+        for stride in STRIDES
+        for r, c in [np.mgrid[: height // stride, : width // stride]]
+    ]
+    return np.concatenate(grids).astype(np.float64)
 
-    out: class and object scores (1, cells, 1), boxes (1, cells, 4): centre from the cell, log of
-    the sides; points (1, cells, 10): from the cell. grid: rows and columns of cells. Raises
-    ValueError for other shapes.
+
+def _decode(
+    out: Sequence[npt.NDArray[np.float32]], cells: Array, least: float
+) -> tuple[Array, Array, Array]:
+    """The cells that score at least so much, as boxes (F, 4) xywh, scores (F,) and points
+    (F, 5, 2).
+
+    out: for each stride class and object scores (1, cells, 1), boxes (1, cells, 4): centre from the
+    cell, log of the sides; points (1, cells, 10): from the cell. Raises ValueError for other
+    shapes.
     """
-    rows, columns = grid
-    for array, channels in zip(out, CHANNELS, strict=True):
-        if array.shape != (1, rows * columns, channels):
-            raise ValueError(f"expected {(1, rows * columns, channels)}, got {array.shape}")
-    classes, objects, boxes, points = (array[0] for array in out)
-    scores = np.sqrt(classes[:, 0].clip(0, 1) * objects[:, 0].clip(0, 1)).astype(np.float64)
-    kept = np.flatnonzero(scores >= least)
-    cells = np.stack([kept % columns, kept // columns], axis=1).astype(np.float64)
-    own = boxes[kept].astype(np.float64)
+    per_pixel = len(cells) / sum(stride**-2 for stride in STRIDES)
+    for i, array in enumerate(out):
+        count = round(per_pixel / STRIDES[i % len(STRIDES)] ** 2)
+        wanted = (1, count, CHANNELS[i // len(STRIDES)])
+        if array.shape != wanted:
+            raise ValueError(f"expected {wanted}, got {array.shape}")
+    starts = range(0, len(out), len(STRIDES))
+    classes, objects, boxes, points = (
+        np.concatenate(out[i : i + len(STRIDES)], axis=1)[0] for i in starts
+    )
+    # Few cells are worth a square root; values outside 0..1 never make the product too small.
+    sure = np.flatnonzero(classes[:, 0] * objects[:, 0] >= 0.999 * least**2)
+    scores = np.sqrt(classes[sure, 0].clip(0, 1) * objects[sure, 0].clip(0, 1)).astype(np.float64)
+    sure, scores = sure[scores >= least], scores[scores >= least]
+    own, at, stride = boxes[sure].astype(np.float64), cells[sure, :2], cells[sure, 2:]
     sides = np.exp(own[:, 2:].clip(max=MOST_LOG)) * stride
-    corners = (cells + own[:, :2]) * stride - sides / 2
-    places = (points[kept].reshape(-1, 5, 2) + cells[:, None]) * stride
+    corners = (at + own[:, :2]) * stride - sides / 2
+    places = (points[sure].reshape(-1, 5, 2) + at[:, None]) * stride[:, None]
     found = np.concatenate([corners, sides, places.reshape(-1, 10)], axis=1)
     # Anything beyond is not a face and could not be cut out.
     whole = (abs(found) < FARTHEST).all(1) & (np.ptp(places, axis=1) > 0).any(1)
-    return found[whole, :4], scores[kept][whole], places[whole]
+    return found[whole, :4], scores[whole], places[whole]
 
 
 @lru_cache(maxsize=4)

@@ -25,7 +25,9 @@ from fkp.vision.crop import CropTransform
 from fkp.vision.haar import HaarDetector
 from fkp.vision.images import to_gray
 
-GROUP = Path(__file__).resolve().parents[2] / "sample_images" / "group.jpg"
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
+GROUP = SAMPLES / "group.jpg"
+PORTRAITS = tuple(SAMPLES / f"{name}.jpg" for name in ("president", "vice_president", "astronaut"))
 
 PEER = """
 import sys, time, cv2
@@ -48,6 +50,61 @@ for path in paths:
     run(cv2.imread(path))
 print(len(paths) / (time.perf_counter() - start))
 """
+
+
+POOL = """
+import sys, time, multiprocessing, cv2
+cv2.setNumThreads(1)
+mesh = None
+def begin():
+    global mesh
+    import mediapipe
+    mesh = mediapipe.solutions.face_mesh.FaceMesh(
+        static_image_mode=True, max_num_faces=5, min_detection_confidence=0.5)
+def work(path):
+    found = mesh.process(cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB))
+    return len(found.multi_face_landmarks or [])
+if __name__ == "__main__":
+    processes, paths = int(sys.argv[1]), sys.argv[2:]
+    with multiprocessing.Pool(processes, begin) as pool:
+        pool.map(work, paths[: 4 * processes], 1)  # each process has loaded its models
+        start = time.perf_counter()
+        faces = sum(pool.imap(work, paths, 8))
+        seconds = time.perf_counter() - start
+    print(faces / len(paths), len(paths) / seconds)
+"""
+"""MediaPipe on all cores, as one writes it: prints faces a picture and pictures a second."""
+
+PARENT = """
+import json, resource, sys, fkp
+fkp.annotate(sys.argv[1], sys.argv[2], overlays=False, overwrite=True, jobs=2)
+alone = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+fkp.annotate(sys.argv[1], sys.argv[2], overlays=False, overwrite=True, jobs=2)
+parent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) - alone
+facts = json.load(open(sys.argv[2] + "/run.json"))
+stages = ("decode", "detect", "crop", "network")
+print(facts["inputs"], parent, sum(facts["seconds"][stage] for stage in stages))
+"""
+"""Of a second run, whose two workers are there already: pictures, processor seconds of the parent,
+seconds of the workers."""
+
+
+def write_portraits(folder: Path, count: int) -> None:
+    """Pictures of 640x480 with one face each, shifted and noisy."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    pictures = [cv2.imread(str(path)) for path in PORTRAITS]
+    for i in range(count):
+        picture = pictures[i % len(pictures)]
+        if picture is None:
+            raise SystemExit(f"{PORTRAITS[i % len(pictures)]} cannot be read")
+        height, width = picture.shape[:2]
+        scale = max(480 / height, 320 / width) * rng.uniform(1, 1.3)
+        x, y = (640 - scale * width) / 2 + rng.uniform(-30, 30), rng.uniform(-20, 0)
+        matrix = np.array([[scale, 0, x], [0, scale, y]])
+        view = cv2.warpAffine(picture, matrix, (640, 480), borderMode=cv2.BORDER_REPLICATE)
+        noise = cv2.GaussianBlur(rng.normal(0, 6, (480, 640, 3)), (0, 0), 0.8)
+        cv2.imwrite(str(folder / f"{i:05d}.jpg"), np.clip(view + noise, 0, 255).astype(np.uint8))
 
 
 def write_photos(folder: Path, count: int, width: int) -> None:
@@ -102,6 +159,35 @@ def peer(python: str, name: str, paths: Sequence[str]) -> float:
         [python, "-c", PEER, name, *paths], check=True, capture_output=True, text=True
     )
     return float(done.stdout.split()[-1])
+
+
+def pool(python: str, paths: Sequence[str], processes: int = 2) -> tuple[float, float]:
+    """Faces a picture and pictures a second of a pool of processes around MediaPipe."""
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
+        script.write(POOL)
+        script.flush()
+        done = subprocess.run(
+            [python, script.name, str(processes), *paths],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+    faces, rate = done.stdout.split()[-2:]
+    return float(faces), float(rate)
+
+
+def parent_and_workers(folder: Path, out: Path) -> tuple[float, float]:
+    """Pictures a second that the parent of any number of workers can serve, by its own processor
+    time, and that one worker does.
+    """
+    command = [sys.executable, "-c", PARENT, str(folder), str(out)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    pictures, parent, workers = map(float, done.stdout.split()[-3:])
+    return pictures / parent, pictures / workers
+
+
+def faces_each(out: Path) -> float:
+    """Faces a picture of the last run of `annotate` there."""
+    facts = json.loads((out / "run.json").read_text())
+    return float(facts["faces"]) / float(facts["inputs"])
 
 
 def annotate(folder: Path, out: Path, *options: str) -> float:

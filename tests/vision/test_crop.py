@@ -6,6 +6,7 @@ import pytest
 
 from fkp.errors import DataError
 from fkp.vision.crop import UPRIGHT_LAYOUT, CropTransform
+from fkp.vision.images import to_gray
 
 RNG = np.random.default_rng(0)
 
@@ -57,6 +58,21 @@ def test_pixels_go_where_points_go(scale: float, turn: float) -> None:
     start = CropTransform(a, b, 0.0, 0.0, 96).apply(np.array(at))
     crop = CropTransform(a, b, 50.3 - start[0], 44.6 - start[1], 96)
     assert np.abs(centroid(crop.cut(image)) - [50.3, 44.6]).max() < 0.06
+
+
+@pytest.mark.parametrize("scale", [0.2, 0.5, 1.0, 3.0])
+@pytest.mark.parametrize("centre", [(70, 60), (5, 115)])
+def test_a_gray_crop_is_the_crop_in_gray(scale: float, centre: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (120, 140, 3)).astype(np.uint8)
+    turn = scale * np.exp(0.3j)
+    shift = 20 - turn * complex(*centre)
+    crop = CropTransform(turn.real, turn.imag, shift.real, shift.imag, 40)
+    wanted = to_gray(crop.cut(image)).astype(int)
+    assert np.abs(wanted - crop.cut_gray(image)).max() <= 3
+    assert np.abs(wanted - crop.cut_gray(image)).mean() < 0.6
+    gray = to_gray(image)
+    np.testing.assert_array_equal(crop.cut_gray(gray), crop.cut(gray))
 
 
 def test_a_crop_beyond_the_border_repeats_it() -> None:

@@ -73,8 +73,7 @@ def write_gallery(
     paths, or by those below the root alone.
     """
     cards, total = _chosen(_cards(records, root, columns, paths))
-    tasks = ((overlays / card.overlay, card) for card in cards)
-    thumbnails = work(jobs, _thumbnail, tasks, batch=16)
+    thumbnails = _thumbnails(cards, overlays, jobs)
     page = files("fkp.annotate.output").joinpath("gallery.html").read_text(encoding="utf-8")
     before, after = page.split("/*DATA*/")
     with replacing(path) as part, part.open("w", encoding="utf-8") as out:
@@ -144,6 +143,14 @@ def _of(
         card = Card(order + i, image, overlay, "ok", i, confidence, note, box, longest, values)
         cards.append(card)
     return cards
+
+
+def _thumbnails(cards: Sequence[Card], overlays: Path, jobs: int) -> Iterator[str | None]:
+    """The thumbnail of each card, made by so many processes."""
+    tasks = ((overlays / card.overlay, card) for card in cards)
+    if jobs == 1:
+        return (_thumbnail(*task) for task in tasks)
+    return work(jobs, _thumbnail, tasks, batch=16)
 
 
 def _thumbnail(overlay: Path, card: Card) -> str | None:

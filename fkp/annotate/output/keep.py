@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from fkp.annotate.outcome import Annotated, Result
-from fkp.annotate.output.frames import table
 from fkp.annotate.output.rows import Columns
 from fkp.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def names_one_of(expression: str, names: Iterable[str]) -> bool:
@@ -29,10 +30,14 @@ class Keep:
     columns: Columns
 
     def __post_init__(self) -> None:
+        from fkp.annotate.output.frames import table
+
         self._true(table([], self.columns))
 
     def __call__(self, paths: Sequence[str], results: Sequence[Result]) -> list[Result]:
         """The results with the faces that are kept; a note says how many are not."""
+        from fkp.annotate.output.frames import table
+
         true = self._true(table(zip(paths, results, strict=True), self.columns))
         kept: list[Result] = []
         row = 0
@@ -46,7 +51,9 @@ class Keep:
                 kept.append(result)
         return kept
 
-    def _true(self, rows: pd.DataFrame) -> list[bool]:
+    def _true(self, rows: "pd.DataFrame") -> list[bool]:
+        import pandas as pd
+
         try:
             found = rows.eval(self.expression, engine="python", local_dict={}, global_dict={})
         except Exception as error:  # pandas raises nearly anything for what it cannot understand

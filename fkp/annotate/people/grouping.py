@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 from fkp.annotate.people.subjects import Subject
 from fkp.errors import DataError
@@ -32,6 +30,10 @@ def grouped(
     Average linkage. fit: the mean likeness to the others of the group, minus that to the nearest
     other group; NaN where there is nothing to compare with. Raises DataError for too many.
     """
+    # Only here: the default of `alike` is asked for by every command.
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     count = len(subjects)
     if count > MOST:
         raise DataError(f"{count} faces are more than the {MOST} that can be compared")

@@ -11,7 +11,7 @@ from fkp.annotate.watch import Watch, add_seconds
 from fkp.errors import ImageError
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import FaceDetector, needed, search
-from fkp.vision.images import MAX_PIXELS, Encoded, Image, to_gray
+from fkp.vision.images import MAX_PIXELS, Encoded, Image
 from fkp.vision.process import settle
 
 SHARPEST = 2.0
@@ -86,7 +86,7 @@ class FaceCutter:
         width, height = encoded.upright(image)
         transform = CropTransform.whole(width, height, self.size)
         boxes = np.array([[0, 0, width, height]], np.float32)
-        crop = to_gray(transform.reduced(factor).cut(image))
+        crop = transform.reduced(factor).cut_gray(image)
         watch.lap("crop")
         unknown = np.full(1, np.nan, np.float32)
         return Cut(
@@ -134,6 +134,5 @@ class FaceCutter:
     def _crops(self, image: Image, transforms: Sequence[CropTransform]) -> npt.NDArray[np.uint8]:
         crops = np.empty((len(transforms), self.size, self.size), np.uint8)
         for i, transform in enumerate(transforms):
-            crop = transform.cut(image)
-            crops[i] = to_gray(crop) if crop.ndim == 3 else crop
+            crops[i] = transform.cut_gray(image)
         return crops

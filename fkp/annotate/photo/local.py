@@ -1,4 +1,5 @@
-"""Annotation on one machine: workers read, find, cut and draw; the parent runs the network.
+"""On one machine: workers read, find, cut and draw, and run the network where it is light enough
+for each to have its own; otherwise the parent runs it.
 
 While the network processes one chunk of inputs, the workers read the next one and draw the previous
 one. Nothing else is kept, so memory depends only on the chunk size.
@@ -11,11 +12,11 @@ from fkp.annotate.choosing import chosen
 from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import predict
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.network import KeypointNetwork
-from fkp.annotate.outcome import Annotated, Result
-from fkp.annotate.photo.cutting import FaceCutter, spent
+from fkp.annotate.network import KeypointNetwork, PortableNetwork
+from fkp.annotate.outcome import Annotated, Failure, Result
+from fkp.annotate.photo.cutting import Cut, FaceCutter, spent
 from fkp.annotate.photo.drawing import DrawOutcome
-from fkp.annotate.photo.workers import Cutting, Piece, Sketch, Task, Workers
+from fkp.annotate.photo.workers import Cutting, Finding, Located, Piece, Sketch, Task, Workers
 from fkp.annotate.pipeline import Chunk, chunked
 from fkp.annotate.watch import Watch, add_seconds
 from fkp.vision.detect import FaceDetector
@@ -67,13 +68,20 @@ class Local:
     def _chunk(
         self, paths: Sequence[str], pieces: Sequence[Piece], watch: Watch, workers: Workers
     ) -> Chunk:
-        """Run the network on the crops of a chunk."""
-        cuts = [piece for piece in pieces if not isinstance(piece, DrawOutcome)]
-        seconds = spent(cuts)
+        """The network's part, where the workers have not done it."""
+        located = [piece for piece in pieces if isinstance(piece, Located | Failure)]
+        results = [piece.result if isinstance(piece, Located) else piece for piece in located]
+        seconds: dict[str, float] = {}
+        for piece in located:
+            if isinstance(piece, Located):
+                add_seconds(seconds, piece.seconds)
         watch.skip()
-        found = predict(cuts, self.network, self.config)
-        results = chosen(paths, cuts, found, self.config)
-        watch.lap("network")
+        if not isinstance(self.network, PortableNetwork):
+            cuts = [piece for piece in pieces if isinstance(piece, Cut | Failure)]
+            add_seconds(seconds, spent(cuts))
+            found = predict(cuts, self.network, self.config)
+            results = chosen(paths, cuts, found, self.config)
+            watch.lap("network")
         add_seconds(seconds, watch.seconds)
         watch.seconds.clear()
         killed, workers.killed = workers.killed, 0
@@ -83,9 +91,11 @@ class Local:
         cutter = FaceCutter(
             self.detector, self.network.layout, self.network.size, self.config.max_pixels
         )
-        tasks: list[Task] = [
-            Cutting(cutter, paths[i : i + TASK]) for i in range(0, len(paths), TASK)
-        ]
+        parts = [paths[i : i + TASK] for i in range(0, len(paths), TASK)]
+        network = self.network
+        tasks: list[Task] = [Cutting(cutter, part) for part in parts]
+        if isinstance(network, PortableNetwork):
+            tasks = [Finding(cutter, network, self.config, part) for part in parts]
         if drawn is not None and self.config.drawing is not None:
             tasks += [
                 Sketch(self.config.drawing, path, inputs.relative(path), result.faces)

@@ -4,21 +4,33 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol, Self
 
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-from fkp.annotate.outcome import Failure
-from fkp.annotate.photo.cutting import Cut, FaceCutter
+from fkp.annotate.choosing import chosen
+from fkp.annotate.config import AnnotateConfig
+from fkp.annotate.faces import predict
+from fkp.annotate.network import PortableNetwork
+from fkp.annotate.outcome import Failure, Result
+from fkp.annotate.photo.cutting import Cut, FaceCutter, spent
 from fkp.annotate.photo.drawing import DrawConfig, DrawOutcome
 from fkp.annotate.processes import kill_workers, start_tracker, work
+from fkp.annotate.watch import Watch, add_seconds
 from fkp.keypoints import Faces
 
 KILLED = "the process that worked on it was killed, possibly for lack of memory"
 
-Piece = Cut | Failure | DrawOutcome
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Located:
+    """The result of one picture. seconds: spent on it, or on it and others of its task."""
+
+    result: Result
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+Piece = Cut | Failure | Located | DrawOutcome
 
 
 class Task(Protocol):
@@ -53,6 +65,34 @@ class Cutting:
 
     def lost(self) -> Sequence[Piece]:
         """The picture could not be read."""
+        return [Failure(KILLED)]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The faces of some pictures and their points, by a network of the worker's own."""
+
+    cutter: FaceCutter
+    network: PortableNetwork
+    config: AnnotateConfig
+    paths: Sequence[str]
+
+    def __call__(self) -> Sequence[Piece]:
+        cuts = [self.cutter(path) for path in self.paths]
+        watch, seconds = Watch(), spent(cuts)
+        found = predict(cuts, self.network, self.config)
+        results = chosen(self.paths, cuts, found, self.config)
+        watch.lap("network")
+        add_seconds(seconds, watch.seconds)
+        first, *others = results
+        return [Located(first, seconds), *map(Located, others)]
+
+    def parts(self) -> Sequence[Task]:
+        """One picture each."""
+        return [replace(self, paths=[path]) for path in self.paths]
+
+    def lost(self) -> Sequence[Piece]:
+        """It could not be read."""
         return [Failure(KILLED)]
 
 
@@ -116,6 +156,8 @@ class Workers:
         return pieces
 
     def _all(self, tasks: Sequence[Task]) -> list[Piece]:
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
         waiting = deque(tasks)
         results: list[Piece] = []
         patience = 2
@@ -137,6 +179,8 @@ class Workers:
         return results
 
     def _one_by_one(self, task: Task) -> Iterator[Piece]:
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
         for part in task.parts():
             try:
                 for pieces in self._run([part]):

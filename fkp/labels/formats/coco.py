@@ -9,8 +9,8 @@ import numpy.typing as npt
 from fkp.errors import LabelError, Setting, UndecidedError
 from fkp.files import replace_text
 from fkp.json_values import JsonError, JsonValue
+from fkp.keypoints.scheme import MOST_POINTS
 from fkp.labels.cells import FARTHEST, listed
-from fkp.labels.columns import MOST_POINTS
 from fkp.labels.formats.base import (
     CATEGORY,
     MISSING,

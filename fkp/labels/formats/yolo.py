@@ -12,7 +12,7 @@ import yaml
 
 from fkp.errors import LabelError
 from fkp.json_values import JsonError, JsonValue
-from fkp.labels.columns import MOST_POINTS
+from fkp.keypoints.scheme import MOST_POINTS
 from fkp.labels.formats.base import (
     CATEGORY,
     MISSING,

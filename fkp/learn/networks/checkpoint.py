@@ -2,7 +2,7 @@
 sources."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +13,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-import fkp
-from fkp.errors import DataError, FkpError, ModelError
+from fkp.errors import FkpError, ModelError
 from fkp.files import replacing
-from fkp.keypoints import SCHEMES, Prediction, Scheme
-from fkp.labels.columns import MOST_POINTS
+from fkp.keypoints import Prediction, Scheme
 from fkp.learn.networks.architectures import build
 from fkp.learn.networks.base import Architecture, Features
 from fkp.learn.networks.devices import pick_device
 from fkp.learn.networks.framing import Framing
+from fkp.learn.networks.header import FORMAT, KEY, UNFIT, Header
 from fkp.learn.networks.inference import optimized
+from fkp.learn.networks.names import BUNDLED, find_model
 
-FORMAT = 4
-_KEY = "fkp"
-BUNDLED = "bundled"
-
-
-def find_model(name: str) -> Path:
-    """The file of a network: the path itself, or the bundled network's for `bundled`."""
-    if name == BUNDLED:
-        return Path(fkp.__file__).parent / "weights" / "keypoints68.safetensors"
-    return Path(name)
+__all__ = ["BUNDLED", "Model", "describe", "find_model", "load_model", "save_model"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +69,7 @@ class Model:
         if crops.shape[1:] != (self.size, self.size):
             raise ModelError(f"expected crops of {self.size} pixels, got shape {crops.shape}")
         self.network.eval()
-        parts = [self._nothing(0)]
+        parts = [Prediction.unknown(0, len(self.scheme))]
         start = 0
         while start < len(crops):
             rows = slice(start, start + batch)
@@ -92,11 +83,6 @@ class Model:
                 batch = -(-batch // 2)
         return Prediction.joined(parts)
 
-    def _nothing(self, count: int) -> Prediction:
-        each = (count, len(self.scheme))
-        shapes = ((*each, 2), each, (count,), each)
-        return Prediction(*(np.full(shape, np.nan, np.float32) for shape in shapes))
-
     @torch.inference_mode()
     def _batch(
         self, crops: npt.NDArray[np.uint8], least: npt.NDArray[np.float32] | None
@@ -106,7 +92,7 @@ class Model:
         n = len(crops)
         part = torch.from_numpy(crops[_filled(np.arange(n))]).to(parameter.device)[:, None]
         inputs = (part.float() / 255).to(parameter.dtype, memory_format=torch.channels_last)
-        said = self._nothing(n)
+        said = Prediction.unknown(n, len(self.scheme))
         rows = np.arange(n)
         features = self.network.encode(inputs)
         face = self.network.face_logits(features) if self.estimates_faces else None
@@ -174,7 +160,7 @@ def save_model(path: Path, model: Model) -> None:
         for k, v in model.network.state_dict().items()
         if not k.endswith("num_batches_tracked")
     }
-    data = save(tensors, metadata={_KEY: json.dumps(describe(model))})
+    data = save(tensors, metadata={KEY: json.dumps(describe(model))})
     try:
         with replacing(path) as part:
             part.write_bytes(data)
@@ -196,9 +182,9 @@ def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Mode
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            if _KEY not in header:
+            if KEY not in header:
                 raise ModelError(f"{path}: a .safetensors file, but not a network of fkp")
-            model = _described(header[_KEY])
+            model = _described(header[KEY])
             names = list(file.keys())
             _check_shapes(model, {k: file.get_slice(k).get_shape() for k in names})
             network = build(model.architecture, len(model.scheme), model.size)
@@ -207,36 +193,17 @@ def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Mode
         raise ModelError(f"{path}: no such file") from error
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: not a .safetensors checkpoint: {error}") from error
-    except _UNFIT as error:
+    except UNFIT as error:
         raise ModelError(f"{path}: not a valid checkpoint: {error}") from error
     return replace(model, network=network.to(place) if trainable else optimized(network, place))
 
 
-_UNFIT = (KeyError, TypeError, ValueError, RuntimeError, RecursionError, DataError)
-
-
 def _described(text: str) -> Model:
-    """The model described by a header, with a network on the meta device."""
-    meta = json.loads(text)
-    if meta["format"] != FORMAT:
-        raise ValueError(f"format {meta['format']}; this fkp reads format {FORMAT}")
-    scheme, size, calibration = (
-        _scheme(meta["scheme"]),
-        int(meta["size"]),
-        float(meta["calibration"]),
-    )
-    if not 16 <= size <= 1024 or len(scheme) > MOST_POINTS:
-        raise ValueError(f"{len(scheme)} points in crops of {size} pixels are not plausible")
-    if not 0 < calibration < 1e3:
-        raise ValueError(f"a calibration of {calibration} is not plausible")
-    framing = Framing(np.array(meta["layout"], np.float64), str(meta["layout_from"]))
+    """The model that a header describes, with a network without memory for its weights."""
+    header = Header.parse(text)
     with torch.device("meta"):
-        network = build(str(meta["architecture"]), len(scheme), size)
-    return Model(
-        network, str(meta["architecture"]), scheme, size, str(meta["crop"]), framing,
-        dict(meta["training"]), dict(meta["scores"]), calibration,
-        bool(meta["estimates_faces"]), bool(meta["estimates_visibility"]),
-    )  # fmt: skip
+        network = build(header.architecture, len(header.scheme), header.size)
+    return Model(network, **{each.name: getattr(header, each.name) for each in fields(header)})
 
 
 def _check_shapes(model: Model, shapes: dict[str, list[int]]) -> None:
@@ -251,23 +218,6 @@ def _check_shapes(model: Model, shapes: dict[str, list[int]]) -> None:
     for name, shape in shapes.items():
         if shape != wanted[name]:
             raise ValueError(f"{name}: expected shape {wanted[name]}, got {shape}")
-
-
-def _scheme(meta: dict[str, object]) -> Scheme:
-    known = SCHEMES.get(str(meta["name"]))
-    names = tuple(str(n) for n in meta["names"])  # type: ignore[attr-defined]
-    if known is not None and known.names == names:
-        return known
-    flip = meta["flip_order"]
-    outer = meta["outer_eyes"]
-    return Scheme(
-        str(meta["name"]),
-        names,
-        tuple(flip) if flip is not None else None,  # type: ignore[arg-type]
-        tuple((int(a), int(b)) for a, b in meta["edges"]),  # type: ignore[attr-defined]
-        tuple(tuple(int(i) for i in g) for g in meta["anchors"]),  # type: ignore[attr-defined]
-        tuple(outer) if outer is not None else None,  # type: ignore[arg-type]
-    )
 
 
 def _load_weights(network: nn.Module, tensors: dict[str, torch.Tensor]) -> None:

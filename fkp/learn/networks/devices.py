@@ -1,18 +1,50 @@
-"""Devices and precision of networks."""
+"""Where a network runs, and at which precision. PyTorch is imported when it is needed."""
 
+import ctypes.util
+import os
+import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import torch
+from typing import TYPE_CHECKING
 
 from fkp.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+
+GPU_FILES = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/kfd", "/dev/dxg")
+"""What a Linux kernel shows of GPUs by NVIDIA and AMD, and Windows' to a Linux inside it."""
+
+
+def may_have_gpu() -> bool:
+    """Whether PyTorch may find a GPU on this machine; False only where it cannot."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    if sys.platform == "win32":
+        return ctypes.util.find_library("nvcuda") is not None
+    return any(os.path.exists(file) for file in GPU_FILES)
+
+
+def on_cpu(device: str) -> bool:
+    """Whether the device of this name is the CPU; asks PyTorch only where there may be a GPU."""
+    if device == "auto":
+        return not may_have_gpu() or pick_device(device).type == "cpu"
+    return device == "cpu"
 
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Limit this process's networks to one thread within the block, as other processes need the
-    cores.
+    """Keep PyTorch's networks of this process to one thread meanwhile: others need the processors.
+
+    Those that ONNX Runtime runs have one thread anyway.
     """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -21,8 +53,10 @@ def single_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def pick_device(name: str) -> torch.device:
+def pick_device(name: str) -> "torch.device":
     """The device of this name; `auto` is CUDA or Apple's GPU if available, otherwise the CPU."""
+    import torch
+
     if name == "auto":
         name = "cpu"
         if torch.cuda.is_available():
@@ -41,7 +75,9 @@ def pick_device(name: str) -> torch.device:
 
 
 def describe_devices() -> list[str]:
-    """A description of each device of this machine."""
+    """A line for each device of this machine."""
+    import torch
+
     precision = str(pick_precision("auto", torch.device("cpu"))).removeprefix("torch.")
     found = [f"cpu ({precision}, {torch.get_num_threads()} threads)"]
     found += [
@@ -52,10 +88,12 @@ def describe_devices() -> list[str]:
     return found
 
 
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
+def pick_precision(name: str, device: "torch.device") -> "torch.dtype":
     """The precision for this device: bf16 if it has instructions for it, otherwise float32, or
     float16 on a GPU.
     """
+    import torch
+
     if name != "auto":
         return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
     if device.type == "cuda":

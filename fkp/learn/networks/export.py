@@ -15,14 +15,12 @@ from torch import Tensor, nn
 from fkp.errors import DataError, ModelError
 from fkp.files import replacing
 from fkp.learn.networks.checkpoint import Model, describe
+from fkp.learn.networks.header import KEY
 from fkp.learn.networks.inference import fold
-from fkp.vision.onnx import run_onnx
+from fkp.vision.onnx import CropsOnnx
 
 EXPORT_FORMATS = {"onnx": ".onnx", "torchscript": ".pt", "openvino": ".xml"}
 """File suffixes by the names of the formats."""
-
-KEY = "fkp"
-"""The key of fkp's metadata in the file."""
 
 
 class _ExportedNetwork(nn.Module):
@@ -124,7 +122,7 @@ def _onnx(
         graph = onnx.load(str(part))
         onnx.helper.set_model_props(graph, {KEY: meta})
         onnx.save(graph, str(part))
-    return run_onnx(path, crops)["points"]
+    return CropsOnnx(path).run(crops)["points"]
 
 
 def _torchscript(

@@ -1,14 +1,17 @@
 """The framing of a network's training crops: where eyes, nose and mouth are in them."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import DataError
-from fkp.labels.store import Samples
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import FaceDetector
+
+if TYPE_CHECKING:  # a header needs no pandas
+    from fkp.labels.store import Samples
 
 ENOUGH = 0.05
 """Minimum share of the training crops in which the detector must find a face to measure their
@@ -35,7 +38,7 @@ class Framing:
         return CropTransform.framed(self.layout * size - 0.5, other.layout, other_size)
 
 
-def measure_framing(samples: Samples, detector: FaceDetector | None) -> Framing:
+def measure_framing(samples: "Samples", detector: FaceDetector | None) -> Framing:
     """The framing of a data set: from its labels, or if they have no eyes, by a detector on up to
     500 crops. Raises DataError if neither works.
     """

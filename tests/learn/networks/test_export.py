@@ -10,7 +10,7 @@ import torch
 from fkp.errors import ModelError
 from fkp.learn.networks.checkpoint import find_model, load_model
 from fkp.learn.networks.export import export
-from fkp.vision.onnx import onnx_metadata, run_onnx
+from fkp.vision.onnx import CropsOnnx
 
 
 @pytest.mark.parametrize("format", ["onnx", "torchscript", "openvino"])
@@ -25,12 +25,13 @@ def test_an_exported_network_gives_the_same_points(tmp_path: Path, format: str) 
     assert done.outputs == ("points", "scale", "face")
     assert {p.suffix for p in tmp_path.iterdir()} <= {path.suffix, ".bin"}
     if format == "onnx":
-        found = run_onnx(path, crops)
+        exported = CropsOnnx(path)
+        found = exported.run(crops)
         said = model.predict(crops)
         assert np.abs(found["points"] - said.points).max() < 0.01
         assert np.allclose(found["scale"], said.scale, rtol=1e-3)
         assert np.allclose(found["face"], said.face, atol=1e-4)
-        meta = json.loads(onnx_metadata(path)["fkp"])
+        meta = json.loads(exported.metadata["fkp"])
         assert meta["size"] == 112
         assert np.allclose(meta["layout"], model.layout)
 
