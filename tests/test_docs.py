@@ -83,7 +83,12 @@ def test_commands_and_their_options_exist(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_options_in_sentences_exist(document: str) -> None:
     known = frozenset().union(*map(options, COMMANDS))
-    elsewhere = {"--hour", "--record", "--nproc-per-node"}  # of benchmarks and of torchrun
+    elsewhere = {
+        "--hour",
+        "--record",
+        "--nproc-per-node",
+        "--deface",
+    }  # of benchmarks and of torchrun
     for span in spans(read(document)):
         for word in re.findall(r"(?<![\w-])--[a-z][a-z-]*", span):
             assert word in known | elsewhere, f"{document}: no command has {word}"

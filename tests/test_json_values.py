@@ -45,7 +45,7 @@ def test_values_and_their_places() -> None:
         ('{"a": [1, "2"]}', lambda v: v["a"].numbers(), 'a: expected a number, got "2"'),
         ('{"a": [1, [2]]}', lambda v: v["a"].numbers(), "a: expected a number, got a list of 1"),
         ('{"a": 3}', lambda v: v["a"].numbers(), "a: expected a list of numbers, got 3"),
-        ('{"a": []}', lambda v: v["a"].text(), "a: expected a text, got a list of 0"),
+        ('{"a": []}', lambda v: v["a"].text(), "a: expected a string, got a list of 0"),
         ('{"a": [1]}', lambda v: v["a"].name(), "a: expected a number, got a list of 1"),
     ],
 )  # fmt: skip

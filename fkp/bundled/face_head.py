@@ -61,7 +61,9 @@ def mine(
     return np.stack(faces) if faces else none, np.stack(others) if others else none
 
 
-def fit_face_head(model: Model, faces: Crops, others: Crops, seed: int, steps: int = 1500) -> Model:
+def fit_face_head(
+    model: Model, faces: Crops, others: Crops, seed: int, steps: int = 1500, strict: float = STRICT
+) -> Model:
     """Fit the layers of a network that estimate whether a crop is a face, and only these."""
     network = model.network
     head = network.face_head
@@ -86,7 +88,7 @@ def fit_face_head(model: Model, faces: Crops, others: Crops, seed: int, steps: i
     network.eval()
     with torch.no_grad():
         *_, last = (layer for layer in head.modules() if isinstance(layer, nn.Linear))
-        last.bias.sub_(STRICT)
+        last.bias.sub_(strict)
     return replace(model, estimates_faces=True)
 
 

@@ -97,22 +97,9 @@ def face_options(command: Command) -> Command:
     return command
 
 
-def result_options(command: Command) -> Command:
-    """What is written, and what happens to earlier results."""
+def _column_options(command: Command) -> Command:
+    """What is measured, and which faces are kept for it."""
     options = (
-        click.option(
-            "--format",
-            type=click.Choice(TABLE_FORMATS),
-            default="csv",
-            show_default=True,
-            help="Format of the table: jsonl has an object per line, parquet needs fkp[parquet].",
-        ),
-        click.option(
-            "--also",
-            type=click.Choice(list(SCHEMAS)),
-            multiple=True,
-            help="Also write another tool's file: openface.csv, coco.json, ...; repeatable.",
-        ),
         click.option(
             "--confidence", is_flag=True, help="Add a column for the confidence of each point."
         ),
@@ -145,6 +132,29 @@ def result_options(command: Command) -> Command:
             help='Discard faces for which this is not true: "abs(yaw) < 30 and sharpness > 0.4"; '
             "columns of --measures and --quality are added where it names them.",
         ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def result_options(command: Command) -> Command:
+    """What is written, and what happens to earlier results."""
+    options = (
+        click.option(
+            "--format",
+            type=click.Choice(TABLE_FORMATS),
+            default="csv",
+            show_default=True,
+            help="Format of the table: jsonl has an object per line, parquet needs fkp[parquet].",
+        ),
+        click.option(
+            "--also",
+            type=click.Choice(list(SCHEMAS)),
+            multiple=True,
+            help="Also write another tool's file: openface.csv, coco.json, ...; repeatable.",
+        ),
+        _column_options,
         click.option(
             "--no-paths",
             "paths",

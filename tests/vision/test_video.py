@@ -138,4 +138,4 @@ def test_the_sample_clip(samples: Path) -> None:
     done = fkp("info", samples / "clip.mp4", cwd=samples)
     assert done.returncode == 0, done.stderr
     assert "clip.mp4: a video, 640 x 360, h264" in done.stdout
-    assert "120 frames from 0.000 to 4.760 s: 25.000 a second, evenly" in done.stdout
+    assert "120 frames from 0.000 to 4.760 s: 25.000 per second, evenly" in done.stdout

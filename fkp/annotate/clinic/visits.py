@@ -1,6 +1,5 @@
 """Which picture is of which person, visit and expression."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from fkp.annotate.inputs import common_folder, relative_to
 from fkp.errors import DataError
 
 NEEDED = ("image", "person", "expression")
@@ -41,15 +39,17 @@ class Picture:
 
 
 def by_folders(images: Sequence[str], ipd: float | None) -> list[Picture]:
-    """PERSON/VISIT/EXPRESSION.jpg; without a folder for visits, all are of visit 1, and without any
-    folder, of one person, whose name is the folder's.
+    """PERSON/VISIT/EXPRESSION.jpg, by the last two folders of each path. Raises DataError for a
+    path that has fewer.
     """
-    root = common_folder(images)
     found = []
     for image in images:
-        *folders, name = Path(relative_to(root, image)).parts
-        visit = folders[-1] if len(folders) > 1 else "1"
-        person = folders[max(len(folders) - 2, 0)] if folders else os.path.basename(root)
+        *folders, name = Path(image).absolute().parts[1:]
+        if len(folders) < 2:
+            raise DataError(
+                f"{image}: expected PERSON/VISIT/EXPRESSION.jpg, or a list of the visits"
+            )
+        person, visit = folders[-2:]
         found.append(Picture(image, person, visit, Path(name).stem, ipd))
     return found
 

@@ -48,7 +48,7 @@ class ClipConfig:
     opening: how it is read. smooth, fill: as in `Steady`. overlay: whether to draw it, at most
     `overlay_size` pixels long, None for the clip's own size. blur: `eyes` or `face`, to make them
     unrecognisable. raw: also the points before smoothing. series: where to draw the points over
-    time. detect_every: as in `Reading`. events: also what eyes and mouths do.
+    time. events: also what eyes and mouths do. detect_every: as in `Reading`.
     """
 
     excerpt: Excerpt = field(default_factory=Excerpt)
@@ -60,8 +60,8 @@ class ClipConfig:
     blur: str | None = None
     raw: bool = False
     series: Path | None = None
-    detect_every: int = DETECT_EVERY
     events: bool = False
+    detect_every: int = DETECT_EVERY
 
     def identity(self) -> dict[str, object]:
         """The settings that determine the bytes of the results."""

@@ -22,7 +22,7 @@ def test_an_exported_network_gives_the_same_points(tmp_path: Path, format: str) 
     path = tmp_path / {"onnx": "m.onnx", "torchscript": "m.pt", "openvino": "m.xml"}[format]
     done = export(model, path, format, crops)
     assert done.difference < 0.01
-    assert done.outputs == ("points", "scale", "face")
+    assert done.outputs == ("points", "scale", "face", "visible")
     assert {p.suffix for p in tmp_path.iterdir()} <= {path.suffix, ".bin"}
     if format == "onnx":
         exported = CropsOnnx(path)
