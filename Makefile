@@ -28,12 +28,12 @@ demo: $(READY)
 	@echo "the tables are results/keypoints.csv and results/clip/keypoints.csv"
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 # The tests under the newest OpenCV of a main version, which stands in front of the installed one.
 test-opencv4 test-opencv5: test-opencv%: $(READY)
 	$(BIN)/pip install --quiet --upgrade --no-deps --target build/opencv$* 'opencv-python-headless==$*.*'
-	PYTHONPATH=build/opencv$* $(BIN)/python -m pytest
+	PYTHONPATH=build/opencv$* $(BIN)/python -m pytest -n 2
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -120,6 +120,8 @@ def serving(folder: Path) -> Iterator[Faults]:
             yield faults
         finally:
             faults.close()
+            assert process.stdout is not None
+            process.stdout.close()
 
 
 @dataclass(frozen=True)

@@ -35,4 +35,4 @@ def test_a_mirror_turns_the_angles_around(samples: Path) -> None:
     assert one["yaw"] == pytest.approx(-other["yaw"], abs=2)
     assert one["roll"] == pytest.approx(-other["roll"], abs=1)
     assert one["pitch"] == pytest.approx(other["pitch"], abs=3)
-    assert one["right_eye_opening"] == pytest.approx(other["left_eye_opening"], abs=0.03)
+    assert one["right_eye_opening"] == pytest.approx(other["left_eye_opening"], abs=0.05)

@@ -164,7 +164,7 @@ def test_a_configuration_reads_back(tmp_path: Path) -> None:
     assert second["augmentation"]["rotation"] == 10
     done = fkp("train", "--resume", "runs/a", "--epochs", "3", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--resume takes no other options: epochs" in done.stderr
+    assert "--resume cannot be combined with other options: epochs" in done.stderr
     (tmp_path / "bad.json").write_text("[]")
     done = fkp("train", data, "--config", "bad.json", cwd=tmp_path)
     assert done.returncode == 1
