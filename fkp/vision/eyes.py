@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from fkp.keypoints import FloatArray
 
-CLOSED_OPENING = 0.19
+CLOSED_OPENING = 0.215
 """Opening of both eyes on average below which they count as closed, where nothing is known of the
 person: 1 % of open eyes in photographs lie below it.
 
