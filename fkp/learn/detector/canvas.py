@@ -39,11 +39,11 @@ class CanvasMaker:
         settings: CanvasSettings | None = None,
     ) -> None:
         self.backgrounds, self.portraits = backgrounds, portraits
-        self.shares, self.close = np.array(shares) / sum(shares), close
-        # A close picture that fills a canvas has no surroundings: too many of them, and the network
-        # takes the sides of a picture for those of its face.
-        alone = self.shares * np.where(close, 0.1, 1.0)
-        self._alone = alone / alone.sum() if alone.any() else self.shares
+        self.close = close
+        # Close pictures mostly give their faces to the people of a scene. Pasted as they are, their
+        # edge is that of the face, by which the network then judges a face's size.
+        seldom = np.array(shares) * np.where(close, 0.1, 1.0)
+        self._pasted = seldom / seldom.sum()
         self.settings = settings or CanvasSettings()
         self._peopled = [i for i, scene in enumerate(backgrounds) if scene.known.any()]
         donors = [scene for part in portraits for scene in part]
@@ -134,7 +134,7 @@ class CanvasMaker:
 
     def _portrait(self, size: int, rng: Random) -> Scene:
         """One portrait that fills most of the canvas."""
-        scene, _ = self._any_portrait(rng, self._alone)
+        scene, _ = self._any_portrait(rng)
         extent = np.array(scene.image.shape[1::-1], np.float64)
         scale = size / extent.max() * float(np.exp(rng.uniform(np.log(0.4), np.log(1.6))))
         centre = extent * (0.5 + rng.normal(0, 0.1, 2))
@@ -145,7 +145,7 @@ class CanvasMaker:
         other face.
         """
         size = canvas.image.shape[0]
-        scene, close = self._any_portrait(rng, self.shares)
+        scene, close = self._any_portrait(rng)
         if close:
             scene = with_room(scene)
         face = scene.boxes[main_face(scene)]
@@ -203,8 +203,8 @@ class CanvasMaker:
         moved[face] = own[MIRRORED] if mirror else own
         return Scene(image, canvas.boxes, moved, canvas.known)
 
-    def _any_portrait(self, rng: Random, shares: Array) -> tuple[Scene, bool]:
-        chosen = int(rng.choice(len(self.portraits), p=shares))
+    def _any_portrait(self, rng: Random) -> tuple[Scene, bool]:
+        chosen = int(rng.choice(len(self.portraits), p=self._pasted))
         portraits = self.portraits[chosen]
         return portraits[int(rng.integers(len(portraits)))], self.close[chosen]
 
