@@ -17,7 +17,7 @@ _ENDING = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "terminat
 _AGAIN = 0.5
 """Seconds within which a second signal is the same one: a wrapper passed it on, too."""
 
-_IMPORTS = "<frozen importlib"
+_IMPORTS, _CALLBACKS = "<frozen importlib", "_invoke_callbacks"
 
 _SHOW_CURSOR = b"\x1b[?25h"
 
@@ -61,15 +61,18 @@ def _handle(number: int, frame: FrameType | None) -> None:
     if _came and now - _came[0][0] < _AGAIN:
         return
     _came.append((now, stopped))
-    # An import that is broken off would raise an ImportError of its own.
-    if len(_came) > 1 or _is_importing(frame):
+    if len(_came) > 1 or _is_swallowed(frame):
         _end_now(stopped)
     raise stopped
 
 
-def _is_importing(frame: FrameType | None) -> bool:
+def _is_swallowed(frame: FrameType | None) -> bool:
+    """Whether an exception would not arrive: an import that is broken off raises an ImportError of
+    its own, and callbacks of futures log whatever they raise.
+    """
     while frame is not None:
-        if frame.f_code.co_filename.startswith(_IMPORTS):
+        code = frame.f_code
+        if code.co_filename.startswith(_IMPORTS) or code.co_name == _CALLBACKS:
             return True
         frame = frame.f_back
     return False
