@@ -11,8 +11,7 @@ from fkp.annotate.align.run import Aligned
 from fkp.annotate.align.settings import PERIODS, SORTS, WHICH
 from fkp.annotate.inputs import read_list
 from fkp.cli import console
-from fkp.cli.options import detail_network, face_options
-from fkp.vision.images import MAX_PIXELS
+from fkp.cli.options import detail_network, face_options, jobs_option, max_pixels_option
 from fkp.vision.templates import TEMPLATES
 
 
@@ -124,14 +123,8 @@ def _aspect(
     show_default=True,
     help="Jitter smoothing of clips, 0 (off) to 1.",
 )
-@click.option("--jobs", type=click.IntRange(1), help="Worker processes.  [default: one per CPU]")
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Larger pictures are unreadable.",
-)
+@jobs_option
+@max_pixels_option
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run; choices.csv is kept.")
 @click.option(
     "--resume",

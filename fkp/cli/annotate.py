@@ -11,8 +11,14 @@ from fkp.annotate.config import ORDERS
 from fkp.annotate.inputs import read_list
 from fkp.annotate.run import Report
 from fkp.cli import console
-from fkp.cli.options import detail_network, drawing_options, face_options, result_options
-from fkp.vision.images import MAX_PIXELS
+from fkp.cli.options import (
+    detail_network,
+    drawing_options,
+    face_options,
+    jobs_option,
+    max_pixels_option,
+    result_options,
+)
 
 SHOWN = 10
 
@@ -44,7 +50,7 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     show_default=True,
     help="Of the faces of a picture: by falling score, from the left, or by falling size.",
 )
-@click.option("--jobs", type=click.IntRange(1), help="Worker processes.  [default: one per CPU]")
+@jobs_option
 @drawing_options("1600", "pictures")
 @click.option("--crops", is_flag=True, help="Write an upright crop of each face into crops/.")
 @click.option(
@@ -54,13 +60,7 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     show_default=True,
     help="Side of these crops, in pixels.",
 )
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Pictures with more pixels are unreadable.",
-)
+@max_pixels_option
 @click.option(
     "--shard",
     callback=_shard,

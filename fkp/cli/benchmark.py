@@ -8,6 +8,7 @@ import click
 
 from fkp import api
 from fkp.cli import console
+from fkp.cli.options import det_size_option, device_option
 from fkp.files import replace_text
 from fkp.learn.evaluation.benchmarks import report
 from fkp.learn.evaluation.benchmarks.report import ScoreTable
@@ -32,13 +33,7 @@ from fkp.vision.detectors import DETECTORS
     metavar="FILE.onnx",
     help="Another detector in YuNet's layout; implies --detector fkp.",
 )
-@click.option(
-    "--det-size",
-    type=click.IntRange(64),
-    default=640,
-    show_default=True,
-    help="Long side of the picture that the detector looks at, pixels.",
-)
+@det_size_option
 @click.option(
     "-o",
     "--out",
@@ -46,7 +41,7 @@ from fkp.vision.detectors import DETECTORS
     metavar="TABLE.csv|.json",
     help="Also write the figures and their definitions to this file.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
+@device_option
 @console.talk_options
 def benchmark_command(
     name: str,

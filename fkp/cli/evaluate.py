@@ -11,6 +11,7 @@ import numpy as np
 from fkp import api
 from fkp.api.choices import Norm, Split
 from fkp.cli import console
+from fkp.cli.options import device_option
 from fkp.files import replace_text
 from fkp.labels.cache import prepared
 from fkp.labels.store import SPLITS
@@ -68,7 +69,7 @@ from fkp.learn.evaluation.tables import Figures
     show_default=True,
     help="Number of worst rows to draw; 0: draw none.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps.")
+@device_option
 @console.talk_options
 def evaluate_command(
     models: tuple[str, ...],

@@ -9,10 +9,18 @@ from fkp import api
 from fkp.annotate.hide.config import LOW, PADDING, START
 from fkp.annotate.hide.run import HideReport
 from fkp.cli import console
-from fkp.cli.options import detail_network, device_option, is_off
-from fkp.learn.networks.names import BUNDLED
+from fkp.cli.options import (
+    batch_option,
+    det_size_option,
+    detail_network,
+    detector_model_option,
+    device_option,
+    is_off,
+    jobs_option,
+    max_pixels_option,
+    model_option,
+)
 from fkp.vision.covering import METHODS
-from fkp.vision.images import MAX_PIXELS
 
 SHOWN = 10
 
@@ -75,21 +83,10 @@ RISK = "faces that were not found are still visible: look at every copy before y
 @click.option(
     "--metadata", is_flag=True, help="Keep EXIF and tags: date, place, camera; never thumbnails."
 )
-@click.option("--model", default=BUNDLED, show_default=True, help="A checkpoint of fkp train.")
+@model_option
 @device_option
-@click.option(
-    "--detector-model",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    metavar="FILE.onnx",
-    help="Another network in YuNet's layout.",
-)
-@click.option(
-    "--det-size",
-    type=click.IntRange(64),
-    default=640,
-    show_default=True,
-    help="Long side of the picture that the detector looks at, in pixels.",
-)
+@detector_model_option
+@det_size_option
 @click.option(
     "--min-face",
     type=click.FloatRange(0),
@@ -97,21 +94,9 @@ RISK = "faces that were not found are still visible: look at every copy before y
     help="Leave faces with a smaller box visible, in pixels; a large photograph is looked at as "
     "closely as faces of this size need.",
 )
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Larger pictures are unreadable.",
-)
-@click.option(
-    "--batch",
-    type=click.IntRange(1),
-    default=64,
-    show_default=True,
-    help="Faces per batch of the network.",
-)
-@click.option("--jobs", type=click.IntRange(1), help="Worker processes.  [default: one per CPU]")
+@max_pixels_option
+@batch_option
+@jobs_option
 @click.option(
     "--no-paths",
     "paths",

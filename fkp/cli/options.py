@@ -13,6 +13,7 @@ from fkp.cli import console
 from fkp.keypoints import SCHEMES
 from fkp.learn.networks.names import BUNDLED, find_model
 from fkp.vision.detectors import DETECTORS
+from fkp.vision.images import MAX_PIXELS
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -27,20 +28,48 @@ def detail_network(model: str) -> None:
     console.detail(f"network: {find_model(model)}")
 
 
-def device_option(command: Command) -> Command:
-    """Where the network runs."""
-    option = click.option(
-        "--device", default="auto", show_default=True, help="auto, cpu, cuda, mps."
-    )
-    return option(command)
+model_option = click.option(
+    "--model", default=BUNDLED, show_default=True, help="A checkpoint or an exported .onnx."
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, mps."
+)
+detector_model_option = click.option(
+    "--detector-model",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE.onnx",
+    help="Another network in YuNet's layout.",
+)
+det_size_option = click.option(
+    "--det-size",
+    type=click.IntRange(64),
+    default=640,
+    show_default=True,
+    help="Long side of the picture that the detector looks at, in pixels.",
+)
+batch_option = click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Faces per batch of the network.",
+)
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1), help="Worker processes.  [default: one per CPU]"
+)
+max_pixels_option = click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Pictures with more pixels are unreadable.",
+)
 
 
 def face_options(command: Command) -> Command:
     """The network, the detector, and which faces are wanted."""
     options = (
-        click.option(
-            "--model", default=BUNDLED, show_default=True, help="A checkpoint or an exported .onnx."
-        ),
+        model_option,
         click.option(
             "--scheme",
             type=click.Choice(sorted(SCHEMES)),
@@ -53,19 +82,8 @@ def face_options(command: Command) -> Command:
             show_default=True,
             help="haar: OpenCV's cascade; none: each picture is already the crop of one face.",
         ),
-        click.option(
-            "--detector-model",
-            type=click.Path(path_type=Path, dir_okay=False, exists=True),
-            metavar="FILE.onnx",
-            help="Another network in YuNet's layout.",
-        ),
-        click.option(
-            "--det-size",
-            type=click.IntRange(64),
-            default=640,
-            show_default=True,
-            help="Long side of the picture that the detector looks at, in pixels.",
-        ),
+        detector_model_option,
+        det_size_option,
         click.option(
             "--min-score",
             type=click.FloatRange(0, 1),
@@ -83,13 +101,7 @@ def face_options(command: Command) -> Command:
         click.option(
             "--max-faces", type=click.IntRange(1), help="Keep only the highest-scoring faces."
         ),
-        click.option(
-            "--batch",
-            type=click.IntRange(1),
-            default=64,
-            show_default=True,
-            help="Faces per batch of the network.",
-        ),
+        batch_option,
         device_option,
     )
     for option in reversed(options):

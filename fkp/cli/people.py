@@ -7,6 +7,7 @@ import click
 from fkp import api
 from fkp.annotate.people.grouping import ALIKE
 from fkp.cli import console
+from fkp.cli.options import jobs_option
 
 SHOWN = 10
 
@@ -26,7 +27,7 @@ SHOWN = 10
     show_default=True,
     help="Likeness from which two groups are one person: lower merges more.",
 )
-@click.option("--jobs", type=click.IntRange(1), help="Worker processes.  [default: one per CPU]")
+@jobs_option
 @click.option("--overwrite", is_flag=True, help="Group again; edits of the sheets are lost.")
 @console.talk_options
 def people_command(

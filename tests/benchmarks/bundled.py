@@ -58,14 +58,17 @@ def with_face_probability(detector: YuNetDetector, model: Model) -> Callable[[Im
 
     def detect(image: Image) -> Detections:
         found = detector.detect(image)
-        if len(found.boxes) == 0:
-            return found
-        gray = to_gray(image)
-        cuts = [CropTransform.framed(a, model.layout, model.size).cut(gray) for a in found.anchors]
-        scores = face_scores(found.scores, model.predict(np.stack(cuts)).face)
+        scores = face_scores(found.scores, face_probabilities(image, found, model))
         return Detections(found.boxes, scores, found.anchors)
 
     return detect
+
+
+def face_probabilities(image: Image, found: Detections, model: Model) -> npt.NDArray[np.float32]:
+    """What a network says of each detection in a picture, (F,)."""
+    gray = to_gray(image)
+    cuts = [CropTransform.framed(a, model.layout, model.size).cut(gray) for a in found.anchors]
+    return model.predict(np.stack(cuts)).face if cuts else found.scores
 
 
 def main_face(scene: Scene) -> Scene:

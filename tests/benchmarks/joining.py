@@ -21,9 +21,9 @@ from fkp.learn.detector.data import load
 from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.score import score_detections
 from fkp.learn.networks.checkpoint import find_model, load_model
-from fkp.vision.crop import CropTransform
 from fkp.vision.detect import WEIGHTS, Detections, YuNetDetector
-from fkp.vision.images import resized, to_gray
+from fkp.vision.images import resized
+from tests.benchmarks.bundled import face_probabilities
 
 Scores = npt.NDArray[np.float32]
 SCALES = (0.5, 1.0, 1.6)
@@ -64,15 +64,11 @@ def main() -> None:
         ("portraits", data.test_portraits[::2]),
     ):
         wide = [_scaled(scene, scale) for scene in pictures for scale in SCALES]
-        found, faces = [], []
-        for scene in wide:
-            boxes = detector.detect(scene.image)
-            gray = to_gray(scene.image)
-            cuts = [
-                CropTransform.framed(a, model.layout, model.size).cut(gray) for a in boxes.anchors
-            ]
-            found.append(boxes)
-            faces.append(model.predict(np.stack(cuts)).face if cuts else boxes.scores)
+        found = [detector.detect(scene.image) for scene in wide]
+        faces = [
+            face_probabilities(scene.image, boxes, model)
+            for scene, boxes in zip(wide, found, strict=True)
+        ]
         for way, join in WAYS.items():
             joined = [
                 replace(boxes, scores=join(boxes.scores, face))

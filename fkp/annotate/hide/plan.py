@@ -11,7 +11,6 @@ from fkp.annotate.hide.tracks import Film, Path, Source
 from fkp.vision.covering import Outline, rectangle
 
 HIDDEN, CLEAR, IGNORED = "hidden", "clear", "ignored"
-STATES = (HIDDEN, CLEAR, IGNORED)
 
 UNSEEN = 0.5
 """Seconds for which a face is covered without being found, from which on a person should look."""

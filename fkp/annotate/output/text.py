@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +19,6 @@ from fkp.annotate.output.rows import (
     POINT,
     SCORE,
     TIME,
-    Cell,
     Columns,
     Record,
     Row,
@@ -46,25 +47,10 @@ class Rows(Protocol):
         ...
 
 
-class FullRows(Rows, Protocol):
-    """Rows that hold a complete result and can be read back."""
+class FullRows(ABC):
+    """Rows of the main table, see `Columns`, that hold a complete result and can be read back."""
 
-    columns: Columns
-
-    def read(self, path: Path) -> Iterator[Record]:
-        """The inputs of a file of these rows, in order."""
-        ...
-
-
-class CsvRows:
-    """A table that is itself a valid training table: `<name>_x,<name>_y` for each point.
-
-    The points are followed by the confidence of each (with `each`), the rotation of the face, the
-    mean confidence, the size of the picture, the measures (with `measured`), the quality (with
-    `quality`), and the reason why an input is unreadable, or a note.
-    """
-
-    suffix = "csv"
+    suffix: str
 
     def __init__(
         self,
@@ -74,20 +60,47 @@ class CsvRows:
         quality: bool = False,
     ) -> None:
         self.columns = Columns(scheme, each, measured, quality)
-        self._templates = [column.template for column in self.columns.all()]
+
+    @abstractmethod
+    def header(self) -> str:
+        """The lines before the first row."""
+
+    def of(self, image: str, result: Result) -> str:
+        """The lines of one input: one per face, or one that says why there is none."""
+        rows = rows_of(image, result, self.columns.measured, self.columns.quality)
+        return "".join(self.line(row) for row in rows)
+
+    @abstractmethod
+    def line(self, row: Row) -> str:
+        """One row as a line."""
+
+    @abstractmethod
+    def read(self, path: Path) -> Iterator[Record]:
+        """The inputs of a file of these rows, in order."""
+
+
+class CsvRows(FullRows):
+    """A table that is itself a valid training table: `<name>_x,<name>_y` for each point.
+
+    The points are followed by the confidence of each (with `each`), the rotation of the face, the
+    mean confidence, the size of the picture, the measures (with `measured`), the quality (with
+    `quality`), and the reason why an input is unreadable, or a note.
+    """
+
+    suffix = "csv"
 
     def header(self) -> str:
         """The names of the columns."""
         return csv_line([column.name for column in self.columns.all()])
 
-    def of(self, image: str, result: Result) -> str:
-        """Lines with empty cells where nothing is known."""
-        rows = rows_of(image, result, self.columns.measured, self.columns.quality)
-        return "".join(csv_line(self._texts(self.columns.cells(row))) for row in rows)
+    def line(self, row: Row) -> str:
+        """A line with empty cells where nothing is known."""
+        pairs = zip(self._templates, self.columns.cells(row), strict=True)
+        return csv_line(["" if cell is None else template % cell for template, cell in pairs])
 
-    def _texts(self, cells: Sequence[Cell]) -> list[str]:
-        pairs = zip(self._templates, cells, strict=True)
-        return ["" if cell is None else template % cell for template, cell in pairs]
+    @cached_property
+    def _templates(self) -> list[str]:
+        return [column.template for column in self.columns.all()]
 
     def read(self, path: Path) -> Iterator[Record]:
         """The inputs of a file of these rows, in order."""
@@ -98,7 +111,7 @@ class CsvRows:
             yield from _records(rows, self.columns.scheme)
 
 
-class JsonRows:
+class JsonRows(FullRows):
     """A JSON object per line: `points` maps names to [x, y], `confidence` is their mean.
 
     With `each`, `confidences` maps names to the confidence of each point; with `measured`,
@@ -107,23 +120,13 @@ class JsonRows:
 
     suffix = "jsonl"
 
-    def __init__(
-        self,
-        scheme: Scheme,
-        each: bool = False,
-        measured: Camera | None = None,
-        quality: bool = False,
-    ) -> None:
-        self.columns = Columns(scheme, each, measured, quality)
-
     def header(self) -> str:
         """Empty: each line names its values itself."""
         return ""
 
-    def of(self, image: str, result: Result) -> str:
-        """Lines of JSON."""
-        rows = rows_of(image, result, self.columns.measured, self.columns.quality)
-        return "".join(json.dumps(self._object(row)) + "\n" for row in rows)
+    def line(self, row: Row) -> str:
+        """A line of JSON."""
+        return json.dumps(self._object(row)) + "\n"
 
     def _object(self, row: Row) -> dict[str, object]:
         moment, face = row.moment, row.face
@@ -192,15 +195,7 @@ class JsonRows:
         return Row(str(values["image"]), str(values["status"]), moment, face, wide, None, reason)
 
 
-class MakesRows(Protocol):
-    """A format of the main table, see `Columns`."""
-
-    def __call__(
-        self, scheme: Scheme, each: bool, measured: Camera | None, quality: bool = False
-    ) -> FullRows: ...
-
-
-TABLES: dict[str, MakesRows] = {
+TABLES: dict[str, type[FullRows]] = {
     "csv": CsvRows,
     "jsonl": JsonRows,
 }
