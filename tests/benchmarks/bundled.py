@@ -21,7 +21,7 @@ from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.faces import face_scores, predict
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.photo.cutting import FaceCutter
-from fkp.bundled.make import WeightsConfig, prepared_samples
+from fkp.bundled.make import CHECKED, WeightsConfig, prepared_samples
 from fkp.keypoints import IBUG68, MTFL5, RADIUS_90
 from fkp.labels.reading import read_source
 from fkp.labels.store import Samples
@@ -266,7 +266,7 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     samples = prepared_samples(WeightsConfig(given.data, given.work))
     persons = dict(zip(samples.person.tolist(), samples.split.tolist(), strict=True))
-    pictures = load(given.data, persons)
+    pictures = load(given.data, persons, CHECKED)
     model = load_model(find_model(given.model))
     frames = list(pictures.test_frames.values())
     crops(model, samples)

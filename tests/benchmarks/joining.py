@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fkp.bundled.make import WeightsConfig, prepared_samples
+from fkp.bundled.make import CHECKED, WeightsConfig, prepared_samples
 from fkp.learn.detector.data import load
 from fkp.learn.detector.scenes import Scene
 from fkp.learn.detector.score import score_detections
@@ -58,7 +58,7 @@ def main() -> None:
     persons = dict(zip(samples.person.tolist(), samples.split.tolist(), strict=True))
     model = load_model(find_model(given.model))
     detector = YuNetDetector(given.detector, min_score=0.1)
-    data = load(given.data, persons)
+    data = load(given.data, persons, CHECKED)
     for name, pictures in (
         ("scenes", list(data.test_scenes.values())),
         ("portraits", data.test_portraits[::2]),

@@ -40,10 +40,12 @@ class CanvasMaker:
     ) -> None:
         self.backgrounds, self.portraits = backgrounds, portraits
         self.close = close
-        # Close pictures mostly give their faces to the people of a scene. Pasted as they are, their
-        # edge is that of the face, by which the network then judges a face's size.
-        seldom = np.array(shares) * np.where(close, 0.1, 1.0)
-        self._pasted = seldom / seldom.sum()
+        # The edge of a close picture is that of its face, and the network would judge a face's size
+        # by it. So close pictures mostly give their faces to the people of a scene, and fill a
+        # canvas only if there are no others.
+        pasted = np.array(shares) * np.where(close, 0.25, 1.0)
+        filling = np.array(shares) * (1.0 - np.array(close)) if not all(close) else pasted
+        self._pasted, self._filling = pasted / pasted.sum(), filling / filling.sum()
         self.settings = settings or CanvasSettings()
         self._peopled = [i for i, scene in enumerate(backgrounds) if scene.known.any()]
         donors = [scene for part in portraits for scene in part]
@@ -134,7 +136,7 @@ class CanvasMaker:
 
     def _portrait(self, size: int, rng: Random) -> Scene:
         """One portrait that fills most of the canvas."""
-        scene, _ = self._any_portrait(rng)
+        scene, _ = self._any_portrait(rng, self._filling)
         extent = np.array(scene.image.shape[1::-1], np.float64)
         scale = size / extent.max() * float(np.exp(rng.uniform(np.log(0.4), np.log(1.6))))
         centre = extent * (0.5 + rng.normal(0, 0.1, 2))
@@ -145,7 +147,7 @@ class CanvasMaker:
         other face.
         """
         size = canvas.image.shape[0]
-        scene, close = self._any_portrait(rng)
+        scene, close = self._any_portrait(rng, self._pasted)
         if close:
             scene = with_room(scene)
         face = scene.boxes[main_face(scene)]
@@ -203,8 +205,8 @@ class CanvasMaker:
         moved[face] = own[MIRRORED] if mirror else own
         return Scene(image, canvas.boxes, moved, canvas.known)
 
-    def _any_portrait(self, rng: Random) -> tuple[Scene, bool]:
-        chosen = int(rng.choice(len(self.portraits), p=self._pasted))
+    def _any_portrait(self, rng: Random, shares: Array) -> tuple[Scene, bool]:
+        chosen = int(rng.choice(len(self.portraits), p=shares))
         portraits = self.portraits[chosen]
         return portraits[int(rng.integers(len(portraits)))], self.close[chosen]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from fkp.errors import ImageError, LabelError
 from fkp.keypoints import IBUG68
@@ -20,7 +21,7 @@ FACE_SCORE, MAYBE_SCORE = 0.7, 0.4
 AGREED = 0.5
 """A box is a face if its detector's score is at least FACE_SCORE and that of a second detector, if
 there is one, at least AGREED. It is background if the first score is below MAYBE_SCORE and the
-second detector finds nothing. In between it is unknown."""
+second detector finds nothing. In between it is unknown, unless a person has looked."""
 
 ALONE = 0.72
 """Minimum score of the first detector if there is no second one."""
@@ -45,15 +46,17 @@ class DetectorData:
     test_portraits: list[Scene]
 
 
-def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
+def load(folder: Path, persons: Mapping[str, str], checked: Path) -> DetectorData:
     """Read `scenes`, `street`, `ytf68`, `faces68`, `fairface` and `portraits` below a folder.
 
-    persons: the split of each person; people who are not in it are used for training.
+    persons: the split of each person; people who are not in it are used for training. checked: a
+    table of boxes of `scenes` that were looked at, see `read_verdicts`.
     """
+    verdicts = read_verdicts(checked)
     everyday: dict[str, Scene] = {}
     for name in ("scenes", "street"):
         table = read_boxes(folder / name / "boxes.csv")
-        everyday |= read_scenes(folder / name / "images", table)
+        everyday |= read_scenes(folder / name / "images", table, verdicts)
     names = sorted(everyday)
     part = dict(zip(names, split_persons(names, 0.0, TEST_SCENES, 0), strict=True))
     frames = read_scenes(folder / "ytf68" / "training", read_boxes(folder / "ytf68" / "boxes.csv"))
@@ -86,8 +89,29 @@ def load(folder: Path, persons: Mapping[str, str]) -> DetectorData:
     )
 
 
-def read_scenes(folder: Path, table: BoxTable) -> dict[str, Scene]:
-    """Every picture in a folder with its boxes from a table."""
+Verdicts = Mapping[tuple[str, float, float], str]
+"""What is in a box, by picture, left and top."""
+
+
+def read_verdicts(path: Path) -> Verdicts:
+    """Read a table `image, box_x, box_y, what` of boxes that a person looked at: `face`, `nothing`
+    or `unknown`. Raises LabelError for any other word.
+    """
+    table = pd.read_csv(path, dtype={"image": str})
+    other = set(table["what"]) - {"face", "nothing", "unknown"}
+    if other:
+        raise LabelError(f"{path}: expected face, nothing or unknown, not {min(other)}")
+    keys = zip(table["image"], table["box_x"], table["box_y"], strict=True)
+    return dict(zip(keys, table["what"], strict=True))
+
+
+def read_scenes(
+    folder: Path, table: BoxTable, verdicts: Verdicts | None = None
+) -> dict[str, Scene]:
+    """Every picture in a folder with its boxes from a table.
+
+    verdicts: of boxes that were looked at; they count more than the scores.
+    """
     rows = dict(table.by_image())
     scenes = {}
     for path in sorted(folder.iterdir()):
@@ -96,6 +120,10 @@ def read_scenes(folder: Path, table: BoxTable) -> dict[str, Scene]:
         alone = np.isnan(second)
         keep = alone | (second > 0) | (score >= MAYBE_SCORE)
         known = np.where(alone, score >= ALONE, (second >= AGREED) & (score >= FACE_SCORE))
+        for i, row in enumerate(at):
+            seen = (verdicts or {}).get((path.name, *table.boxes[row, :2].tolist()))
+            if seen is not None:
+                keep[i], known[i] = seen != "nothing", seen == "face"
         scenes[path.name] = Scene(
             read_image(path), table.boxes[at[keep]], table.anchors[at[keep]], known[keep]
         )

@@ -27,7 +27,7 @@ def with_room(scene: Scene) -> Scene:
 def head_mask(scene: Scene, rng: Random, size: float = 1.0) -> Image:
     """The mask for pasting a close portrait: roughly the box of its face, with a soft edge."""
     x, y, w, h = scene.boxes[main_face(scene)]
-    grow = size * rng.uniform(0.95, 1.12, 2)
+    grow = size * rng.uniform(0.85, 1.2, 2)
     centre = (round(float(x + w / 2)), round(float(y + h * rng.uniform(0.46, 0.52))))
     axes = (max(1, round(float(w * grow[0] / 2))), max(1, round(float(h * grow[1] / 2))))
     mask = np.zeros(scene.image.shape[:2], np.uint8)

@@ -64,13 +64,10 @@ def similarity_between(source: Array, target: Array) -> Array:
 
 
 def warp(scene: Scene, matrix: Array, size: int, rng: Random) -> Scene:
-    image = shrunk_warp(
-        scene.image,
-        matrix,
-        (size, size),
-        cv2.BORDER_CONSTANT,
-        tuple(rng.integers(0, 256, 3).tolist()),
-    )
+    """A scene in a square of this side; around it is one colour, or its edge repeated."""
+    border = cv2.BORDER_CONSTANT if rng.random() < 0.5 else cv2.BORDER_REPLICATE
+    colour = tuple(rng.integers(0, 256, 3).tolist())
+    image = shrunk_warp(scene.image, matrix, (size, size), border, colour)
     boxes, anchors = moved(scene, matrix)
     return Scene(image, boxes, anchors, scene.known)
 

@@ -1,9 +1,10 @@
 """The detector's training loop, seeded by iteration, so that a stopped run resumes exactly."""
 
 import io
+import multiprocessing
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from fkp.learn.detector.canvas import CanvasMaker
 from fkp.learn.detector.data import DetectorData
 from fkp.learn.detector.network import FaceNet
 from fkp.learn.detector.photograph import CanvasSettings
-from fkp.learn.detector.targets import Targets, assign, cells, collect, flatten, loss
+from fkp.learn.detector.targets import assign, cells, collect, flatten, loss
 from fkp.learn.networks.devices import pick_device
+from fkp.vision.images import Image
 
 Report = Callable[[int, float, float], None]
 """Called with iteration, mean loss and seconds since the start."""
@@ -32,7 +34,7 @@ REFRESH = 200
 class DetectorConfig:
     """A training run of the detector."""
 
-    iterations: int = 30_000
+    iterations: int = 24_000
     size: int = 256  # side of most canvases, pixels
     batch: int = 16
     large: int = 512  # side of the others, for the largest faces
@@ -44,6 +46,7 @@ class DetectorConfig:
     save_every: int = 500
     device: str = "auto"
     seed: int = 0
+    forked: bool = False  # make canvases in a forked process: faster, for a process of its own
     canvas: CanvasSettings = field(default_factory=CanvasSettings)
 
 
@@ -59,43 +62,48 @@ def train_detector(
     start: a trained network whose weights to start from.
     """
     device = pick_device(config.device)
+    canvases = _Canvases(config, data)
     torch.manual_seed(config.seed)
-    parts = _moving_parts(config, start, device)
-    network, average, optimizer, scheduler = parts.values()
-    hardness = torch.full((len(data.scenes),), 0.5, dtype=torch.float64)
-    first = 0
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=True, map_location=device)
-        for name, moving in parts.items():
-            moving.load_state_dict(state[name])
-        first, hardness = state["iteration"], state["hardness"].cpu()
-    batches = _Batches(config, data, hardness)
-    grids = {side: torch.from_numpy(cells(side)).float().to(device) for side in batches.grids}
-    began, total = time.perf_counter(), 0.0
-    network.train()
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(batches.make, first)
+    with _beside(canvases) as pool:
+        parts = _moving_parts(config, start, device)
+        network, average, optimizer, scheduler = parts.values()
+        hardness = torch.full((len(data.scenes),), 0.5, dtype=torch.float64)
+        first, weights = 0, _weights(hardness)
+        if state_path.exists():
+            state = torch.load(state_path, weights_only=True, map_location=device)
+            for name, moving in parts.items():
+                moving.load_state_dict(state[name])
+            first, hardness = state["iteration"], state["hardness"].cpu()
+            weights = state["weights"].cpu().numpy()
+        grids = {side: torch.from_numpy(g).float().to(device) for side, g in canvases.grids.items()}
+        ahead = pool.submit(_made, first, weights)
+        began, total = time.perf_counter(), 0.0
+        network.train()
         for iteration in range(first, config.iterations):
-            pictures, targets, backgrounds = ahead.result()
+            batch = ahead.result()
             if (iteration + 1) % REFRESH == 0:
-                batches.refresh()
+                weights = _weights(hardness)
             if iteration + 1 < config.iterations:
-                ahead = pool.submit(batches.make, iteration + 1)
-            pictures = pictures.to(device).float().contiguous(memory_format=torch.channels_last)
+                ahead = pool.submit(_made, iteration + 1, weights)
+            pictures = torch.from_numpy(batch.pictures).to(device).permute(0, 3, 1, 2)
+            pictures = pictures.float().contiguous(memory_format=torch.channels_last)
             output = flatten([m.float() for m in network(pictures)])
-            value, wrong = loss(output, targets.to(device), grids[pictures.shape[-1]])
+            value, wrong = loss(
+                output, collect(batch.targets).to(device), grids[pictures.shape[-1]]
+            )
             optimizer.zero_grad(set_to_none=True)
             value.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
             optimizer.step()
             scheduler.step()
             _follow(average, network, min(config.ema, (1 + iteration) / (10 + iteration)))
-            batches.learn(backgrounds, wrong.cpu())
+            _learn(hardness, batch.backgrounds, wrong.cpu())
             total += float(value.detach())
             done = iteration + 1
             if done % config.save_every == 0 or done == config.iterations:
                 saved = {name: moving.state_dict() for name, moving in parts.items()}
-                _save({**saved, "iteration": done, "hardness": batches.hardness}, state_path)
+                hard = {"hardness": hardness, "weights": torch.from_numpy(weights)}
+                _save({**saved, **hard, "iteration": done}, state_path)
             if done % 100 == 0:
                 report(done, total / 100, time.perf_counter() - began)
                 total = 0.0
@@ -113,7 +121,9 @@ def _moving_parts(
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = FaceNet().to(device)
     average.load_state_dict(network.state_dict())
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), weight_decay=config.weight_decay, fused=True
+    )
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.lr, total_steps=config.iterations + 1, pct_start=0.1
     )
@@ -124,10 +134,11 @@ def _moving_parts(
 
 @torch.no_grad()
 def _follow(average: torch.nn.Module, network: torch.nn.Module, decay: float) -> None:
-    for old, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if old.dtype.is_floating_point:
-            old.lerp_(new, 1 - decay)
-        else:
+    pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
+    real = [pair for pair in pairs if pair[0].dtype.is_floating_point]
+    torch._foreach_lerp_([old for old, _ in real], [new for _, new in real], 1 - decay)
+    for old, new in pairs:
+        if not old.dtype.is_floating_point:
             old.copy_(new)
 
 
@@ -138,35 +149,65 @@ def _save(state: dict[str, Any], path: Path) -> None:
         part.write_bytes(data.getbuffer())
 
 
-class _Batches:
-    """Canvases with their targets; backgrounds on which the network errs are used more often."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """pictures: (B, S, S, 3) uint8 BGR; targets: of each picture, from `assign`; backgrounds: the
+    index of each picture's background, -1 if there is none.
+    """
 
-    def __init__(self, config: DetectorConfig, data: DetectorData, hardness: Tensor) -> None:
-        self.config, self.hardness = config, hardness
+    pictures: Image
+    targets: list[tuple[npt.NDArray[Any], ...]]
+    backgrounds: list[int]
+
+
+class _Canvases:
+    """Batches of canvases with their targets."""
+
+    def __init__(self, config: DetectorConfig, data: DetectorData) -> None:
+        self.config = config
         self.maker = CanvasMaker(
             data.scenes, data.portraits, data.shares, data.close, config.canvas
         )
         self.grids = {side: cells(side) for side in (config.size, config.large)}
-        self.refresh()
 
-    def make(self, iteration: int) -> tuple[Tensor, Targets, list[int]]:
-        """Pictures (B, 3, S, S) uint8, their targets, and the indices of their backgrounds."""
+    def make(self, iteration: int, weights: npt.NDArray[np.float64]) -> _Batch:
+        """The batch of an iteration. weights: relative frequency of each background."""
         rng = np.random.default_rng((self.config.seed, iteration))
-        weights = self.weights
         side, count = self.config.size, self.config.batch
         if rng.random() < self.config.large_share:
             side, count = self.config.large, self.config.large_batch
         made = [self.maker.make(side, rng, weights) for _ in range(count)]
-        parts = [assign(c.boxes, c.anchors, c.known, self.grids[side]) for c, _ in made]
-        pictures = torch.from_numpy(np.stack([c.image for c, _ in made]))
-        return pictures.permute(0, 3, 1, 2), collect(parts), [number for _, number in made]
+        targets = [assign(c.boxes, c.anchors, c.known, self.grids[side]) for c, _ in made]
+        return _Batch(np.stack([c.image for c, _ in made]), targets, [n for _, n in made])
 
-    def learn(self, backgrounds: list[int], wrong: Tensor) -> None:
-        """Record the highest score of a wrong cell on each background."""
-        for number, value in zip(backgrounds, wrong.tolist(), strict=True):
-            if number >= 0:
-                self.hardness[number] += 0.3 * (value - self.hardness[number])
 
-    def refresh(self) -> None:
-        """Use the recorded hardness from the next batch on."""
-        self.weights: npt.NDArray[np.float64] = 0.1 + self.hardness.numpy().copy()
+_canvases: list[_Canvases] = []
+"""The maker of canvases, in the process or thread that makes them."""
+
+
+def _made(iteration: int, weights: npt.NDArray[np.float64]) -> _Batch:
+    return _canvases[-1].make(iteration, weights)
+
+
+def _beside(canvases: _Canvases) -> Executor:
+    """Makes the next batch while the network learns from this one.
+
+    A thread competes with the training for the interpreter's lock. A forked process does not, and
+    shares the pictures, but is not safe after every use of OpenCV or OpenMP.
+    """
+    if canvases.config.forked:
+        context = multiprocessing.get_context("fork")
+        return ProcessPoolExecutor(1, context, _canvases.append, (canvases,))
+    return ThreadPoolExecutor(1, initializer=_canvases.append, initargs=(canvases,))
+
+
+def _learn(hardness: Tensor, backgrounds: list[int], wrong: Tensor) -> None:
+    """Record the highest score of a wrong cell on each background."""
+    for number, value in zip(backgrounds, wrong.tolist(), strict=True):
+        if number >= 0:
+            hardness[number] += 0.3 * (value - hardness[number])
+
+
+def _weights(hardness: Tensor) -> npt.NDArray[np.float64]:
+    """The relative frequency of each background: the network meets its errors more often."""
+    return np.asarray(0.1 + hardness.numpy())

@@ -9,8 +9,10 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from fkp.errors import LabelError
+from fkp.labels.boxes import read_boxes
 from fkp.learn.detector.canvas import CanvasMaker
-from fkp.learn.detector.data import DetectorData
+from fkp.learn.detector.data import DetectorData, read_scenes, read_verdicts
 from fkp.learn.detector.negatives import cut_negatives
 from fkp.learn.detector.network import CHANNELS, FaceNet, export_onnx
 from fkp.learn.detector.photograph import CanvasSettings
@@ -217,6 +219,47 @@ def test_a_stopped_training_goes_on_as_if_it_had_not(tmp_path: Path, data: Detec
     resumed = train_detector(TINY, data, state, lambda i, v, s: None)
     for name, weights in whole.state_dict().items():
         assert torch.equal(weights, resumed.state_dict()[name]), name
+
+
+def test_a_forked_process_makes_the_same_canvases(tmp_path: Path, data: DetectorData) -> None:
+    torch.set_num_threads(1)
+    made = [
+        train_detector(replace(TINY, forked=forked), data, tmp_path / f"{forked}.state", quiet)
+        for forked in (False, True)
+    ]
+    for name, weights in made[0].state_dict().items():
+        assert torch.equal(weights, made[1].state_dict()[name]), name
+
+
+def quiet(iteration: int, loss: float, seconds: float) -> None:
+    """Report nothing."""
+
+
+def test_boxes_that_a_person_looked_at(tmp_path: Path) -> None:
+    """Their verdict counts more than the scores; other boxes follow the scores."""
+    (tmp_path / "images").mkdir()
+    assert cv2.imwrite(str(tmp_path / "images" / "a.png"), np.zeros((90, 90, 3), np.uint8))
+    anchors = ",".join(["20"] * 10)
+    names = ["right_eye", "left_eye", "nose_tip", "mouth_right", "mouth_left"]
+    columns = ",".join(f"{name}_{axis}" for name in names for axis in "xy")
+    rows = [(1.5, 0.9, 0.9), (2.5, 0.9, 0.9), (3.5, 0.9, 0.9), (4.5, 0.3, 0.0), (5.5, 0.3, 0.9)]
+    table = "".join(f"a.png,{x},7,30,40,{anchors},{one},{two}\n" for x, one, two in rows)
+    (tmp_path / "boxes.csv").write_text(
+        f"image,box_x,box_y,box_w,box_h,{columns},score,second\n{table}"
+    )
+    checked = tmp_path / "checked.csv"
+    checked.write_text(
+        "image,box_x,box_y,what\na.png,2.5,7,nothing\na.png,3.5,7,unknown\na.png,4.5,7,face\n"
+    )
+    boxes = read_boxes(tmp_path / "boxes.csv")
+    plain = read_scenes(tmp_path / "images", boxes)["a.png"]
+    assert plain.boxes[:, 0].tolist() == [1.5, 2.5, 3.5, 5.5]
+    seen = read_scenes(tmp_path / "images", boxes, read_verdicts(checked))["a.png"]
+    assert seen.boxes[:, 0].tolist() == [1.5, 3.5, 4.5, 5.5]
+    assert seen.known.tolist() == [True, False, True, False]
+    checked.write_text("image,box_x,box_y,what\na.png,2.5,7,maybe\n")
+    with pytest.raises(LabelError, match="not maybe"):
+        read_verdicts(checked)
 
 
 def test_the_exported_network_says_the_same(tmp_path: Path) -> None:
