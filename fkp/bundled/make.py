@@ -50,7 +50,7 @@ SETS = {"faces68": "images", "ytf68": "training", "fairface": "images", "portrai
 CHECKED = Path(__file__).with_name("checked_scenes.csv")
 """Boxes of `scenes` that a person looked at: two face detectors agree on many dogs and monkeys."""
 
-ITERATIONS = 24_000  # of the detector
+ITERATIONS = 18_000  # of the detector
 EPOCHS = 40  # of the keypoint network
 
 CANVASES = 3000  # number of composed pictures for the face head

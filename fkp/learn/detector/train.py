@@ -34,7 +34,7 @@ REFRESH = 200
 class DetectorConfig:
     """A training run of the detector."""
 
-    iterations: int = 24_000
+    iterations: int = 18_000
     size: int = 256  # side of most canvases, pixels
     batch: int = 16
     large: int = 512  # side of the others, for the largest faces
