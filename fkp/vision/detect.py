@@ -70,7 +70,7 @@ def _looks_closely(detector: FaceDetector) -> TypeGuard[PhotoDetector]:
 
 
 def needed(detector: FaceDetector, width: int, height: int) -> int:
-    """The long side at which a photograph has all that any detector looks at."""
+    """The long side at which a photo has all the detail that any detector uses."""
     if _looks_closely(detector):
         return detector.needed(width, height)
     return detector.det_size

@@ -1,4 +1,4 @@
-"""What a photo says besides its pixels, as far as it is kept: its date and its colour profile."""
+"""The metadata of a photo that aligned pictures keep: its date and colour profile."""
 
 import re
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from fkp.files import replacing
 from fkp.vision.images import Image
 
 MADE, ORIGINAL, DIGITIZED = 0x0132, 0x9003, 0x9004
-"""EXIF tags of dates: of the file, of the shot, of its digitising."""
+"""EXIF tags of dates: of the file, of the shot, of digitisation."""
 
 OFFSETS = (0x9010, 0x9011, 0x9012, 0x9290, 0x9291, 0x9292)
-"""EXIF tags of time zones and parts of seconds."""
+"""EXIF tags of time zones and fractions of seconds."""
 
 DETAILS = 0x8769
 """The EXIF directory of the shot."""
@@ -44,7 +44,7 @@ class Kept:
 
 
 def kept_of(path: str) -> Kept:
-    """What is kept of a picture file; nothing where Pillow cannot read it."""
+    """The metadata to keep of a picture file; nothing if Pillow cannot read it."""
     try:
         with Pillow.open(path) as picture:
             given = picture.getexif()
@@ -85,7 +85,7 @@ def _date_in_name(path: str) -> datetime | None:
 
 
 def write_kept(path: Path, image: Image, kept: Kept, quality: int = 95) -> None:
-    """Write a BGR picture (H, W, 3) with what is kept, whole or not at all; the suffix chooses the
+    """Write a BGR picture (H, W, 3) with kept metadata, whole or not at all; the suffix chooses the
     format. Raises ImageError.
     """
     form = FORMATS.get(path.suffix.lower())

@@ -1,4 +1,4 @@
-"""How high, wide and open both sides of a face are, after the pose of the head is taken away."""
+"""Heights, widths and openings on both sides of a face, with the head's pose removed."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from fkp.vision.head import Fit, fit_head, lifted
 Array = npt.NDArray[np.float64]
 
 STABLE = (27, 28, 29, 30, 33, 36, 39, 42, 45)
-"""The points that the pose is found from: ridge and base of the nose, corners of the eyes. A face
-that is paralysed on one side, or smiles, moves all others."""
+"""The points that determine the pose: ridge and base of the nose, corners of the eyes. A smile, or
+paralysis on one side, moves all others."""
 
 SIDES = ("right", "left")
 
@@ -23,7 +23,7 @@ RIGHT = {
     "upper_lip_height": (49, 50),
     "lower_lip_height": (58, 59),
 }
-"""Points of the right side whose height is measured from the line through the eyes' centres."""
+"""Points of the right side whose height is measured from the line through the eye centres."""
 
 LEFT = {
     "brow_height": (23, 24, 25),
@@ -39,7 +39,7 @@ MEASURES = (
 )  # fmt: skip
 
 EXCURSION = "mouth_corner_excursion"
-"""How far a corner of the mouth is from where it is at rest."""
+"""Distance of a corner of the mouth from its position at rest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +73,7 @@ class Frontal:
         return np.array([values[name] for name in MEASURES])
 
     def excursion(self, rest: "Frontal") -> Array:
-        """(2,): of the right and the left corner of the mouth, from where it is at rest."""
+        """(2,): distance of the right and left corner of the mouth from their positions at rest."""
         return np.asarray(np.linalg.norm((self.points - rest.points)[[48, 54]], axis=1))
 
 
@@ -102,7 +102,7 @@ def frontal(points: FloatArray, camera: Array) -> Frontal | None:
 
 
 def _turned(fit: Fit) -> tuple[float, float]:
-    """Yaw and pitch, degrees, from the line of sight to the face."""
+    """Yaw and pitch relative to the line of sight, in degrees."""
     towards = fit.turn.T @ -fit.at / np.linalg.norm(fit.at)
     return (
         float(np.degrees(np.arctan2(-towards[0], -towards[2]))),

@@ -1,4 +1,4 @@
-"""Where a face lies in an aligned picture: the templates of FFHQ and ArcFace, and one's own."""
+"""Templates of aligned faces: those of FFHQ and ArcFace, and custom ones."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from fkp.vision.crop import CropTransform
 from fkp.vision.warp import Warp
 
 Places = Mapping[str, tuple[float, float]]
-"""Where named points lie in an aligned picture, pixels."""
+"""The positions of named points in an aligned picture, in pixels."""
 
 ARCFACE: Places = {
     "right_eye": (38.2946, 51.6963),
@@ -30,7 +30,7 @@ ARCFACE: Places = {
 """
 
 EYES: Places = {"right_eye": (0.4, 0.43), "left_eye": (0.6, 0.43)}
-"""Of the template `eyes`: shares of its side."""
+"""Positions of the eyes in the template `eyes`, as shares of its side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Template:
     places: Places = field(default_factory=dict)
 
     def transform(self, points: FloatArray, scheme: Scheme) -> CropTransform:
-        """The similarity for a face (K, 2). Raises DataError where the points do not say."""
+        """The similarity transform for a face (K, 2). Raises DataError if points are missing."""
         anchors = scheme.anchor_points(points)
         if not self.places:
             return ffhq(anchors, self.width)
@@ -86,7 +86,7 @@ def ffhq(anchors: FloatArray, side: int) -> CropTransform:
 
 
 def eyes_template(side: int = 1024) -> Template:
-    """Both eyes at fixed places in a square."""
+    """Both eyes at fixed positions in a square."""
     return Template("eyes", side, side, {n: (x * side, y * side) for n, (x, y) in EYES.items()})
 
 
@@ -99,7 +99,7 @@ TEMPLATES = {
 
 
 def read_template(path: Path) -> Template:
-    """A template of one's own: JSON with `size` [width, height] and `points`, name to [x, y].
+    """A custom template: JSON with `size` [width, height] and `points`, name to [x, y].
 
     The names are those of the scheme, or of the five anchor points. Raises LabelError.
     """
@@ -151,7 +151,7 @@ class Framing:
 
     @property
     def size_wh(self) -> tuple[int, int]:
-        """The size of a result that is not made smaller."""
+        """The size of an aligned picture that is not shrunk."""
         width, height, factor = self._extended()
         return max(1, round(width * factor)), max(1, round(height * factor))
 
@@ -163,9 +163,9 @@ class Framing:
         return width, height, 1.0 if self.size is None else self.size / max(width, height)
 
     def warp(self, points: FloatArray, scheme: Scheme, shrink: float | None = None) -> Warp:
-        """The way of a face (K, 2) into its aligned picture. Raises DataError.
+        """The warp of a face (K, 2) to its aligned picture. Raises DataError.
 
-        shrink: how much smaller the result is made, None for what the face itself needs.
+        shrink: factor of the picture's size, None for what the face itself needs.
         """
         own = self.template.transform(points, scheme)
         factor_in = self._extended()[2] / (1 + 2 * self.margin)
