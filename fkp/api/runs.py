@@ -52,10 +52,11 @@ def annotate(
     format: of the table. also: other tools' files to write as well; in a stream, instead.
     confidence: add a column for the confidence of each point; measures: add columns for the
     openings of eyes and mouth, and the head's pose; focal (pixels) or fov (degrees along the longer
-    side): of the camera, for these and openface. overlays: False draws nothing; overlay_size: their
-    long side at most, pixels, None for the picture's own. blur: makes eyes or faces unrecognisable.
-    crops: also write an upright crop of each face, `crop_size` pixels wide. paths: False leaves
-    full paths out of `run.json` and pages.
+    side): of the camera, for these and openface. quality: add columns for the quality of each
+    face's picture. keep, order: see `fkp.load`. overlays: False draws nothing; overlay_size:
+    maximum long side in pixels, None for the picture's own. blur: makes eyes or faces
+    unrecognisable. crops: also write an upright crop of each face, `crop_size` pixels wide. paths:
+    False leaves absolute paths out of `run.json` and pages.
 
     overwrite: replace an earlier run; resume: continue one that was stopped, to the same bytes.
     jobs: worker processes, None for one per CPU. shard: only part I of N, for `fkp.merge` to join.

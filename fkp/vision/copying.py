@@ -46,10 +46,10 @@ EXIF_DIRECTORY = 0x8769
 class Original:
     """The original pixels of a file, upright, to be changed and written again.
 
-    pixels: (H, W) or (H, W, C) of the file's own type. mode: Pillow's name of the colours, "" where
-    OpenCV writes them (BGR). form: Pillow's name of the format. options: for writing. exif: of
-    the file, as bytes without orientation, maker notes and thumbnails; b"" where it has none. note:
-    on what the copy lacks.
+    pixels: (H, W) or (H, W, C) of the file's own type. mode: Pillow's name of the colours, "" if
+    OpenCV writes them (BGR). form: Pillow's name of the format. options: for writing. exif: bytes
+    without orientation, maker notes and thumbnails, b"" if the file has none. note: what the copy
+    lacks.
     """
 
     pixels: npt.NDArray[Any]
@@ -108,9 +108,9 @@ class Original:
     def write(self, path: Path, metadata: bool = False) -> None:
         """Write the picture whole or not at all.
 
-        The colour profile goes along, as colours have no meaning without it. metadata: also EXIF,
-        but for thumbnails and maker notes. Raises ImageError where the format cannot hold it, and
-        OSError where the disk cannot be written.
+        The colour profile is kept, without which colours would change. metadata: also keep EXIF,
+        except thumbnails and maker notes. Raises ImageError if the format cannot hold the picture,
+        and OSError if the disk cannot be written.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:

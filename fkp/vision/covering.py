@@ -44,8 +44,8 @@ def rectangle(box_xywh: npt.NDArray[np.float64]) -> Outline:
 
 
 def hull(points: npt.NDArray[np.floating[Any]], grown: float = 0.0) -> Outline:
-    """The convex hull of the known points (K, 2), grown from its centre; (0, 2) where there are
-    fewer than three.
+    """The convex hull of the known points (K, 2), grown from its centre; (0, 2) for fewer than
+    three.
     """
     known = np.asarray(points, np.float32)[np.isfinite(points).all(-1)]
     if len(known) < 3:

@@ -286,8 +286,8 @@ class YuNetDetector:
 
 
 class ThoroughDetector(YuNetDetector):
-    """The same, for those to whom a missed face matters more than time: a photograph is looked at
-    mirrored as well. A face that both looks find is there twice.
+    """A slower detector that misses fewer faces: it also searches the mirror image of a photo. A
+    face found in both is returned twice.
     """
 
     def search(self, image: Image, reduced: int = 1) -> Detections:

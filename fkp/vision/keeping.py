@@ -33,9 +33,10 @@ NAMED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """date: of the shot by EXIF, otherwise by the file's name, None where neither tells; the
-    camera's own time, called UTC. exif: the dates alone, as a block; icc: the profile of colours;
-    b"" where there is none.
+    """Metadata to keep.
+
+    date: of the shot, from EXIF or the file's name, None if unknown; the camera's own time, marked
+    as UTC. exif: a block of only the dates, icc: the colour profile; b"" if there is none.
     """
 
     date: datetime | None = None

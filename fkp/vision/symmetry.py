@@ -44,9 +44,11 @@ EXCURSION = "mouth_corner_excursion"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frontal:
-    """A face as seen from in front. points: (68, 2) in distances of the eye centres, x to the
-    subject's left, y down, from the middle between the eyes, whose centres lie level. yaw, pitch:
-    of the head in the picture, degrees. eyes: the distance of the eye centres there, pixels.
+    """A face in frontal view.
+
+    points: (68, 2) in eye distances, x to the subject's left, y down, from the point midway between
+    the eyes, whose centres are level. yaw, pitch: of the head in the picture, degrees. eyes:
+    distance of the eye centres in the picture, pixels.
     """
 
     points: Array
@@ -55,10 +57,10 @@ class Frontal:
     eyes: float
 
     def sides(self) -> Array:
-        """(len(MEASURES), 2): right and left, in distances of the eye centres.
+        """(len(MEASURES), 2): right and left, in eye distances.
 
-        Heights count from the line through the eye centres, upwards for brows and downwards for all
-        else; the width of a mouth corner from the middle line.
+        Heights are measured from the line through the eye centres, upwards for brows and downwards
+        for the others; the width of a mouth corner from the middle line.
         """
         x, y = self.points.T
         values = {name: [0.0, 0.0] for name in MEASURES}

@@ -35,8 +35,10 @@ EYES: Places = {"right_eye": (0.4, 0.43), "left_eye": (0.6, 0.43)}
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """width, height: of the aligned picture, pixels. places: the points that are brought there by
-    the least-squares similarity; empty for FFHQ's rule, see `ffhq`.
+    """A template.
+
+    width, height: of the aligned picture, pixels. places: the positions to which a least-squares
+    similarity transform brings points; empty for FFHQ's rule, see `ffhq`.
     """
 
     name: str
@@ -67,9 +69,9 @@ class Template:
 def ffhq(anchors: FloatArray, side: int) -> CropTransform:
     """The crop of FFHQ's dataset tool (Karras et al., CVPR 2019) from anchor points (5, 2).
 
-    A square turned as the eyes and the line from them to the mouth say, whose half side is the
-    greater of twice the distance of the eyes and 1.8 times that from eyes to mouth; its centre lies
-    a tenth of the way from eyes to mouth. Raises DataError where eyes or mouth are not known.
+    A square rotated by the directions between the eyes and from eyes to mouth; its half side is the
+    larger of twice the distance between the eyes and 1.8 times that from eyes to mouth; its centre
+    is a tenth of the way from eyes to mouth. Raises DataError if eyes or mouth are unknown.
     """
     eyes, mouth = np.asarray(anchors[:2], np.float64), np.asarray(anchors[3:5], np.float64)
     if not np.isfinite([*eyes, *mouth]).all():

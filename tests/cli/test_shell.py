@@ -159,7 +159,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shutil.copy(SAMPLES / "astronaut.jpg", folder / name)
     shutil.copy(SAMPLES / "astronaut.jpg", folder / "photo.jpg")
     shutil.copy(SAMPLES / "president.jpg", folder / "interviewer.jpg")
-    header = "input,action,face,first,last,x,y,width,height"
+    header = "image,action,face,first,last,box_x,box_y,box_w,box_h"
     corrections = f"{header}\nphotos/coffee.jpg,hide,,,,10,10,40,40\n"
     (folder / "corrections.csv").write_text(corrections)
     write_boxes(folder / "infants")

@@ -27,10 +27,9 @@ Kind = Literal["text", "whole", "number"]
 class Row:
     """One face of an input, or an input without one.
 
-    moment: of a frame of a clip. face: with the number that the row has; None where there is none.
-    size: width and height of the picture in pixels; None where it could not be read. measures:
-    (M,) as `MEASURES` names them, None where nothing is measured; quality: the same for `QUALITY`.
-    reason: why, or a note.
+    moment: of a frame of a clip. face: None for an input without a face. size: width and height of
+    the picture in pixels, None if it could not be read. measures: (M,), see `MEASURES`, and
+    quality: (Q,), see `QUALITY`; None if not measured. reason: why it is unreadable, or a note.
     """
 
     image: str
@@ -182,7 +181,7 @@ class Columns:
         return known(np.concatenate([np.asarray(part, np.float64) for part in parts]))
 
     def read(self, cells: Sequence[str]) -> Row:
-        """The row whose cells stand in a text table."""
+        """The row from its cells in a text table."""
         after = 3 + len(self.extra)
         image, frame, timestamp, time, number, status = cells[:6]
         last = cells[-after:]

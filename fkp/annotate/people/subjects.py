@@ -19,7 +19,7 @@ from fkp.errors import DataError, FkpError
 from fkp.vision.sources import Opening
 
 VIEWS = 5
-"""Maximum number of frames of a clip in which a face is looked at."""
+"""Maximum number of frames of a clip in which a face's appearance is measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

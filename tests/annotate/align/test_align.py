@@ -193,7 +193,7 @@ def test_a_clip_stays_in_its_place(tmp_path: Path) -> None:
 
 
 def test_what_does_not_go_together(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be aligned together"):
+    with pytest.raises(UsageError, match="cannot be aligned in one run"):
         fkp.align([photos, tmp_path / "a.mp4"], tmp_path / "out")
     with pytest.raises(UsageError, match="are for photos"):
         fkp.align(tmp_path / "a.mp4", tmp_path / "out", one_per="day")

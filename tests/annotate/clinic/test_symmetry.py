@@ -171,7 +171,7 @@ def test_a_list_names_pictures_and_scales(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("image,person\na,b\n", "no expression"),
+        ("image,person\na,b\n", "expression is missing"),
         (
             "image,person,expression\nnone.jpg,A,rest\n",
             'row 2, column image: .* "none.jpg", got none',
