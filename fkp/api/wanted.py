@@ -21,5 +21,5 @@ def wanted_faces(
         raise UsageError(f"order: expected one of {', '.join(ORDERS)}, got {order}")
     assert config.scheme is not None
     chooser = None if keep is None else Keep(keep, Columns(config.scheme, True, camera, True))
-    judged = quality or (keep is not None and names_one_of(keep, QUALITY))
-    return replace(config, quality=judged, keep=chooser, order=order)
+    rated = quality or (keep is not None and names_one_of(keep, QUALITY))
+    return replace(config, quality=rated, keep=chooser, order=order)

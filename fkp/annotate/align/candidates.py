@@ -82,15 +82,15 @@ def _ranks(result: Annotated) -> npt.NDArray[np.float64]:
     """
     faces = result.faces
     size = (result.width, result.height)
-    judged = dict(
+    rated = dict(
         zip(
             QUALITY,
             quality(faces.boxes, faces.points, faces.confidence, faces.quality, size).T,
             strict=True,
         )
     )
-    frontal = np.cos(np.radians(judged["out_of_plane"])).clip(0, 1)
-    parts = [judged["sharpness"], frontal, 1 - judged["border_cut"]]
+    frontal = np.cos(np.radians(rated["out_of_plane"])).clip(0, 1)
+    parts = [rated["sharpness"], frontal, 1 - rated["border_cut"]]
     if faces.points.shape[1] == 68:
         parts.append((eyes_opening(find_openings(faces.points)) / WIDE_OPEN).clip(0, 1))
     return np.asarray(np.prod(np.nan_to_num(np.array(parts), nan=1.0), axis=0))

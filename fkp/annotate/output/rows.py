@@ -43,11 +43,11 @@ class Row:
 
 
 def rows_of(
-    image: str, result: Result, measured: Camera | None = None, judged: bool = False
+    image: str, result: Result, measured: Camera | None = None, rated: bool = False
 ) -> list[Row]:
     """A row per face of an input, or one that says why there is none.
 
-    measured: the camera, where each has measures; judged: whether each has its quality.
+    measured: the camera, where each has measures; rated: whether each has its quality.
     """
     if isinstance(result, Failure):
         return [Row(image, result.status, result.moment, reason=result.reason)]
@@ -57,9 +57,9 @@ def rows_of(
     none = [None] * len(faces)
     values = none if measured is None else measure(faces.points, *size, measured)
     arrays = faces.boxes, faces.points, faces.confidence, faces.quality
-    judged_as = quality(*arrays, size, measured) if judged else none
+    ratings = quality(*arrays, size, measured) if rated else none
     numbered = faces.numbered([result.number(i) for i in range(len(faces))])
-    cells = zip(numbered, values, judged_as, strict=True)
+    cells = zip(numbered, values, ratings, strict=True)
     return [
         Row(image, result.status_of(i), result.moment, face, size, own, result.note, seen)
         for i, (face, own, seen) in enumerate(cells)
