@@ -12,6 +12,7 @@ from fkp.learn.detector.scenes import (
     MIRRORED,
     Random,
     Scene,
+    cropped,
     main_face,
     moved,
     similarity,
@@ -135,8 +136,10 @@ class CanvasMaker:
         return warp(scene, similarity(scale, angle, centre, size, rng), size, rng)
 
     def _portrait(self, size: int, rng: Random) -> Scene:
-        """One portrait that fills most of the canvas."""
+        """One portrait that fills most of the canvas, sometimes cropped."""
         scene, _ = self._any_portrait(rng, self._filling)
+        if rng.random() < self.settings.cropped:
+            scene = cropped(scene, rng)
         extent = np.array(scene.image.shape[1::-1], np.float64)
         scale = size / extent.max() * float(np.exp(rng.uniform(np.log(0.4), np.log(1.6))))
         centre = extent * (0.5 + rng.normal(0, 0.1, 2))
@@ -214,6 +217,20 @@ class CanvasMaker:
         if rng.random() < self.settings.turned:
             return float(rng.uniform(-180, 180))
         return float(np.clip(rng.normal(0, 20), -60, 60))
+
+
+def cut(canvas: Scene, shape: Sequence[int], settings: CanvasSettings, rng: Random) -> Scene:
+    """A part of a canvas of this height and width, at a random place."""
+    (height, width), (high, wide) = shape, canvas.image.shape[:2]
+    top, left = (int(rng.integers(room + 1)) for room in (high - height, wide - width))
+    shift = np.array([left, top], np.float64)
+    part = Scene(
+        canvas.image[top : top + height, left : left + width],
+        canvas.boxes - np.array([*shift, 0, 0]),
+        canvas.anchors - shift,
+        canvas.known,
+    )
+    return visible(part, settings)
 
 
 def visible(scene: Scene, settings: CanvasSettings) -> Scene:

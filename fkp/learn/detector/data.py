@@ -82,7 +82,7 @@ def load(folder: Path, persons: Mapping[str, str], checked: Path) -> DetectorDat
         [everyday[n] for n in names if part[n] == "train"],
         portraits,
         (0.25, 0.15, 0.4, 0.2),
-        (False, False, True, False),
+        (False, True, True, False),
         {n: everyday[n] for n in names if part[n] == "test"},
         {n: frames[n] for n in sorted(frames) if side[n] == "test"},
         people["test"] + officials["test"],

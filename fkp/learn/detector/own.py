@@ -21,7 +21,7 @@ from fkp.learn.detector.train import DetectorConfig, train_detector
 from fkp.vision.detect import WEIGHTS, YuNetDetector
 
 LEAST = 20  # minimum number of labelled faces for training
-FACES_SEEN = 12_000  # canvases per training, unless iterations are given
+ITERATIONS = 1500  # of about eight canvases each, unless they are given
 SHARE = 0.7
 """Share of the new weights in the result; a smaller share keeps more of the bundled detector's
 accuracy on other faces, at the cost of these."""
@@ -35,7 +35,7 @@ class DetectorTraining:
     """Settings of a fine-tuning.
 
     data: a table of boxes, or of labels from which boxes can be computed; images: the folder of its
-    pictures. out: the .onnx file. iterations: None for about 12,000 canvases.
+    pictures. out: the .onnx file. iterations: None for ITERATIONS.
     """
 
     data: Path
@@ -83,11 +83,11 @@ def fit_detector(
     if training.threads:
         torch.set_num_threads(training.threads)
     config = DetectorConfig(
-        batch=8, large_batch=2, lr=training.lr, device=training.device,
+        pixels=2**19, lr=training.lr, device=training.device,
         seed=training.seed, ema=0.99,
         canvas=CanvasSettings(peopled=1.0, crowd=0.03, swapped=0.0, portrait=0.25),
     )  # fmt: skip
-    iterations = training.iterations or FACES_SEEN // config.batch
+    iterations = training.iterations or ITERATIONS
     state = training.out.with_name(f".{training.out.name}.state")
     network = train_detector(
         replace(config, iterations=iterations),

@@ -34,6 +34,29 @@ def main_face(scene: Scene) -> int:
     return int(np.argmax(scene.boxes[:, 3]))
 
 
+def cropped(scene: Scene, rng: Random) -> Scene:
+    """A random part of a picture, around most of its largest face.
+
+    Without it the distance of a face from the edge of its picture, which its photographer has
+    chosen, would give its size away.
+    """
+    height, width = scene.image.shape[:2]
+    x, y, w, h = scene.boxes[main_face(scene)]
+    low = np.array([x, y]) * rng.uniform(0, 1, 2) + np.array([w, h]) * rng.uniform(0, 0.1, 2)
+    gap = np.array([width - x - w, height - y - h])
+    high = np.array([width, height]) - gap * rng.uniform(0, 1, 2)
+    high -= np.array([w, h]) * rng.uniform(0, 0.1, 2)
+    left, top = np.clip(low.astype(int), 0, None)
+    right, bottom = np.minimum(np.ceil(high).astype(int), (width, height))
+    shift = np.array([left, top], np.float64)
+    return Scene(
+        scene.image[top:bottom, left:right],
+        scene.boxes - np.array([*shift, 0, 0]),
+        scene.anchors - shift,
+        scene.known,
+    )
+
+
 def turn_of(anchors: Array) -> float:
     """Distance of the nose from the middle of the eyes across the face, relative to the face's
     height.

@@ -34,11 +34,11 @@ class Targets:
         return Targets(self.label.to(device), self.box.to(device), self.points.to(device))
 
 
-def cells(size: int) -> npt.NDArray[np.float64]:
-    """(N, 3): column, row and stride of each cell of a square picture."""
+def cells(height: int, width: int) -> npt.NDArray[np.float64]:
+    """(N, 3): column, row and stride of each cell of a picture."""
     parts = []
     for stride in STRIDES:
-        row, column = np.mgrid[: size // stride, : size // stride].reshape(2, -1)
+        row, column = np.mgrid[: height // stride, : width // stride].reshape(2, -1)
         parts.append(np.stack([column, row, np.full_like(row, stride)], 1))
     return np.concatenate(parts).astype(np.float64)
 

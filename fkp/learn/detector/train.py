@@ -15,16 +15,19 @@ import torch
 from torch import Tensor
 
 from fkp.files import replacing
-from fkp.learn.detector.canvas import CanvasMaker
+from fkp.learn.detector.canvas import CanvasMaker, cut
 from fkp.learn.detector.data import DetectorData
 from fkp.learn.detector.network import FaceNet
 from fkp.learn.detector.photograph import CanvasSettings
 from fkp.learn.detector.targets import assign, cells, collect, flatten, loss
 from fkp.learn.networks.devices import pick_device
 from fkp.vision.images import Image
+from fkp.vision.yunet import STRIDES
 
 Report = Callable[[int, float, float], None]
 """Called with iteration, mean loss and seconds since the start."""
+
+COARSEST = max(STRIDES)
 
 REFRESH = 200
 """Iterations between two updates of the hard backgrounds."""
@@ -35,11 +38,9 @@ class DetectorConfig:
     """A training run of the detector."""
 
     iterations: int = 18_000
-    size: int = 256  # side of most canvases, pixels
-    batch: int = 16
-    large: int = 512  # side of the others, for the largest faces
-    large_batch: int = 4
-    large_share: float = 0.2
+    sides: tuple[int, ...] = (160, 192, 224, 256, 288, 320, 384, 448, 512, 640)  # of canvases
+    narrowest: float = 0.6  # minimum height over width of a canvas, or the reverse
+    pixels: int = 2**20  # in a batch
     lr: float = 3e-3  # the peak
     weight_decay: float = 0.02
     ema: float = 0.999
@@ -75,7 +76,6 @@ def train_detector(
                 moving.load_state_dict(state[name])
             first, hardness = state["iteration"], state["hardness"].cpu()
             weights = state["weights"].cpu().numpy()
-        grids = {side: torch.from_numpy(g).float().to(device) for side, g in canvases.grids.items()}
         ahead = pool.submit(_made, first, weights)
         began, total = time.perf_counter(), 0.0
         network.train()
@@ -88,9 +88,8 @@ def train_detector(
             pictures = torch.from_numpy(batch.pictures).to(device).permute(0, 3, 1, 2)
             pictures = pictures.float().contiguous(memory_format=torch.channels_last)
             output = flatten([m.float() for m in network(pictures)])
-            value, wrong = loss(
-                output, collect(batch.targets).to(device), grids[pictures.shape[-1]]
-            )
+            grid = torch.from_numpy(batch.grid).float().to(device)
+            value, wrong = loss(output, collect(batch.targets).to(device), grid)
             optimizer.zero_grad(set_to_none=True)
             value.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
@@ -151,34 +150,44 @@ def _save(state: dict[str, Any], path: Path) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Batch:
-    """pictures: (B, S, S, 3) uint8 BGR; targets: of each picture, from `assign`; backgrounds: the
-    index of each picture's background, -1 if there is none.
+    """pictures: (B, H, W, 3) uint8 BGR; grid: (N, 3), their cells; targets: of each picture, from
+    `assign`; backgrounds: the index of each picture's background, -1 if there is none.
     """
 
     pictures: Image
+    grid: npt.NDArray[np.float64]
     targets: list[tuple[npt.NDArray[Any], ...]]
     backgrounds: list[int]
 
 
 class _Canvases:
-    """Batches of canvases with their targets."""
+    """Batches of canvases with their targets.
+
+    They have many sizes and shapes. A network that knows only few of them sees by the padding
+    around the picture which one it is, and takes the largest faces for as large as in those.
+    """
 
     def __init__(self, config: DetectorConfig, data: DetectorData) -> None:
         self.config = config
         self.maker = CanvasMaker(
             data.scenes, data.portraits, data.shares, data.close, config.canvas
         )
-        self.grids = {side: cells(side) for side in (config.size, config.large)}
 
     def make(self, iteration: int, weights: npt.NDArray[np.float64]) -> _Batch:
         """The batch of an iteration. weights: relative frequency of each background."""
-        rng = np.random.default_rng((self.config.seed, iteration))
-        side, count = self.config.size, self.config.batch
-        if rng.random() < self.config.large_share:
-            side, count = self.config.large, self.config.large_batch
-        made = [self.maker.make(side, rng, weights) for _ in range(count)]
-        targets = [assign(c.boxes, c.anchors, c.known, self.grids[side]) for c, _ in made]
-        return _Batch(np.stack([c.image for c, _ in made]), targets, [n for _, n in made])
+        config = self.config
+        rng = np.random.default_rng((config.seed, iteration))
+        side = int(rng.choice(config.sides))
+        shape = [side, side]
+        shorter = side * rng.uniform(config.narrowest, 1.0)
+        shape[int(rng.integers(2))] = round(shorter / COARSEST) * COARSEST
+        grid = cells(*shape)
+        made = []
+        for _ in range(max(2, config.pixels // (shape[0] * shape[1]))):
+            canvas, background = self.maker.make(side, rng, weights)
+            made.append((cut(canvas, shape, config.canvas, rng), background))
+        targets = [assign(c.boxes, c.anchors, c.known, grid) for c, _ in made]
+        return _Batch(np.stack([c.image for c, _ in made]), grid, targets, [n for _, n in made])
 
 
 _canvases: list[_Canvases] = []

@@ -101,7 +101,7 @@ def test_canvases_are_reproducible_and_use_all_they_have() -> None:
 
 
 def test_cells_and_the_faces_that_they_answer_for() -> None:
-    grid = cells(320)
+    grid = cells(320, 320)
     assert len(grid) == 40**2 + 20**2 + 10**2
     boxes = np.array([[100.0, 100, 16, 20], [10, 10, 150, 200], [250, 20, 40, 40]])
     anchors = np.repeat((boxes[:, :2] + boxes[:, 2:] / 2)[:, None], 5, 1)
@@ -123,7 +123,7 @@ def test_cells_and_the_faces_that_they_answer_for() -> None:
 
 def perfect(targets_box: npt.NDArray[np.float64], label: npt.NDArray[np.int64]) -> torch.Tensor:
     """Outputs (1, N, 16) that say exactly what the targets want."""
-    grid = cells(320)
+    grid = cells(320, 320)
     output = np.zeros((len(grid), sum(CHANNELS)))
     output[:, :2] = np.where(label == FACE, 20, -20)[:, None]
     centre = targets_box[:, :2] + targets_box[:, 2:] / 2
@@ -136,7 +136,7 @@ def perfect(targets_box: npt.NDArray[np.float64], label: npt.NDArray[np.int64]) 
 
 
 def test_the_loss_is_nothing_for_the_truth_and_grows_with_every_error() -> None:
-    grid = cells(320)
+    grid = cells(320, 320)
     boxes = np.array([[100.0, 100, 32, 40]])
     anchors = np.repeat((boxes[:, :2] + boxes[:, 2:] / 2)[:, None], 5, 1)
     parts = assign(boxes, anchors, np.ones(1, bool), grid)
@@ -192,9 +192,7 @@ def data() -> DetectorData:
     )
 
 
-TINY = DetectorConfig(
-    iterations=4, size=64, batch=2, large=96, large_batch=1, save_every=2, device="cpu"
-)
+TINY = DetectorConfig(iterations=4, sides=(64, 96), pixels=8192, save_every=2, device="cpu")
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not(tmp_path: Path, data: DetectorData) -> None:
