@@ -41,12 +41,11 @@ class CanvasMaker:
     ) -> None:
         self.backgrounds, self.portraits = backgrounds, portraits
         self.close = close
+        self.shares = np.array(shares) / sum(shares)
         # The edge of a close picture is that of its face, and the network would judge a face's size
-        # by it. So close pictures mostly give their faces to the people of a scene, and fill a
-        # canvas only if there are no others.
-        pasted = np.array(shares) * np.where(close, 0.25, 1.0)
-        filling = np.array(shares) * (1.0 - np.array(close)) if not all(close) else pasted
-        self._pasted, self._filling = pasted / pasted.sum(), filling / filling.sum()
+        # by it. So they mostly give their faces to the people of a scene.
+        pasted = self.shares * np.where(close, 0.25, 1.0)
+        self._pasted = pasted / pasted.sum()
         self.settings = settings or CanvasSettings()
         self._peopled = [i for i, scene in enumerate(backgrounds) if scene.known.any()]
         donors = [scene for part in portraits for scene in part]
@@ -136,13 +135,22 @@ class CanvasMaker:
         return warp(scene, similarity(scale, angle, centre, size, rng), size, rng)
 
     def _portrait(self, size: int, rng: Random) -> Scene:
-        """One portrait that fills most of the canvas, sometimes cropped."""
-        scene, _ = self._any_portrait(rng, self._filling)
-        if rng.random() < self.settings.cropped:
+        """One portrait with a large face, sometimes cropped.
+
+        A close picture is so large that its edge is out of sight.
+        """
+        scene, close = self._any_portrait(rng, self.shares)
+        if not close and rng.random() < self.settings.cropped:
             scene = cropped(scene, rng)
+        face = scene.boxes[main_face(scene)]
         extent = np.array(scene.image.shape[1::-1], np.float64)
-        scale = size / extent.max() * float(np.exp(rng.uniform(np.log(0.4), np.log(1.6))))
-        centre = extent * (0.5 + rng.normal(0, 0.1, 2))
+        low = np.log((size if close else 0.5 * size) / extent.max())
+        high = np.log(max(1.25 * size, self.settings.smallest) / face[3])
+        scale = float(np.exp(low + max(high - low, 0.2) * rng.uniform()))
+        centre = face[:2] + face[2:] * (0.5 + rng.normal(0, 0.12, 2))
+        if not close:
+            slack = np.maximum(extent - size / scale, 0) / 2
+            centre = extent / 2 + np.clip(centre - extent / 2, -slack, slack)
         return warp(scene, similarity(scale, self._angle(rng), centre, size, rng), size, rng)
 
     def _paste(self, canvas: Scene, height: float, rng: Random) -> Scene:

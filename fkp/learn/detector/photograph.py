@@ -18,7 +18,7 @@ class CanvasSettings:
     smallest: float = 8.0  # face height, pixels
     largest: float = 0.95  # face height over the canvas side
     most_pasted: int = 6
-    portrait: float = 0.12  # canvases that are one portrait
+    portrait: float = 0.25  # canvases that are one portrait
     cropped: float = 0.5  # such portraits that are cropped first
     mosaic: float = 0.12  # canvases of four smaller ones
     crowd: float = 0.06  # canvases with many small faces pasted

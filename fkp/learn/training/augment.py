@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fkp.learn.training.bend import Bends, bend_points, displacements, sample_bends
 from fkp.learn.training.cover import Covers, cover, sample_covers
 
 Eyes = tuple[tuple[int, ...], tuple[int, ...]]
@@ -21,6 +22,7 @@ class Augmentation:
     scale: float = 0.2  # natural logarithm, either way
     shift: float = 0.08  # of the crop side, either way
     wide: float = 0.0  # share of pictures with twice these three ranges
+    bent: float = 0.0  # share of pictures whose face is bent at a few places
     brightness: float = 0.2  # of the range, either way
     contrast: float = 0.4  # natural logarithm, either way
     blur: float = 0.3  # share of pictures brought to a lower resolution and back
@@ -43,7 +45,8 @@ AUGMENTATIONS: dict[str, Augmentation | None] = {
 class Changes:
     """Random changes of B crops.
 
-    matrices: (B, 2, 3) from old to new crop pixels; flipped: (B,) whether they mirror.
+    matrices: (B, 2, 3) from old to new crop pixels; flipped: (B,) whether they mirror. bends: of
+    the new crops.
     covers: what covers the crops. gain, lift: (B,) of contrast and brightness.
     low: the side in pixels to which the `blurred` (B,) crops are reduced.
     deviation: (B,) of the noise. `noise_seed` gives the noise of all `count` crops that were
@@ -52,6 +55,7 @@ class Changes:
 
     matrices: Tensor
     flipped: Tensor
+    bends: Bends
     covers: Covers
     gain: Tensor
     lift: Tensor
@@ -65,11 +69,14 @@ class Changes:
     def of(self, first: int, count: int) -> "Changes":
         """The changes of `count` of the crops, from `first` on."""
         rows = slice(first, first + count)
-        covers = Covers(**_rows(self.covers, rows))
-        return Changes(**{**_rows(self, rows), "covers": covers, "first": first})
+        parts = {
+            "bends": Bends(**_rows(self.bends, rows)),
+            "covers": Covers(**_rows(self.covers, rows)),
+        }
+        return Changes(**{**_rows(self, rows), **parts, "first": first})
 
 
-def _rows(sampled: "Changes | Covers", rows: slice) -> dict[str, Any]:
+def _rows(sampled: "Changes | Bends | Covers", rows: slice) -> dict[str, Any]:
     """The fields; of tensors, these rows."""
     parts = {f.name: getattr(sampled, f.name) for f in fields(sampled)}
     return {k: v[rows] if isinstance(v, Tensor) else v for k, v in parts.items()}
@@ -113,6 +120,7 @@ def sample_changes(
         matrices=similarities(angle, scale, shift, flipped, size),
         flipped=flipped,
         covers=sample_covers(count, settings.cover, generator),
+        bends=sample_bends(count, settings.bent, generator),
         gain=torch.exp(either_way(settings.contrast)),
         lift=either_way(settings.brightness),
         low=int(size / (1.2 + 2.8 * float(uniform(1)))),
@@ -146,7 +154,8 @@ def augment(
     """
     if len(images) == 0:  # a process without a share of a small batch
         return Augmented(images, points, torch.zeros(points.shape[:2], dtype=torch.bool))
-    images, points = warp(images, points, changes.matrices.to(images.device))
+    device = images.device
+    images, points = warp(images, points, changes.matrices.to(device), changes.bends.to(device))
     if flip_order is not None:
         swapped = points[:, list(flip_order)]
         points = torch.where(changes.flipped.to(points.device)[:, None, None], swapped, points)
@@ -170,8 +179,10 @@ def augment_pictures(images: Tensor, settings: Augmentation, generator: torch.Ge
     return augment(images, nowhere, (0,), changes).images
 
 
-def warp(images: Tensor, points: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Apply maps (B, 2, 3) from old to new crop pixels to images and points; borders repeat."""
+def warp(images: Tensor, points: Tensor, matrix: Tensor, bends: Bends) -> tuple[Tensor, Tensor]:
+    """Apply maps (B, 2, 3) from old to new crop pixels to images and points, then bend them;
+    borders repeat.
+    """
     linear, offset = matrix[:, :, :2], matrix[:, :, 2]
     moved = points @ linear.transpose(1, 2) + offset[:, None]
     inverse = torch.linalg.inv(linear)
@@ -181,8 +192,25 @@ def warp(images: Tensor, points: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor
     bias = torch.full_like(offset, unit / 2 - 1)
     back = (inverse @ (bias[:, :, None] / -unit - offset[:, :, None]))[:, :, 0]
     theta = torch.cat([inverse, (back * unit + bias)[:, :, None]], 2)
-    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False), moved
+    shape = list(images.shape)
+    grid = functional.affine_grid(theta, shape, align_corners=False)
+    if bends.shifts.any():
+        places = (_pixels(size, images.device) + 0.5) / size
+        bumps = bends.around((moved + 0.5) / size)
+        back_by = displacements(places.expand(len(images), -1, -1), bumps).reshape(grid.shape)
+        straight = 2 * (places.reshape(1, size, size, 2) - back_by) - 1
+        ones = torch.ones_like(straight[..., :1])
+        grid = torch.cat([straight, ones], 3) @ theta.transpose(1, 2)[:, None]
+        moved = bend_points((moved + 0.5) / size, bumps) * size - 0.5
+    images = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return images, moved
+
+
+def _pixels(size: int, device: torch.device) -> Tensor:
+    """(1, S * S, 2): x and y of all pixels, by row."""
+    steps = torch.arange(size, device=device, dtype=torch.float32)
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    return torch.stack([x, y], 2).reshape(1, -1, 2)
 
 
 def degrade(images: Tensor, changes: Changes) -> Tensor:

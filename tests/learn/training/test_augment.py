@@ -4,6 +4,7 @@ import torch
 
 from fkp.keypoints import FKP4
 from fkp.learn.training.augment import Augmentation, augment, sample_changes, warp
+from fkp.learn.training.bend import BUMPS, bend_points, displacements, sample_bends
 
 
 def spots(points: torch.Tensor, size: int) -> torch.Tensor:
@@ -26,9 +27,42 @@ def test_labels_follow_the_warp() -> None:
     points = 31.5 + 12 * (2 * torch.rand(32, 1, 2, generator=generator) - 1)
     changes = sample_changes(32, size, (0,), Augmentation(), generator)
     assert 0 < int(changes.flipped.sum()) < 32
-    images, moved = warp(spots(points, size), points, changes.matrices)
+    images, moved = warp(spots(points, size), points, changes.matrices, changes.bends)
     assert (moved - points).abs().max() > 5
     assert (centroids(images) - moved[:, 0]).abs().max() < 0.05
+
+
+def test_labels_follow_the_bends() -> None:
+    generator = torch.Generator().manual_seed(0)
+    size = 96
+    points = 47.5 + 30 * (2 * torch.rand(64, 1, 2, generator=generator) - 1)
+    settings = Augmentation(rotation=20, bent=0.5)
+    changes = sample_changes(64, size, (0,), settings, generator)
+    straight = sample_bends(64, 0, generator)
+    images, bent = warp(spots(points, size), points, changes.matrices, changes.bends)
+    by = (bent - warp(images, points, changes.matrices, straight)[1]).norm(dim=2)[:, 0]
+    inside = (bent[:, 0] > 8).all(1) & (bent[:, 0] < size - 9).all(1)
+    assert 10 < int((by > 0.5).sum()) < 40
+    assert float(by.max()) > 3
+    # A spot is bent itself, so that its centroid moves a little.
+    off = (centroids(images) - bent[:, 0])[inside].norm(dim=1)
+    assert float(off.max()) < 0.9
+    assert float(off.mean()) < 0.2
+
+
+def test_bends_move_one_side_alone() -> None:
+    generator = torch.Generator().manual_seed(1)
+    points = torch.tensor([[[0.35, 0.7], [0.65, 0.7]]]).repeat(500, 1, 1)
+    points[-1] = torch.nan
+    bumps = sample_bends(500, 1.0, generator).around(points)
+    assert bumps.middles.shape == (500, BUMPS, 2)
+    bent = bend_points(points, bumps)
+    assert bent[-1].isnan().all()
+    error = bent - displacements(bent, bumps) - points
+    assert error[:-1].abs().max() < 1e-3
+    moved = (bent - points)[:-1].norm(dim=2)
+    alone = (moved.amax(1) > 0.02) & (moved.amin(1) < 0.2 * moved.amax(1))
+    assert float(alone.float().mean()) > 0.15
 
 
 def test_a_mirrored_face_swaps_its_sides() -> None:
