@@ -111,8 +111,9 @@ class Network:
         image: a file, or an array (H, W, 3) BGR or (H, W) gray, uint8. Raises ImageError.
         """
         cutter = FaceCutter(
-            self.detector, self.keypoints.layout, self.keypoints.size, self.config.max_pixels
-        )
+            self.detector, self.keypoints.layout, self.keypoints.size, self.config.max_pixels,
+            self.config.finer,
+        )  # fmt: skip
         if isinstance(image, str | Path):
             cut = cutter(str(image))
         else:
@@ -303,6 +304,7 @@ def load(
     max_faces: int | None = None,
     batch: int = 64,
     quality: bool = False,
+    iris: bool = False,
     keep: str | None = None,
     order: Order = "surest",
 ) -> Network:
@@ -323,7 +325,8 @@ def load(
     those with a box smaller than `min_face` pixels. max_faces: only the highest-scoring ones.
     batch: faces in a batch of the network.
 
-    quality: also measure sharpness and exposure, for `to_frame(..., quality=True)`. keep: an
+    quality: also measure sharpness and exposure, for `to_frame(..., quality=True)`. iris: also find
+    the irises, `Faces.iris`, which needs the 68 points. keep: an
     expression of `pandas.DataFrame.query` about the columns of the table, those of measures and
     quality among them; faces for which it is not true are discarded. order: of the faces of a
     picture: `surest` (by falling score), `left` (from left to right) or `largest`.
@@ -337,7 +340,7 @@ def load(
     wanted = wanted_scheme((), scheme_of(scheme), loaded.scheme)
     config = AnnotateConfig(wanted, min_score, max_faces, batch=batch)
     camera = Camera() if wanted.names == IBUG68.names else None
-    config = wanted_faces(config, quality, keep, order, camera)
+    config = wanted_faces(config, quality, iris, keep, order, camera)
     return Network(loaded, find_model(str(model)), detector, config, device)
 
 

@@ -90,18 +90,20 @@ def to_frame(
     confidence: bool = False,
     measures: bool = False,
     quality: bool = False,
+    iris: bool = False,
 ) -> pd.DataFrame:
     """Photos or frames as a DataFrame with the columns of `keypoints.csv`, unrounded.
 
     A row per face, and one for each photo or frame without. confidence: also a column for the
     confidence of each point; measures: also the openings of eyes and mouth, and the head's pose;
     quality: also that of the face's picture, in which sharpness and exposure are known where
-    `fkp.load(quality=True)` measured them.
+    `fkp.load(quality=True)` measured them; iris: the irises, where `fkp.load(iris=True)` found
+    them.
     """
     waiting = iter(items)
     first = next(waiting, None)
     scheme = FKP4 if first is None else first.faces.scheme
-    columns = Columns(scheme, confidence, Camera() if measures else None, quality)
+    columns = Columns(scheme, confidence, Camera() if measures else None, quality, iris)
     rest = chain([] if first is None else [first], waiting)
     return table((_record(item) for item in rest), columns)
 

@@ -25,7 +25,7 @@ class Output:
     write besides. each: a confidence for each point. gallery: whether there is a page with the
     pictures. measured: the measures of each face, as this camera shows it. paths:
     whether full paths may stand in `run.json` and in pages; otherwise only names. quality: of the
-    picture of each face. camera: for the pose in other tools' tables.
+    picture of each face. iris: its irises. camera: for the pose in other tools' tables.
     """
 
     scheme: Scheme
@@ -36,6 +36,7 @@ class Output:
     measured: Camera | None = None
     paths: bool = True
     quality: bool = False
+    iris: bool = False
     camera: Camera = field(default_factory=Camera)
 
     def __post_init__(self) -> None:
@@ -69,6 +70,7 @@ class Output:
             "measures": None if self.measured is None else asdict(self.measured),
             "paths": self.paths,
             "quality": self.quality,
+            "iris": self.iris,
             "camera": asdict(self.camera),
         }
 
@@ -82,7 +84,7 @@ class Output:
         """The rows of the main table, in the format in which they are appended."""
         each = self.each or any(schema.each for schema in self.schemas)
         name = "csv" if self.format == "parquet" else self.format
-        return TABLES[name](self.scheme, each, self.measured, self.quality)
+        return TABLES[name](self.scheme, each, self.measured, self.quality, self.iris)
 
     @property
     def stream(self) -> Rows:
