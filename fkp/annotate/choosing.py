@@ -1,4 +1,4 @@
-"""Of the faces that were found in pictures: their quality, their order, and which are kept."""
+"""The quality, order and choice of the faces found in pictures."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,8 +20,7 @@ def chosen(
     results: Sequence[Result],
     config: AnnotateConfig,
 ) -> list[Result]:
-    """The faces of pictures as they are wanted: with what is measured of their pictures, in order,
-    and filtered.
+    """The results with the quality and irises of their faces, in order, and filtered.
 
     cuts: the crops that the faces were predicted from.
     """
@@ -40,7 +39,7 @@ def chosen(
 
 
 def ordered(faces: Faces, order: str) -> Faces:
-    """The faces from left to right, from large to small, or, as they come, by falling score."""
+    """The faces, which come by decreasing score, in one of ORDERS."""
     if order == "surest":
         return faces
     x, _, width, height = faces.boxes.astype(np.float64).T

@@ -13,7 +13,7 @@ from fkp.vision.iris import FINER
 MIN_SCORE = 0.5
 
 ORDERS = ("surest", "left", "largest")
-"""Of the faces of a picture: by falling score, from left to right, by falling size."""
+"""Orders of the faces of a picture: by decreasing score, from the left, by decreasing size."""
 
 
 class Filter(Protocol):

@@ -1,4 +1,4 @@
-"""Which of the faces found are wanted, from the arguments of a run."""
+"""Which faces are wanted, from the arguments of a run."""
 
 from dataclasses import replace
 
@@ -16,10 +16,9 @@ def wanted_faces(
     config: AnnotateConfig, quality: bool, iris: bool, keep: str | None, order: str,
     camera: Camera | None,
 ) -> AnnotateConfig:  # fmt: skip
-    """The configuration with what is measured of faces, and which are kept in which order.
+    """The configuration with the quality, irises, choice and order of faces.
 
-    camera: for measures in `keep`, None where the points give none. Raises FkpError, or UsageError
-    for what cannot be understood.
+    camera: for measures in `keep`, None without measures. Raises FkpError, UsageError.
     """
     if order not in ORDERS:
         raise UsageError(f"order: expected one of {', '.join(ORDERS)}, got {order}")
@@ -32,6 +31,6 @@ def wanted_faces(
         )
     columns = Columns(config.scheme, True, camera, True, with_eyes)
     chooser = None if keep is None else Keep(keep, columns)
-    judged = quality or (keep is not None and names_one_of(keep, QUALITY))
+    rated = quality or (keep is not None and names_one_of(keep, QUALITY))
     looked = iris or (with_eyes and keep is not None and names_one_of(keep, IRIS))
-    return replace(config, quality=judged, iris=looked, keep=chooser, order=order)
+    return replace(config, quality=rated, iris=looked, keep=chooser, order=order)
