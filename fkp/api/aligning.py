@@ -65,7 +65,9 @@ def align(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
         det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
     )  # fmt: skip
-    wanted = Wanted(scheme, "csv", (), True, False, None, None, False, None, None, True, True, keep)
+    wanted = Wanted(
+        scheme, "csv", (), True, False, None, None, False, None, None, True, True, False, keep
+    )
     place = Place(Path(out), overwrite, resume, progress or silent, say or unheard)
     given = listed(inputs)
     clips = [name for name in given if is_video_name(name)]
