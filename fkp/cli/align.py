@@ -133,10 +133,11 @@ def _aspect(
 )
 @console.talk_options
 def align_command(inputs: tuple[str, ...], out: Path, **given: Any) -> int:
-    """Cut faces out so that they lie on each other: of photos, or of clips (files of videos).
+    """Cut faces out so that they lie on each other: of photos and clips: files, folders, globs.
 
     Writes faces/, choices.csv to say which faces are wanted, transforms.json with the way back to
-    the pictures, index.html to look at it all, and what fkp annotate or fkp video writes.
+    the pictures, index.html to look at it all, and what fkp annotate or fkp video writes. Each clip
+    has a folder of its own, in clips/ if there are photos as well.
 
     \b
     fkp align photos/ --out aligned/
@@ -166,4 +167,5 @@ def _print(outcome: Aligned) -> None:
         console.warn(note)
     if outcome.film is not None:
         console.say(f"timelapse in {outcome.film}")
-    console.say(f"see {outcome.page}; choose faces in {outcome.folder / 'choices.csv'}")
+    if outcome.page is not None:
+        console.say(f"see {outcome.page}; choose faces in {outcome.folder / 'choices.csv'}")
