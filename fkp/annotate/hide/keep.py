@@ -15,8 +15,8 @@ from fkp.vision.likeness import Look, alike, look_of
 
 CLEARLY, PERHAPS = 0.6, 0.35
 """Likeness from which a face stays clear, and from which a person should look at it. Of pairs of
-photographs of two persons in the news, 1 in 8000 reaches CLEARLY and 1 in 20 PERHAPS; of pairs of
-one person on different occasions, 1 in 25 and 1 in 3."""
+photographs of two persons in the news, 1 in 25,000 reaches CLEARLY and 1 in 27 PERHAPS; of pairs of
+one person on different occasions, 1 in 45 and 1 in 4 (`tests/benchmarks/likeness.py`)."""
 
 SAMPLES = 16
 """Most frames in which a face of a clip is compared."""

@@ -202,9 +202,7 @@ def test_photos_and_clips_in_one_run(photos: Path, tmp_path: Path) -> None:
     code, said = fkp_here(*words, "--timelapse", tmp_path / "film.mp4", cwd=tmp_path)
     assert code == 3
     assert "gone.mp4: no such file" in said
-    assert [(row["status"], row["file"]) for row in rows(out)] == [
-        ("aligned", "faces/speech.jpg")
-    ]
+    assert [(row["status"], row["file"]) for row in rows(out)] == [("aligned", "faces/speech.jpg")]
     (film,) = {one["file"] for one in told(out / "clips" / "both" / "talk")}
     assert (out / "clips" / "both" / "talk" / film).is_file()
     (row,) = rows(out / "clips" / "gone")
