@@ -25,10 +25,10 @@ which of them the eye is open, and of these.
 USUAL = 70
 """Percentile of the openings around that is the baseline: eyes are open for most of the time."""
 
-NOISIER = 5.0
+NOISIER = 4.0
 """How many standard deviations of the noise a drop is deep, at least."""
 
-SHALLOWEST = 0.06
+SHALLOWEST = 0.05
 """The least drop, whatever the noise."""
 
 OF_DEEPEST = 0.4
@@ -98,8 +98,8 @@ def lids(times: FloatArray, openings: FloatArray) -> Lids | None:
     up = np.abs(rough - np.median(rough)) <= 3 * _noise(rough)
     baseline = _baseline(times, np.where(up, openings, np.nan), NEAR, 50)
     drop = 1 - openings / baseline
-    noise = _noise(drop)
-    least = max(SHALLOWEST, NOISIER * noise)
+    # Of an eye that is up: somebody who blinks often has no noisier lids.
+    least = max(SHALLOWEST, NOISIER * _noise(drop[up]))
     peaks = [float(drop[a : b + 1].max()) for a, b in _runs(times, drop, least)]
     deepest = float(np.percentile(peaks, 75)) if peaks else float("nan")
     threshold = max(least, OF_DEEPEST * deepest) if peaks else least
