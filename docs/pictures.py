@@ -90,7 +90,7 @@ def symmetry(work: Path, chromium: str) -> Image:
     cv2.imwrite(str(visit / "smile.jpg"), crooked)
     fkp.annotate(work / "clinic", work / "results", overlays=False, jobs=1)
     fkp.symmetry(work / "results", work / "symmetry", ipd=62)
-    return photographed(work / "symmetry" / "anna.html", chromium, 600, 1250)
+    return photographed(work / "symmetry" / "anna.html", chromium, 600, 1250)[675:1195]
 
 
 def portrait() -> tuple[Image, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
