@@ -1,12 +1,12 @@
-"""Aligned faces, as the command `fkp align` makes them."""
+"""Aligned faces: the whole run of `fkp align`."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fkp.annotate.align.run import Aligned, align_clip, align_photos, missing_clip
-from fkp.annotate.align.settings import Align
+from fkp.annotate.align.run import AlignReport, align_clip, align_photos, missing_clip
+from fkp.annotate.align.settings import AlignConfig
 from fkp.annotate.config import MIN_SCORE
 from fkp.annotate.inputs import PHOTOS_AND_CLIPS, expanded, find_inputs
 from fkp.annotate.pipeline import Progress
@@ -41,30 +41,30 @@ def align(
     max_faces: int | None = None, batch: int = 64, keep: str | None = None, smooth: float = 0.5,
     max_pixels: int = MAX_PIXELS, overwrite: bool = False, resume: bool = False,
     jobs: int | None = None, progress: Progress | None = None, say: Say | None = None,
-) -> list[Aligned]:  # fmt: skip
-    """Align the faces of photos and clips: the whole run of `fkp align`; an outcome per folder.
+) -> list[AlignReport]:  # fmt: skip
+    """Align the faces in photos and clips: the whole run of `fkp align`; a report per folder.
 
-    inputs: photos and clips: files, folders and patterns. out: the folder for `faces/`,
-    `transforms.json` (with the way back to the pictures), `choices.csv`, the page, and the table
-    that `fkp.annotate` writes. A clip has all this in a folder of its own, unless it is the only
-    input; clips are in `clips/` if there are photos as well.
+    inputs: files, folders and patterns of photos and clips. out: the folder for `faces/`,
+    `transforms.json` (with the transforms back to the pictures), `choices.csv`, the page, and the
+    files that `fkp.annotate` writes. Several clips get a folder each in it, in `clips/` if there
+    are photos as well.
 
     template: `ffhq-512`, `ffhq-1024`, `arcface-112`, `eyes`, or a JSON file with `size` and
-    `points`. margin: room on each side, a share of the template's. aspect: width over height. size:
-    the longer side, pixels. border: `reflect`, `blur` or a colour. enlarge: also where a face has
-    fewer pixels than the template; otherwise its picture is smaller.
+    `points`. margin: extra margin on each side, as a share of the template. aspect: width over
+    height. size: the longer side in pixels. border: `reflect`, `blur` or a colour. enlarge: also
+    enlarge faces that are smaller than in the template; otherwise their pictures are smaller.
 
-    faces: `largest`, `first` or `each` of a picture; `choices.csv`, as it was edited, goes before.
-    one_per: only the best photo of each `day` or `week`. timelapse: an MP4 of all photos, in the
-    order of the inputs or, with sort, of their dates; hold, fade: seconds for each.
+    faces: `largest`, `first` or `each` of a picture; choices in `choices.csv` take precedence.
+    one_per: only the best photo per `day` or `week`. timelapse: an MP4 of all photos, in the order
+    of the inputs or, with sort, of their dates; hold, fade: seconds per photo.
 
-    keep: as in `fkp.annotate`; smooth: as in `fkp.video`. resume: continue a run that was stopped,
-    or align again with other settings or choices, without looking for the faces again. What is not
-    said here is as in `fkp.annotate`. Raises FkpError.
+    keep: as in `fkp.annotate`. smooth: as in `fkp.video`. resume: continue a run that was stopped,
+    or align again with other settings or choices without searching for faces again. Arguments not
+    listed here are as in `fkp.annotate`. Raises FkpError.
     """
     framing = framing_of(template, margin, aspect, size, enlarge)
-    film = None if timelapse is None else Path(timelapse)
-    how = Align(framing, faces, border, one_per, sort, film, hold, fade)
+    video = None if timelapse is None else Path(timelapse)
+    config = AlignConfig(framing, faces, border, one_per, sort, video, hold, fade)
     network = load(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
         det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
@@ -72,16 +72,16 @@ def align(
     wanted = Wanted(scheme, "csv", (), True, False, None, None, False, None, None, True, True, keep)
     place = Place(Path(out), overwrite, resume, progress or silent, say or unheard)
     pictures, clips = _apart(listed(inputs), Path(out))
-    if not pictures and (film is not None or one_per is not None):
+    if not pictures and (timelapse is not None or one_per is not None):
         raise UsageError("timelapse and one_per are for photos, and there are only clips")
-    outcomes = []
+    reports = []
     if pictures:
         photos = Photos(pictures, False, 256, max_pixels, jobs, (1, 1), "local", None)
-        outcomes.append(_photos(network, photos, wanted, place, how))
+        reports.append(_photos(network, photos, wanted, place, config))
         place = replace(place, out=Path(out) / CLIPS)
     if clips:
-        outcomes += _clips(network, clips, smooth, wanted, place, how)
-    return outcomes
+        reports += _clips(network, clips, smooth, wanted, place, config)
+    return reports
 
 
 def _apart(given: list[str], out: Path) -> tuple[list[str], list[str]]:
@@ -95,21 +95,22 @@ def _apart(given: list[str], out: Path) -> tuple[list[str], list[str]]:
 
 
 def _photos(
-    network: Network, photos: Photos, wanted: Wanted, place: Place, how: Align
-) -> Aligned:  # fmt: skip
+    network: Network, photos: Photos, wanted: Wanted, place: Place, config: AlignConfig
+) -> AlignReport:  # fmt: skip
     annotate_photos(network, photos, wanted, place)
     assert place.folder is not None
     inputs = find_inputs(photos.given, place.folder)
     output = wanted.output(network, gallery=False)
     jobs = workers(photos.jobs, inputs)
-    return align_photos(place.folder, output, inputs.root, how, jobs, place.progress)
+    return align_photos(place.folder, output, inputs.root, config, jobs, place.progress)
 
 
 def _clips(
-    network: Network, given: Sequence[str], smooth: float, wanted: Wanted, place: Place, how: Align
-) -> list[Aligned]:
-    config = replace(ClipConfig(), overlay=False, smooth=smooth)
-    clips = Clips(list(given), config, live=False, view=False, stop=None, on_finish=None)
+    network: Network, given: Sequence[str], smooth: float, wanted: Wanted, place: Place,
+    config: AlignConfig,
+) -> list[AlignReport]:  # fmt: skip
+    tracking = replace(ClipConfig(), overlay=False, smooth=smooth)
+    clips = Clips(list(given), tracking, live=False, view=False, stop=None, on_finish=None)
     output = wanted.output(network, gallery=False)
     found = clips.find(place)
     reports = annotate_clips(network, clips, wanted, place)
@@ -119,5 +120,5 @@ def _clips(
         if report.folder is None:
             results.append(missing_clip(folder, path, report.summary.failures[0][1]))
         else:
-            results.append(align_clip(folder, output, os.path.abspath(path), Opening(), how))
+            results.append(align_clip(folder, output, os.path.abspath(path), Opening(), config))
     return results

@@ -25,8 +25,8 @@ import numpy.typing as npt
 import pandas as pd
 
 import fkp
-from fkp.annotate.hide.keep import CLEARLY, PERHAPS, Keep
-from fkp.annotate.people.grouping import ALIKE, grouped
+from fkp.annotate.hide.clear import CLEARLY, PERHAPS, ClearFaces
+from fkp.annotate.people.grouping import LIKENESS, grouped
 from fkp.annotate.people.subjects import Subject
 from fkp.api import Network
 from fkp.vision.appearance import Appearance, appearance
@@ -45,7 +45,7 @@ Seen = Mapping[str, Sequence[tuple[Look, Appearance]]]
 """By person."""
 
 
-def seen_in(image: Image, network: Network, keep: Keep) -> tuple[Look, Appearance] | None:
+def seen_in(image: Image, network: Network, keep: ClearFaces) -> tuple[Look, Appearance] | None:
     """Of the largest face of a picture that is wholly in it."""
     faces = network.annotate(image)
     if not len(faces):
@@ -66,7 +66,9 @@ def people_of(
     Of clips, only the first of a person that has most frames is taken.
     """
     table = pd.read_csv(folder / "labels_ibug.csv", usecols=["image", "person"])
-    keep = Keep((), frozenset(), network.scheme, network.keypoints.layout, network.keypoints.size)
+    keep = ClearFaces(
+        (), frozenset(), network.scheme, network.keypoints.layout, network.keypoints.size
+    )
     found: dict[str, list[tuple[Look, Appearance]]] = {}
     count = 0
     for person, rows in table.groupby("person"):
@@ -132,7 +134,7 @@ def groups(seen: Seen) -> None:
             same, joined = who[:, None] == who, group[:, None] == group
             counts += [(x & above).sum() for x in (same & joined, same, joined)]
             sizes.append(len(set(group.tolist())))
-        default = " (default)" if least == ALIKE else ""
+        default = " (default)" if least == LIKENESS else ""
         print(
             f"  {least}{default}: found {counts[0] / counts[1]:.1%}, "
             f"true {counts[0] / counts[2]:.1%}, {np.mean(sizes):.0f} groups of {together} people"

@@ -126,7 +126,7 @@ def test_sound_that_cannot_be_had_is_left_out(tmp_path: Path) -> None:
     assert join([part], out, None) == []
     (tmp_path / "text.mp4").write_text("no clip")
     (note,) = join([part], out, Sound(str(tmp_path / "text.mp4"), 0.0, 1.0))
-    assert "without sound: invalid data" in note
+    assert "no sound: invalid data" in note
     assert len(shown(out)) == 5
     silent = encode(tmp_path / "silent.mp4", [0, 40])
     assert join([part], out, Sound(str(silent), 0.0, 1.0)) == []
