@@ -38,7 +38,7 @@ def photographed(page: Path, chromium: str, width: int, height: int) -> Image:
     words = (
         "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--mute-audio",
         f"--user-data-dir={page.parent / 'chromium'}", f"--window-size={width},{height}",
-        "--virtual-time-budget=4000", f"--screenshot={shot}", page.as_uri(),
+        "--virtual-time-budget=15000", f"--screenshot={shot}", page.as_uri(),
     )  # fmt: skip
     subprocess.run([chromium, *words], check=True, capture_output=True, timeout=120)
     return read_image(shot)
