@@ -55,8 +55,8 @@ def annotate(
     side): of the camera, for these and openface. quality, iris: add columns for the quality of
     each face's picture, and for its irises. keep, order: see `fkp.load`. overlays: False draws
     nothing; overlay_size: maximum long side in pixels, None for the picture's own. blur: makes eyes
-    or faces unrecognisable. crops: also write an upright crop of each face, `crop_size` pixels wide. paths:
-    False leaves absolute paths out of `run.json` and pages.
+    or faces unrecognisable. crops: also write an upright crop of each face, `crop_size` pixels
+    wide. paths: False leaves absolute paths out of `run.json` and pages.
 
     overwrite: replace an earlier run; resume: continue one that was stopped, to the same bytes.
     jobs: worker processes, None for one per CPU. shard: only part I of N, for `fkp.merge` to join.
