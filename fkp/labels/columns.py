@@ -137,8 +137,9 @@ def _by_name(index: dict[str, int], every: bool) -> list[PointColumns]:
 
 def _is_no_point(name: str, columns: AbstractSet[str]) -> bool:
     """Whether `<name>_x, <name>_y` is a box, a circle or the like, judging by other columns."""
+    own = name.lower()
     return _says_no_point(name) or any(
-        {f"{name}{s}{other}".lower() for other in others} <= columns
+        all(f"{own}{s}{other}" in columns for other in others)
         for s in ("_", ".", " ", "-", "")
         for others in (("w", "h"), ("width", "height"), ("radius",))
     )
