@@ -1,6 +1,7 @@
 """Writing videos: H.264 in MP4, with the times of the clip."""
 
 import io
+import math
 import os
 from contextlib import suppress
 from fractions import Fraction
@@ -16,6 +17,10 @@ from fkp.vision.images import Image
 
 THREADS = 1
 """Encoder threads; with more threads and a maximum rate, the output of x264 is not reproducible."""
+
+BLOCK = 16
+"""Side of a macroblock. With an odd number of them in a row, x264's macroblock tree uses memory that
+nobody has set, and the bytes differ from run to run."""
 
 QUALITY = 21
 """Constant rate factor of x264, below the maximum rate."""
@@ -127,6 +132,8 @@ class Recording:
         self._even = self._stored if stored_wh == size_wh else None
         self._times = Times(time_base)
         options = {"preset": "veryfast", "crf": str(quality), "bf": "0"}
+        if math.ceil(self._stored[0] / BLOCK) % 2:
+            options["x264-params"] = "mbtree=0"
         if most:
             rate = max(SLOWEST, round(LARGER * most))
             options |= {"maxrate": str(rate), "bufsize": str(rate // 2)}
