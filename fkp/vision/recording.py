@@ -19,8 +19,8 @@ THREADS = 1
 """Encoder threads; with more threads and a maximum rate, the output of x264 is not reproducible."""
 
 BLOCK = 16
-"""Side of a macroblock. With an odd number of them in a row, x264's macroblock tree uses memory that
-nobody has set, and the bytes differ from run to run."""
+"""Side of a macroblock. With an odd number of them in a row, x264's macroblock tree uses memory
+that nobody has set, and the bytes differ from run to run."""
 
 QUALITY = 21
 """Constant rate factor of x264, below the maximum rate."""

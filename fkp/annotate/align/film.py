@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +53,13 @@ def _read(pictures: Sequence[Path], size_wh: tuple[int, int], notes: list[str]) 
 def _frames(pictures: Iterator[Image], hold: int, fade: int) -> Iterator[Image]:
     """The frames: of each picture `hold`, at least one, and `fade` between two."""
     last: Image | None = None
-    for one, other in pairwise(pictures):
-        yield from [one] * max(hold, 0 if fade else 1)
-        for i in range(fade):
-            share = (i + 1) / (fade + 1)
-            mixed = one.astype(np.float32) * (1 - share) + other.astype(np.float32) * share
-            yield np.asarray(np.rint(mixed), np.uint8)
-        last = other
+    for picture in pictures:
+        if last is not None:
+            yield from [last] * max(hold, 0 if fade else 1)
+            for i in range(fade):
+                share = (i + 1) / (fade + 1)
+                mixed = last.astype(np.float32) * (1 - share) + picture.astype(np.float32) * share
+                yield np.asarray(np.rint(mixed), np.uint8)
+        last = picture
     if last is not None:
         yield from [last] * max(hold, 1)
