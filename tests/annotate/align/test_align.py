@@ -197,3 +197,13 @@ def test_what_does_not_go_together(photos: Path, tmp_path: Path) -> None:
         fkp.align([photos, tmp_path / "a.mp4"], tmp_path / "out")
     with pytest.raises(UsageError, match="are for photos"):
         fkp.align(tmp_path / "a.mp4", tmp_path / "out", one_per="day")
+
+
+def test_a_timelapse_of_one_picture(photos: Path, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    (outcome,) = fkp.align(
+        photos / "astronaut.jpg", tmp_path / "out", jobs=1, size=64, timelapse=film, hold=0.1
+    )
+    assert outcome.film == film
+    with Clip(film) as clip:
+        assert len(list(clip.frames())) == 3
