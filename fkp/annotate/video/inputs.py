@@ -89,10 +89,8 @@ def _stills(paths: Sequence[str]) -> tuple[str, ...]:
     stills = [path for path in paths if is_image_name(path) and not path.lower().endswith(MOVING)]
     if len(stills) < 2:
         return ()
-    return (
-        f"{len(stills)} pictures are taken as separate clips; for a sequence of pictures, give the "
-        "frame rate (fps)",
-    )
+    note = f"{len(stills)} pictures are taken as separate clips"
+    return (f"{note}; for a sequence of pictures, give the frame rate (fps)",)
 
 
 def _together(pictures: list[str]) -> list[str]:

@@ -117,7 +117,7 @@ def _state_of(out: Path, config: DetectorConfig, scenes: list[Scene]) -> Path:
     digest = hashlib.sha256(repr(config).encode())
     for scene in scenes:
         for array in (scene.image, scene.boxes, scene.anchors):
-            digest.update(np.ascontiguousarray(array))
+            digest.update(array.tobytes())
     state = out.with_name(f".{out.name}.{digest.hexdigest()[:16]}.state")
     for path in out.parent.glob(f".{glob.escape(out.name)}.*.state"):
         if path != state:

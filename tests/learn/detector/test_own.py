@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,14 +50,17 @@ def test_a_training_that_was_stopped_resumes_only_as_it_was(
     other = replace(training, seed=1, out=tmp_path / "other.onnx")
     fit_detector(other)
     assert state.exists()
-    steps: list[int] = []
-    monkeypatch.setattr(
-        own, "train_detector", lambda *given, start: steps.append(given[2].exists()) or start
-    )
+    resumed: list[bool] = []
+
+    def train(*given: Any, start: FaceNet) -> FaceNet:
+        resumed.append(given[2].exists())
+        return start
+
+    monkeypatch.setattr(own, "train_detector", train)
     for one in (training, replace(training, seed=1)):
         state.write_bytes(b"there")
         fit_detector(one)
-    assert steps == [True, False]
+    assert resumed == [True, False]
 
 
 def test_weights_of_two_networks_are_mixed() -> None:
