@@ -10,7 +10,7 @@ from typing import Any
 class Setting:
     """A setting that would resolve an error: `name=value` in Python, `--name value` in a shell.
 
-    meaning: what the value means, where that is not obvious.
+    meaning: what the value means, if that is not obvious.
     """
 
     name: str

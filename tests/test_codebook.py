@@ -38,7 +38,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     fkp_here("annotate", "group.jpg", "--also", "kaggle", "-o", "kaggle", cwd=work)
     rows = [f"{name},photos,{expression}" for name, expression in VISIT]
     (work / "list.csv").write_text("\n".join(["image,person,expression", *rows]))
-    fkp_here("symmetry", "photos", "--list", "list.csv", "-o", "symmetry", cwd=work)
+    fkp_here("symmetry", "photos", "--visits", "list.csv", "-o", "symmetry", cwd=work)
     lines = ("--format", "jsonl", "--no-overlays", "-o", "lines")
     fkp_here("annotate", "group.jpg", "broken.jpg", *all_columns, *lines, cwd=work)
     clip = ("video", SAMPLES / "clip.mp4", "--max-frames", "24", "--raw", "--events")

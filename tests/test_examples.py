@@ -80,7 +80,7 @@ def test_all_are_hidden_but_one(tmp_path: Path) -> None:
     said = run("hide_all_but_one.py", "clip.mp4", "out", cwd=tmp_path)
     assert "is clear" in said
     faces = pd.read_csv(tmp_path / "out" / "hidden_faces.csv")
-    assert list(faces.state).count("clear") == 1
+    assert list(faces.status).count("clear") == 1
     assert (tmp_path / "out" / "copies" / "clip.mp4").is_file()
 
 

@@ -60,5 +60,5 @@ def test_a_plan_by_a_rate_that_is_given(capsys: pytest.CaptureFixture[str]) -> N
     said = capsys.readouterr().out
     assert "10,000,000 pictures on 64 cores, without overlays:" in said
     assert "time: 26.0 minutes (6,400 pictures per second)" in said
-    with pytest.raises(UsageError, match="go with a plan"):
+    with pytest.raises(UsageError, match="need --plan"):
         cli.main(["doctor", "--cores", "4"], standalone_mode=False)

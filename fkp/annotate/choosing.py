@@ -1,4 +1,4 @@
-"""Of the faces that were found in pictures: their quality, their order, and which are kept."""
+"""The quality, order and choice of the faces found in pictures."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ def chosen(
     results: Sequence[Result],
     config: AnnotateConfig,
 ) -> list[Result]:
-    """The faces of pictures as they are wanted: with their quality, in order, and filtered.
+    """The results with the quality of their faces, in order, and filtered.
 
     cuts: the crops that the faces were predicted from.
     """
@@ -36,7 +36,7 @@ def chosen(
 
 
 def ordered(faces: Faces, order: str) -> Faces:
-    """The faces from left to right, from large to small, or, as they come, by falling score."""
+    """The faces, which come by decreasing score, in one of ORDERS."""
     if order == "surest":
         return faces
     x, _, width, height = faces.boxes.astype(np.float64).T

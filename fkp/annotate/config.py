@@ -12,7 +12,7 @@ from fkp.vision.images import MAX_PIXELS
 MIN_SCORE = 0.5
 
 ORDERS = ("surest", "left", "largest")
-"""Of the faces of a picture: by falling score, from left to right, by falling size."""
+"""Orders of the faces of a picture: by decreasing score, from the left, by decreasing size."""
 
 
 class Filter(Protocol):

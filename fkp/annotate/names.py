@@ -11,15 +11,15 @@ FACES = "faces"
 RUN, JOURNAL = "run.json", "journal.jsonl"
 OVERLAY, RAW = "overlay.mp4", "raw.csv"
 EVENTS, MINUTES = "events.csv", "minutes.csv"
-"""Of a clip: the video with the points drawn, the points before smoothing, what eyes and mouths do,
-and how often."""
+"""Of a clip: the video with the points drawn, the points before smoothing, events, and how often
+they happen."""
 PARTS = ".parts"
 """A clip's folder with what an unfinished run needs to resume."""
 
 COPIES, FOUND, REVIEW = "copies", "found", "review"
-HIDDEN, FACE_TABLE = "hidden.csv", "hidden_faces.csv"
-"""Of hide: what is fit to be published, the tables of the faces found, pictures to check; and a row
-per input, and one per face."""
+HIDDEN_TABLE, FACE_TABLE = "hidden.csv", "hidden_faces.csv"
+"""Of hide: the copies to publish, the tables of the faces found, pictures to check; a row per
+input, and a row per face."""
 
 OF_RUNS = frozenset({OVERLAYS, CROPS, YOLO, FACES, PARTS, OVERLAY, COPIES, REVIEW})
 OF_TRAINING = frozenset({"curves.png", "lr.png", "val_worst.png", "val_best.png", "aug.png"})

@@ -118,13 +118,13 @@ def _signals_blocked() -> Iterator[None]:
 
 
 def _begin(parent: int) -> None:
-    """In a new worker."""
+    """Runs in each new worker."""
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
 def _follow(parent: int) -> None:
-    """End when the parent is gone, even where it was killed."""
-    if os.name != "posix":  # there is no way to see it
+    """End when the parent has ended, even if it was killed."""
+    if os.name != "posix":  # the parent cannot be observed
         return
     while os.getppid() == parent:
         time.sleep(LOOK)

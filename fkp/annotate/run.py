@@ -105,7 +105,7 @@ class Work(Protocol):
         ...
 
     def facts(self) -> dict[str, object]:
-        """The entries of `run.json` for this kind of run, besides the counts."""
+        """The entries of `run.json` for this kind of run, other than counts."""
         ...
 
 

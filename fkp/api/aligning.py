@@ -1,12 +1,12 @@
-"""Aligned faces, as the command `fkp align` makes them."""
+"""Aligned faces: the whole run of `fkp align`."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fkp.annotate.align.run import Aligned, align_clip, align_photos
-from fkp.annotate.align.settings import Align
+from fkp.annotate.align.run import AlignReport, align_clip, align_photos
+from fkp.annotate.align.settings import AlignConfig
 from fkp.annotate.config import MIN_SCORE
 from fkp.annotate.inputs import find_inputs
 from fkp.annotate.pipeline import Progress
@@ -38,29 +38,29 @@ def align(
     max_faces: int | None = None, batch: int = 64, keep: str | None = None, smooth: float = 0.5,
     max_pixels: int = MAX_PIXELS, overwrite: bool = False, resume: bool = False,
     jobs: int | None = None, progress: Progress | None = None, say: Say | None = None,
-) -> list[Aligned]:  # fmt: skip
-    """Align the faces of photos, or of clips: the whole run of `fkp align`; an outcome per folder.
+) -> list[AlignReport]:  # fmt: skip
+    """Align the faces in photos, or in clips: the whole run of `fkp align`; a report per folder.
 
-    inputs: as in `fkp.annotate`, or files of clips as in `fkp.video`. out: the folder for `faces/`,
-    `transforms.json` (with the way back to the pictures), `choices.csv`, the page, and the table
-    that `fkp.annotate` writes; of several clips each has a folder in it.
+    inputs: as in `fkp.annotate`, or clips as in `fkp.video`. out: the folder for `faces/`,
+    `transforms.json` (with the transforms back to the pictures), `choices.csv`, the page, and the
+    files that `fkp.annotate` writes; several clips get a folder each in it.
 
     template: `ffhq-512`, `ffhq-1024`, `arcface-112`, `eyes`, or a JSON file with `size` and
-    `points`. margin: room on each side, a share of the template's. aspect: width over height. size:
-    the longer side, pixels. border: `reflect`, `blur` or a colour. enlarge: also where a face has
-    fewer pixels than the template; otherwise its picture is smaller.
+    `points`. margin: extra margin on each side, as a share of the template. aspect: width over
+    height. size: the longer side in pixels. border: `reflect`, `blur` or a colour. enlarge: also
+    enlarge faces that are smaller than in the template; otherwise their pictures are smaller.
 
-    faces: `largest`, `first` or `each` of a picture; `choices.csv`, as it was edited, goes before.
-    one_per: only the best picture of each `day` or `week`. timelapse: an MP4 of all pictures, in
-    the order of the inputs or, with sort, of their dates; hold, fade: seconds for each.
+    faces: `largest`, `first` or `each` of a picture; choices in `choices.csv` take precedence.
+    one_per: only the best picture per `day` or `week`. timelapse: an MP4 of all pictures, in the
+    order of the inputs or, with sort, of their dates; hold, fade: seconds per picture.
 
-    keep: as in `fkp.annotate`; smooth: as in `fkp.video`. resume: continue a run that was stopped,
-    or align again with other settings or choices, without looking for the faces again. What is not
-    said here is as in `fkp.annotate`. Raises FkpError.
+    keep: as in `fkp.annotate`. smooth: as in `fkp.video`. resume: continue a run that was stopped,
+    or align again with other settings or choices without searching for faces again. Arguments not
+    listed here are as in `fkp.annotate`. Raises FkpError.
     """
     framing = framing_of(template, margin, aspect, size, enlarge)
-    film = None if timelapse is None else Path(timelapse)
-    how = Align(framing, faces, border, one_per, sort, film, hold, fade)
+    video = None if timelapse is None else Path(timelapse)
+    config = AlignConfig(framing, faces, border, one_per, sort, video, hold, fade)
     network = load(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
         det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
@@ -71,30 +71,31 @@ def align(
     clips = [name for name in given if is_video_name(name)]
     if not clips:
         photos = Photos(given, False, 256, max_pixels, jobs, (1, 1), "local", None)
-        return [_photos(network, photos, wanted, place, how)]
+        return [_photos(network, photos, wanted, place, config)]
     if len(clips) < len(given):
-        raise UsageError("photos and clips cannot be aligned together; call align for each")
-    if film is not None or one_per is not None:
+        raise UsageError("photos and clips cannot be aligned in one run; align them separately")
+    if timelapse is not None or one_per is not None:
         raise UsageError("timelapse and one_per are for photos, not for clips")
-    return _clips(network, given, smooth, wanted, place, how)
+    return _clips(network, given, smooth, wanted, place, config)
 
 
 def _photos(
-    network: Network, photos: Photos, wanted: Wanted, place: Place, how: Align
-) -> Aligned:  # fmt: skip
+    network: Network, photos: Photos, wanted: Wanted, place: Place, config: AlignConfig
+) -> AlignReport:  # fmt: skip
     annotate_photos(network, photos, wanted, place)
     assert place.folder is not None
     inputs = find_inputs(photos.given, place.folder)
     output = wanted.output(network, gallery=False)
     jobs = workers(photos.jobs, inputs)
-    return align_photos(place.folder, output, inputs.root, how, jobs, place.progress)
+    return align_photos(place.folder, output, inputs.root, config, jobs, place.progress)
 
 
 def _clips(
-    network: Network, given: Sequence[str], smooth: float, wanted: Wanted, place: Place, how: Align
-) -> list[Aligned]:
-    config = replace(ClipConfig(), overlay=False, smooth=smooth)
-    clips = Clips(list(given), config, live=False, view=False, stop=None, on_finish=None)
+    network: Network, given: Sequence[str], smooth: float, wanted: Wanted, place: Place,
+    config: AlignConfig,
+) -> list[AlignReport]:  # fmt: skip
+    tracking = replace(ClipConfig(), overlay=False, smooth=smooth)
+    clips = Clips(list(given), tracking, live=False, view=False, stop=None, on_finish=None)
     output = wanted.output(network, gallery=False)
     found = clips.find(place)
     reports = annotate_clips(network, clips, wanted, place)
@@ -102,5 +103,5 @@ def _clips(
     for path, report in zip(found.paths, reports, strict=True):
         if report.folder is None:
             raise UsageError(f"{path}: {report.summary.failures[0][1]}")
-        results.append(align_clip(report.folder, output, os.path.abspath(path), Opening(), how))
+        results.append(align_clip(report.folder, output, os.path.abspath(path), Opening(), config))
     return results

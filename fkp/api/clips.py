@@ -130,7 +130,7 @@ def _page(live: Live | None, say: Say) -> Iterator[Callable[[Image], None]]:
 
 
 def _now(live: Live | None, seconds: float) -> dict[str, object]:
-    """The text beside the picture."""
+    """The facts shown under the picture."""
     facts: dict[str, object] = {"seconds": f"{seconds:.0f}"}
     if live is not None:
         median, high = live.latency()

@@ -1,13 +1,13 @@
-"""Copies in which faces cannot be recognised, as `fkp hide` makes them."""
+"""Copies in which faces cannot be recognised: the whole run of `fkp hide`."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fkp.annotate.hide.clear import ClearFaces
 from fkp.annotate.hide.config import LOW, PADDING, START, HideConfig
 from fkp.annotate.hide.corrections import Corrections
-from fkp.annotate.hide.keep import Keep
 from fkp.annotate.hide.run import HideReport, HideWork
 from fkp.annotate.hide.run import hide as make
 from fkp.annotate.inputs import Inputs, Kind, find_inputs
@@ -25,10 +25,10 @@ from fkp.vision.likeness import Look, look_of
 from fkp.vision.sources import is_video_name
 
 CANDIDATE = 0.1
-"""Boxes of a lower score of the detector are not looked at."""
+"""Minimum detector score of a box that the network looks at."""
 
 KNOWN = 0.5
-"""Score of the faces in pictures of whom to keep clear."""
+"""Minimum score of a face in a picture of whom to leave clear."""
 
 PHOTOS_AND_CLIPS = Kind(
     "photos or clips", lambda name: is_image_name(name) or is_video_name(name), row=True
@@ -50,19 +50,18 @@ def hide(
     Faces that are not found stay visible: look at every copy before you publish it.
 
     inputs: files, folders (searched recursively) and patterns. out: the folder for the results:
-    `copies/`, which is what to publish; `hidden.csv`, a row per input; `hidden_faces.csv`, a row
-    per face;
-    `index.html`, what to check; `found/`, what a second run reuses.
+    `copies/` to publish; `hidden.csv`, a row per input; `hidden_faces.csv`, a row per face;
+    `index.html`, what to check; `found/`, which a second run reuses.
 
-    method: `mosaic`, `blur`, `fill` (black), or `mask`: black, the landmarks' hull alone. padding:
-    how far beyond the face, in its sides. min_score: faces are hidden from this score on, in clips
-    if they reach start_score in any frame. keep: pictures of those who stay clear, or numbers of
-    faces in the one clip or photo. corrections: a CSV or JSON file, see docs/guides/hide.md. sound:
-    whether a clip's goes along; metadata: whether EXIF and tags do. model to batch: see `fkp.load`.
-    max_pixels: larger pictures are unreadable. jobs: worker processes, None for one per CPU. paths:
-    False leaves whole paths out of `run.json`. overwrite: replace the copies of an earlier run;
-    resume: continue one that was stopped. progress: is called with what is done and how much there
-    is; say: gets messages. Raises FkpError where the run cannot be made.
+    method: `mosaic`, `blur`, `fill` (black), or `mask` (black, only the hull of the points).
+    padding: margin around the face, as a share of its size. min_score: hide faces with at least
+    this score; in clips, only if they reach start_score in any frame. keep: pictures of people to
+    leave clear, or numbers of faces in the only input. corrections: a CSV or JSON file, see
+    docs/guides/hide.md. sound: keep the sound of clips. metadata: keep EXIF and tags. model to
+    batch: see `fkp.load`. max_pixels: larger pictures are unreadable. jobs: worker processes, None
+    for one per CPU. paths: False leaves absolute paths out of `run.json`. overwrite: replace the
+    copies of an earlier run. resume: continue a run that was stopped. progress: called with the
+    number of inputs done and in total. say: called with messages. Raises FkpError if the run fails.
     """
     _check(method, padding, min_score, start_score, overwrite, resume)
     file = None if detector_model is None else Path(detector_model)
@@ -76,16 +75,16 @@ def hide(
         corrected = Corrections.read(Path(corrections), found)
     config = HideConfig(method, padding, min_score, start_score, sound, metadata, max_pixels)
     annotating = replace(network.config, jobs=workers(jobs, found), max_pixels=max_pixels)
-    kept = None
+    clear = None
     if pictures or numbers:
         looks = tuple(look for picture in pictures for look in _looks(network, picture))
         layout, size = network.keypoints.layout, network.keypoints.size
-        kept = Keep(looks, numbers, network.scheme, layout, size)
+        clear = ClearFaces(looks, numbers, network.scheme, layout, size)
     facts = fingerprint(
         *(Path(picture).read_bytes() for picture in pictures), str(sorted(numbers)).encode()
     )
     work = HideWork(
-        tuple(given), found, network.keypoints, detector, annotating, config, kept, facts,
+        tuple(given), found, network.keypoints, detector, annotating, config, clear, facts,
         corrected, {**network.identity(), "candidate": detector.min_score}, paths,
     )  # fmt: skip
     with single_thread():  # decoding and encoding need the other processors
@@ -109,7 +108,7 @@ def _check(
 def _kept(
     keep: Paths | Sequence[str | Path | int], found: Inputs
 ) -> tuple[list[str], frozenset[int]]:
-    """Pictures of whom to keep clear, and numbers of faces: what is no file but digits."""
+    """Pictures of whom to leave clear, and numbers of faces: digits that are not a file."""
     items = [keep] if isinstance(keep, str | Path) else list(keep)
     pictures: list[str] = []
     numbers: set[int] = set()
@@ -121,21 +120,22 @@ def _kept(
             pictures.append(text)
     if numbers and len(found.paths) > 1:
         raise UsageError(
-            "numbers of faces to keep are for a single photo or clip; put them into a corrections "
-            "file for several"
+            "numbers of faces to keep need a single photo or clip; for several, use a corrections "
+            "file"
         )
     return pictures, frozenset(numbers)
 
 
 def _looks(network: Network, picture: str) -> list[Look]:
-    """The looks of the faces in a picture of whom to keep; DataError where there are none."""
+    """The looks of the faces in a picture of whom to leave clear; DataError if there are none."""
     confident = replace(network, config=replace(network.config, min_score=KNOWN))
     faces = confident.annotate(picture)
     gray = to_gray(read_image(picture))
-    keep = Keep((), frozenset(), network.scheme, network.keypoints.layout, network.keypoints.size)
+    layout, side = network.keypoints.layout, network.keypoints.size
+    clear = ClearFaces((), frozenset(), network.scheme, layout, side)
     size = (gray.shape[1], gray.shape[0])
-    crops = [keep.transform(points, size) for points in faces.points]
+    crops = [clear.transform(points, size) for points in faces.points]
     looks = [look_of(crop.cut(gray)) for crop in crops if crop is not None]
     if not looks:
-        raise DataError(f"{picture}: there is no whole face in it to keep clear")
+        raise DataError(f"{picture}: shows no whole face to leave clear")
     return looks

@@ -43,7 +43,7 @@ def _cached(path: Path, device: str, written: int) -> "Model":
 
 
 def checkpoint_of(path: Path) -> Path:
-    """The path, unless it is that of an exported network; raises ModelError then."""
+    """The path; raises ModelError if it is that of an exported network."""
     if path.suffix.lower() == ".onnx":
         raise ModelError(f"{path}: an exported network only annotates; give its checkpoint")
     return path

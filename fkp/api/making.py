@@ -103,9 +103,9 @@ class Wanted:
             raise UsageError("the focal length and the angle of view cannot be combined")
         camera = Camera(self.focal, self.fov)
         measured = camera if measures else None
-        judged = self.quality or self._about(QUALITY)
+        rated = self.quality or self._about(QUALITY)
         return Output(
-            scheme, self.format, also, self.confidence, gallery, measured, self.paths, judged,
+            scheme, self.format, also, self.confidence, gallery, measured, self.paths, rated,
             camera,
         )  # fmt: skip
 

@@ -53,7 +53,7 @@ Paths = str | Path | Sequence[str | Path]
 
 
 CROPS = WEIGHTS / "crops.npy"
-"""Some real crops, to compare exported networks on where there is no data."""
+"""A few real crops, on which exported networks are compared by default."""
 
 
 def silent(done: int, total: int) -> None:
@@ -68,9 +68,9 @@ def unheard(text: str) -> None:
 class Network:
     """A keypoint network with a face detector: pictures in, faces out.
 
-    keypoints: what finds them; path: its file, or the checkpoint of the bundled one. detector: None
-    takes each picture for the crop of one face. config: the points wanted, and which faces are
-    kept. device: as it was asked for.
+    keypoints: finds the points; path: its file, or the checkpoint of the bundled one. detector:
+    None takes each picture as the crop of one face. config: which points and faces are wanted.
+    device: as given.
     """
 
     keypoints: KeypointNetwork
@@ -313,20 +313,20 @@ def load(
 
     detector: `fkp`, the bundled one; `haar`, OpenCV's cascade; `none` or None, which takes each
     picture as the crop of one face; or an object of your own (`fkp.FaceDetector`) with a `name`,
-    `det_size` (the long side in pixels of the picture that it looks at) and `detect(image) ->
-    fkp.Detections`, which is called with a picture (H, W, 3) BGR uint8 and gives boxes (F, 4)
+    `det_size` (the long side in pixels of the picture that it searches) and `detect(image) ->
+    fkp.Detections`, which is called with a picture (H, W, 3) BGR uint8 and returns boxes (F, 4)
     float32 xywh, scores (F,) float32 in 0..1, and anchors (F, 5, 2) float64: right eye, left eye,
     nose tip, right and left mouth corner, the subject's, in pixels.
 
     detector_model: another network in YuNet's layout (ONNX). det_size: long side of the picture
-    that the bundled detectors look at. min_score: faces scoring below this are discarded, as are
+    that the bundled detectors search. min_score: faces scoring below this are discarded, as are
     those with a box smaller than `min_face` pixels. max_faces: only the highest-scoring ones.
     batch: faces in a batch of the network.
 
-    quality: also measure sharpness and exposure, for `to_frame(..., quality=True)`. keep: an
-    expression of `pandas.DataFrame.query` about the columns of the table, those of measures and
-    quality among them; faces for which it is not true are discarded. order: of the faces of a
-    picture: `surest` (by falling score), `left` (from left to right) or `largest`.
+    quality: also measure sharpness and exposure, for `to_frame(..., quality=True)`. keep: discard
+    faces for which this expression is not true; it is one of `pandas.DataFrame.query` over the
+    columns of the table, including those of measures and quality. order: of the faces of a picture:
+    `surest` (by decreasing score), `left` (from the left) or `largest` (by decreasing size).
     """
     if detector is None or isinstance(detector, str):
         file = None if detector_model is None else Path(detector_model)
@@ -375,8 +375,8 @@ def listed(inputs: Paths) -> list[str]:
 
 
 def workers(jobs: int | None, inputs: Inputs) -> int:
-    """How many processes so many inputs keep busy: None asks for one per CPU, but for none beside
-    this one where they would take longer to start than the inputs do.
+    """The number of processes for these inputs. None: one per CPU, but only this process if
+    starting others would take longer than the inputs.
     """
     count = len(inputs.paths)
     if jobs is None:
@@ -387,7 +387,7 @@ def workers(jobs: int | None, inputs: Inputs) -> int:
 def excerpt_of(
     every: int, start: float | None, end: float | None, max_frames: int | None
 ) -> "Excerpt":
-    """The frames that are wanted; UsageError where there can be none."""
+    """The frames that are wanted; raises UsageError if there can be none."""
     from fkp.annotate.video.reading import Excerpt
 
     first = -np.inf if start is None else start

@@ -1,4 +1,4 @@
-"""How long a large run over photos takes, and what it needs, by what this machine does."""
+"""Estimates of time, memory and disk for a large run over photos, from a trial on this machine."""
 
 import math
 import re
@@ -17,9 +17,9 @@ from fkp.errors import UsageError
 from fkp.vision.images import Image, resized, write_image
 
 PICTURES = 96
-"""Of a trial; a worker does as many in about a second."""
+"""Pictures of a trial; a worker takes about a second for them."""
 OVERLAYS = 8
-"""Of these, the pictures that are drawn."""
+"""How many of these are drawn."""
 
 _JOB = re.compile(r"([\d.,_]+)\s*([kKMG]?)\s*(?:photos|pictures)?", re.ASCII)
 _THOUSANDS = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
@@ -27,11 +27,11 @@ _THOUSANDS = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a short run took on this machine.
+    """The result of a short run on this machine.
 
-    what: the pictures; rates: pictures per second, by the number of workers. parent: seconds of the
-    parent's processor per picture, 0 where that is not known. table, overlay: bytes per picture.
-    process: bytes of memory of one process at most, 0 where that is not known.
+    what: describes the pictures. rates: pictures per second by number of workers. parent: CPU
+    seconds of the parent process per picture. table, overlay: bytes per picture. process: maximum
+    bytes of memory of a process. 0 means unknown.
     """
 
     what: str
@@ -44,10 +44,11 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run over `count` pictures on so many cores takes.
+    """What a run over `count` pictures on `cores` cores needs.
 
-    rate: pictures per second; shards: how many runs it has to be split into for that, as one parent
-    cannot write more. memory: bytes at most; table, overlays: bytes on disk; 0 where not known.
+    rate: pictures per second. shards: into how many runs to split it for this rate, since one
+    parent process writes all rows of a run. memory: maximum bytes; table, overlays: bytes on disk;
+    0 means unknown.
     """
 
     count: int
@@ -60,7 +61,7 @@ class Plan:
 
     @property
     def hours(self) -> float:
-        """How long it takes."""
+        """The time it takes, in hours."""
         return self.count / self.rate / 3600
 
 
@@ -77,10 +78,9 @@ def count_of(job: str) -> int:
 
 
 def plan(trial: Trial, count: int, cores: int) -> Plan:
-    """The run, where every core does what one did in the trial.
+    """The plan for a job, assuming that every core works as fast as the one in the trial.
 
-    A second worker tells what is lost where several share memory and caches; the same share is lost
-    for all of them. One parent writes the rows of all its workers, one after the other.
+    The loss that the trial's second worker shows, from shared memory and caches, applies to all.
     """
     alone = trial.rates[1]
     kept = min(1.0, trial.rates[2] / (2 * alone)) if 2 in trial.rates else 1.0
@@ -94,10 +94,10 @@ def plan(trial: Trial, count: int, cores: int) -> Plan:
 
 
 def try_photos(pictures: Path | None, cores: int) -> Trial:
-    """A trial on up to PICTURES of a folder, or on made portraits of 640x480 with a face each.
+    """A trial on up to PICTURES of a folder, or on synthetic portraits of 640x480.
 
-    cores: of this machine; with two or more, two workers are tried as well. Raises DataError where
-    there is no picture.
+    cores: of this machine; with two or more, two workers are tried as well. Raises DataError if
+    the folder has no picture.
     """
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
@@ -125,7 +125,7 @@ def try_photos(pictures: Path | None, cores: int) -> Trial:
 
 
 def _portraits(folder: Path) -> list[str]:
-    """Pictures with a face each, made of the crops that come with fkp."""
+    """Pictures with one face each, made of the crops that come with fkp."""
     crops, rng = np.load(CROPS), np.random.default_rng(0)
     paths = []
     for i in range(PICTURES):
@@ -145,7 +145,7 @@ def _portrait(crop: Image, rng: np.random.Generator) -> Image:
 
 
 def _most_memory() -> float:
-    """Bytes that this process has had in memory at most, 0 where the system does not say."""
+    """Peak memory of this process in bytes, 0 if unknown."""
     try:
         import resource
     except ImportError:  # not on Windows

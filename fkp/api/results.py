@@ -93,10 +93,9 @@ def to_frame(
 ) -> pd.DataFrame:
     """Photos or frames as a DataFrame with the columns of `keypoints.csv`, unrounded.
 
-    A row per face, and one for each photo or frame without. confidence: also a column for the
-    confidence of each point; measures: also the openings of eyes and mouth, and the head's pose;
-    quality: also that of the face's picture, in which sharpness and exposure are known where
-    `fkp.load(quality=True)` measured them.
+    A row per face, and one for each photo or frame without a face. confidence: add the confidence
+    of each point. measures: add the openings of eyes and mouth, and the head's pose. quality: add
+    the quality of the face's picture; sharpness and exposure need `fkp.load(quality=True)`.
     """
     waiting = iter(items)
     first = next(waiting, None)
@@ -120,7 +119,10 @@ def events(
 def minutes(
     frames: Iterable[Frame], *, focal: float | None = None, fov: float | None = None
 ) -> pd.DataFrame:
-    """How often and how long, each minute: the columns of `minutes.csv`; else as `events`."""
+    """How often and how long events happen per minute: the columns of `minutes.csv`.
+
+    Arguments and errors are those of `events`.
+    """
     return minutes_of(traces(_with_68(frames), Camera(focal, fov)))
 
 
@@ -128,7 +130,7 @@ def _with_68(frames: Iterable[Frame]) -> Iterator[Record]:
     for frame in frames:
         if frame.faces.scheme.names != IBUG68.names:
             raise DataError(
-                f"events need the 68 points of {IBUG68.name}, not these "
+                f"events need the 68 points of {IBUG68.name}, got "
                 f"{len(frame.faces.scheme)} of {frame.faces.scheme.name}"
             )
         yield _record(frame)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from fkp.annotate.config import MIN_SCORE
-from fkp.annotate.people.grouping import ALIKE
+from fkp.annotate.people.grouping import LIKENESS
 from fkp.annotate.pipeline import Progress
 from fkp.annotate.run import Report, Say
 from fkp.api.choices import Also, Backend, Blur, Deinterlace, Order, TableFormat
@@ -22,9 +22,9 @@ from fkp.vision.images import MAX_PIXELS
 from fkp.vision.sources import Opening
 
 if TYPE_CHECKING:
-    from fkp.annotate.clinic.run import Visits
+    from fkp.annotate.clinic.run import SymmetryReport
     from fkp.annotate.output.merge import Merged
-    from fkp.annotate.people.run import People
+    from fkp.annotate.people.run import PeopleReport
 
 
 def annotate(
@@ -52,10 +52,11 @@ def annotate(
     format: of the table. also: other tools' files to write as well; in a stream, instead.
     confidence: add a column for the confidence of each point; measures: add columns for the
     openings of eyes and mouth, and the head's pose; focal (pixels) or fov (degrees along the longer
-    side): of the camera, for these and openface. overlays: False draws nothing; overlay_size: their
-    long side at most, pixels, None for the picture's own. blur: makes eyes or faces unrecognisable.
-    crops: also write an upright crop of each face, `crop_size` pixels wide. paths: False leaves
-    full paths out of `run.json` and pages.
+    side): of the camera, for these and openface. quality: add columns for the quality of each
+    face's picture. keep, order: see `fkp.load`. overlays: False draws nothing; overlay_size:
+    maximum long side in pixels, None for the picture's own. blur: makes eyes or faces
+    unrecognisable. crops: also write an upright crop of each face, `crop_size` pixels wide. paths:
+    False leaves absolute paths out of `run.json` and pages.
 
     overwrite: replace an earlier run; resume: continue one that was stopped, to the same bytes.
     jobs: worker processes, None for one per CPU. shard: only part I of N, for `fkp.merge` to join.
@@ -106,8 +107,8 @@ def video(
     every: only frames whose number is a multiple of this. start, end: seconds since the first
     frame, None for the whole. smooth: jitter smoothing, 0 (off) to 1. fill: fill gaps of a face of
     up to this many frames; raw: also write `raw.csv`, the points before smoothing. series: plot the
-    points over time into this file. events: also write what eyes and mouths do, `events.csv` and
-    `minutes.csv`. stream: the number of the video stream in a file, None for the
+    points over time into this file. events: also write `events.csv` and `minutes.csv`: blinks,
+    closures, yawns and speech. stream: the number of the video stream in a file, None for the
     largest. deinterlace: `auto` for frames that are marked as interlaced, `on` for all, or `off`.
     fps: the frame rate of folders and patterns of pictures that are the frames of clips.
 
@@ -137,45 +138,46 @@ def video(
 
 def people(
     folders: str | Path | Sequence[str | Path], out: str | Path | None = None, *,
-    alike: float = ALIKE, jobs: int | None = None, overwrite: bool = False,
+    likeness: float = LIKENESS, jobs: int | None = None, overwrite: bool = False,
     progress: Progress | None = None, say: Say | None = None,
-) -> "People":  # fmt: skip
+) -> "PeopleReport":  # fmt: skip
     """Group the faces of finished runs of one occasion by person: the whole run of `fkp people`.
 
-    folders: of `fkp.annotate` and `fkp.video`, whose pictures are looked at again. out: the folder
-    for `people.csv` and `faces.csv`, `keypoints.csv` with the column `person`, and the page; None
-    for `people/` in the first folder. alike: likeness from which two groups are one person.
+    folders: of `fkp.annotate` and `fkp.video`; their pictures are read again. out: the folder for
+    `people.csv` and `faces.csv`, `keypoints.csv` with the column `person`, and the page; None for
+    `people/` in the first folder. likeness: minimum likeness of two groups to count as one person.
 
-    Where the sheets are there, they are taken as they were edited: persons of one name become one,
-    and each face goes to the person of its row. overwrite: group again. Raises FkpError.
+    If the two sheets exist, their edits are applied: persons with the same name become one, and
+    each face belongs to the person in its row. overwrite: group again. Raises FkpError.
     """
     from fkp.annotate.people.run import group_people
 
     listed_folders = [Path(folder) for folder in listed(folders)]
     return group_people(
-        listed_folders, listed_folders[0] / "people" if out is None else Path(out), alike,
+        listed_folders, listed_folders[0] / "people" if out is None else Path(out), likeness,
         overwrite, jobs or os.cpu_count() or 1, progress or silent, say or unheard,
     )  # fmt: skip
 
 
 def symmetry(
     results: str | Path, out: str | Path, *, rest: str = "rest*",
-    listed: str | Path | None = None, ipd: float | None = None, focal: float | None = None,
+    visits: str | Path | None = None, ipd: float | None = None, focal: float | None = None,
     fov: float | None = None, overwrite: bool = False,
-) -> "Visits":  # fmt: skip
-    """Measure both sides of faces in photographs of visits, at rest and in expressions.
+) -> "SymmetryReport":  # fmt: skip
+    """Compare the two sides of faces in photos of visits, at rest and in expressions: the whole run
+    of `fkp symmetry`.
 
-    results: the folder of a finished `annotate` with the 68 points, whose pictures are called
+    results: the folder of a finished `fkp.annotate` with the 68 points, whose pictures are named
     PERSON/VISIT/EXPRESSION.jpg. out: the folder for PERSON/VISIT.csv and PERSON.html. rest: a
-    pattern for expressions at rest. listed: a CSV with image, person, expression, and perhaps
-    visit, ipd_mm, iris_px, instead of folders. ipd: millimetres between the pupils; without,
-    lengths are in distances of the eye centres. focal (pixels) or fov (degrees along the longer
-    side): of the camera. Raises FkpError for results or a list that cannot be used.
+    pattern for expressions at rest. visits: a CSV that lists the pictures instead: image, person,
+    expression and, optionally, visit, ipd_mm, iris_px. ipd: interpupillary distance in millimetres;
+    without it, lengths are in eye distances. focal (pixels) or fov (degrees along the longer side):
+    of the camera. Raises FkpError for results or a list that cannot be used.
     """
     from fkp.annotate.clinic.run import measure_visits
 
     return measure_visits(
-        Path(results), Path(out), None if listed is None else Path(listed), rest, ipd,
+        Path(results), Path(out), None if visits is None else Path(visits), rest, ipd,
         Camera(focal, fov), overwrite,
     )  # fmt: skip
 

@@ -47,8 +47,8 @@ def train(
     from; its points may be others. freeze: train only the layers after the features. config: the
     `config.json` of a run, whose settings apply unless an argument overrides them. epochs: None
     chooses by the number of training rows. lr: a number, or `auto` for a range test. ema: decay of
-    the averaged weights, 0 for none. patience: stop after so many epochs without a better
-    validation, 0 for never. aug: strength of the augmentation. flip_pairs: pairs of
+    the averaged weights, 0 for none. patience: stop after this many epochs without improvement, 0
+    for never. aug: strength of the augmentation. flip_pairs: pairs of
     names of points that a mirror swaps. threads: CPU threads, 0 for all.
 
     listener: called after every step and epoch; progress: called with the rows prepared; say:
@@ -120,10 +120,10 @@ def evaluate(
     """Measure a network's errors on a data set; `.scores.nme` is the mean error. Raises FkpError.
 
     data: a data set of `fkp.prepare`, or a table that it can read. split: None takes the test rows
-    where there are any, otherwise the validation rows, otherwise all. norm: what errors are divided
-    by, the distance of the outer eye corners (`outer`) or of the eye centres (`pupil`), or the size
-    of the box; None takes the usual one. from_images: find the faces in the pictures; faces not
-    found count as failures. jobs: processes for that, None for one per CPU.
+    if there are any, otherwise the validation rows, otherwise all. norm: the length by which errors
+    are divided: the distance of the outer eye corners (`outer`) or of the eye centres (`pupil`), or
+    the size of the `box`; None takes the usual one. from_images: find the faces in the pictures;
+    faces not found count as failures. jobs: processes for that, None for one per CPU.
     """
     network = model if isinstance(model, Network) else load(model)
     return network.evaluate(

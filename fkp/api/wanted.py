@@ -1,4 +1,4 @@
-"""Which of the faces found are wanted, from the arguments of a run."""
+"""Which faces are wanted, from the arguments of a run."""
 
 from dataclasses import replace
 
@@ -13,13 +13,13 @@ from fkp.vision.quality import QUALITY
 def wanted_faces(
     config: AnnotateConfig, quality: bool, keep: str | None, order: str, camera: Camera | None
 ) -> AnnotateConfig:
-    """The configuration with what is measured of faces, and which are kept in which order.
+    """The configuration with the quality, choice and order of faces.
 
-    camera: for measures in `keep`, None where the points give none. Raises UsageError.
+    camera: for measures in `keep`, None without measures. Raises UsageError.
     """
     if order not in ORDERS:
         raise UsageError(f"order: expected one of {', '.join(ORDERS)}, got {order}")
     assert config.scheme is not None
     chooser = None if keep is None else Keep(keep, Columns(config.scheme, True, camera, True))
-    judged = quality or (keep is not None and names_one_of(keep, QUALITY))
-    return replace(config, quality=judged, keep=chooser, order=order)
+    rated = quality or (keep is not None and names_one_of(keep, QUALITY))
+    return replace(config, quality=rated, keep=chooser, order=order)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from fkp import api
-from fkp.annotate.align.run import Aligned
+from fkp.annotate.align.run import AlignReport
 from fkp.annotate.align.settings import PERIODS, SORTS, WHICH
 from fkp.annotate.inputs import read_list
 from fkp.cli import console
@@ -43,17 +43,17 @@ def _aspect(
     default="ffhq-512",
     show_default=True,
     metavar="NAME|FILE.json",
-    help=f"{', '.join(TEMPLATES)}; or a file with size and points.",
+    help=f"{', '.join(TEMPLATES)}; or a file with a size and points.",
 )
 @click.option(
     "--margin",
     type=float,
     default=0.0,
     show_default=True,
-    help="Room on each side, as a share of the template's.",
+    help="Extra margin on each side, as a share of the template.",
 )
 @click.option(
-    "--aspect", callback=_aspect, metavar="W:H", help="Extend the template to this shape: 4:5."
+    "--aspect", callback=_aspect, metavar="W:H", help="Extend the template to this aspect ratio."
 )
 @click.option(
     "--size",
@@ -66,33 +66,33 @@ def _aspect(
     default="reflect",
     show_default=True,
     metavar="reflect|blur|COLOUR",
-    help="What lies beyond the photo: a colour is black, white, gray or #rrggbb.",
+    help="How to fill what is outside the photo; COLOUR: black, white, gray or #rrggbb.",
 )
-@click.option("--enlarge", is_flag=True, help="Also enlarge faces smaller than the template's.")
+@click.option("--enlarge", is_flag=True, help="Enlarge faces smaller than in the template.")
 @click.option(
     "--faces",
     type=click.Choice(WHICH),
     default="largest",
     show_default=True,
-    help="Of each picture: the largest face, the first in the table, or each.",
+    help="Which faces of a picture: the largest, the first in the table, or each.",
 )
 @click.option(
     "--one-per",
     type=click.Choice(PERIODS),
-    help="Only the best picture of each day or week: sharp, frontal, eyes open.",
+    help="Only the best picture per day or week: sharp, frontal, eyes open.",
 )
 @click.option(
     "--sort",
     type=click.Choice(SORTS),
     default="inputs",
     show_default=True,
-    help="Order of the timelapse; with --one-per always that of the dates.",
+    help="Order of the timelapse; with --one-per, always date.",
 )
 @click.option(
     "--timelapse",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="out.mp4",
-    help="Also a video of all pictures.",
+    help="Also write a video of all pictures.",
 )
 @click.option(
     "--hold",
@@ -100,7 +100,7 @@ def _aspect(
     default=0.2,
     show_default=True,
     metavar="SECONDS",
-    help="How long the video shows each picture.",
+    help="How long the timelapse holds each picture.",
 )
 @click.option(
     "--fade",
@@ -108,7 +108,7 @@ def _aspect(
     default=0.2,
     show_default=True,
     metavar="SECONDS",
-    help="How long a picture takes to become the next one.",
+    help="How long a picture fades into the next one.",
 )
 @face_options
 @click.option(
@@ -133,10 +133,10 @@ def _aspect(
 )
 @console.talk_options
 def align_command(inputs: tuple[str, ...], out: Path, **given: Any) -> int:
-    """Cut faces out so that they lie on each other: of photos, or of clips (files of videos).
+    """Cut out faces aligned to a template: from photos, or from clips.
 
-    Writes faces/, choices.csv to say which faces are wanted, transforms.json with the way back to
-    the pictures, index.html to look at it all, and what fkp annotate or fkp video writes.
+    Writes faces/, choices.csv to choose faces in, transforms.json with the transforms between
+    pictures and aligned faces, index.html for checking, and the files of fkp annotate or fkp video.
 
     \b
     fkp align photos/ --out aligned/
@@ -148,22 +148,22 @@ def align_command(inputs: tuple[str, ...], out: Path, **given: Any) -> int:
     for item in inputs:
         names += read_list(sys.stdin.buffer.read(), b"\n") if item == "-" else [item]
     with console.progress("align") as progress:
-        outcomes = api.align(names, out, progress=progress, say=console.say, **given)
-    for outcome in outcomes:
-        _print(outcome)
-    return max(outcome.exit_code for outcome in outcomes)
+        reports = api.align(names, out, progress=progress, say=console.say, **given)
+    for report in reports:
+        _print(report)
+    return max(report.exit_code for report in reports)
 
 
-def _print(outcome: Aligned) -> None:
-    counts = outcome.statuses
+def _print(report: AlignReport) -> None:
+    counts = report.statuses
     console.say(
         f"{counts['aligned']} faces aligned, {counts['not_chosen']} not chosen, "
         f"{counts['no_face']} inputs without a face, {counts['unreadable']} unreadable"
     )
     if counts["no_points"]:
         console.warn(f"{counts['no_points']} faces lack points that the template needs")
-    for note in outcome.notes:
+    for note in report.notes:
         console.warn(note)
-    if outcome.film is not None:
-        console.say(f"timelapse in {outcome.film}")
-    console.say(f"see {outcome.page}; choose faces in {outcome.folder / 'choices.csv'}")
+    if report.timelapse is not None:
+        console.say(f"wrote {report.timelapse}")
+    console.say(f"see {report.page}; choose faces in {report.folder / 'choices.csv'}")

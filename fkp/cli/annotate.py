@@ -48,7 +48,8 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     type=click.Choice(ORDERS),
     default=ORDERS[0],
     show_default=True,
-    help="Of the faces of a picture: by falling score, from the left, or by falling size.",
+    help="Order of the faces of a picture: by decreasing score, from the left, or by decreasing "
+    "size.",
 )
 @jobs_option
 @drawing_options("1600", "pictures")

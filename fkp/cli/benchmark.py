@@ -24,14 +24,14 @@ from fkp.vision.detectors import DETECTORS
 @click.option(
     "--detector",
     type=click.Choice([name for name in DETECTORS if name != "none"]),
-    help="Find the faces in whole pictures; those not found are failures. Otherwise faces are cut "
-    "by the ground-truth boxes (wider always uses a detector).",
+    help="Find the faces in whole pictures, and count missed ones as failures. Without it, crops "
+    "come from the ground-truth boxes (wider always uses a detector).",
 )
 @click.option(
     "--detector-model",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="FILE.onnx",
-    help="Another detector in YuNet's layout; implies --detector fkp.",
+    help="Another face detector in YuNet's layout; implies --detector fkp.",
 )
 @det_size_option
 @click.option(
@@ -39,7 +39,7 @@ from fkp.vision.detectors import DETECTORS
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="TABLE.csv|.json",
-    help="Also write the figures and their definitions to this file.",
+    help="Also write the results and the definitions of the metrics to this file.",
 )
 @device_option
 @console.talk_options
@@ -53,7 +53,7 @@ def benchmark_command(
     out: Path | None,
     device: str,
 ) -> None:
-    """Measure a network on a published benchmark, as papers do.
+    """Evaluate a network on a published benchmark, with the tables that papers print.
 
     DIR is the folder in which you unpacked it: 300w (helen, lfpw, ibug; 01_Indoor, 02_Outdoor),
     wflw (WFLW_images, WFLW_annotations), cofw (COFW_test_color.mat; for 68 points also
@@ -94,7 +94,7 @@ def _print(table: ScoreTable, model: str) -> None:
     console.say(f"{table.title} ({table.source})")
     console.say(f"model {model}; faces from {table.faces_from}")
     console.wide_table(table.heads, table.cells())
-    for figure in table.figures:
-        console.say(f"  {figure.name}: {figure.definition}")
+    for metric in table.metrics:
+        console.say(f"  {metric.name}: {metric.definition}")
     for note in table.notes:
         console.say(f"  {note}")

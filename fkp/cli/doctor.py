@@ -38,39 +38,41 @@ SECONDS = 0.5
     "--plan",
     "job",
     metavar="JOB",
-    help='How long fkp annotate takes for so many pictures, and what it needs: "10M photos".',
+    help='Estimate time, memory and disk that fkp annotate needs for a job: "10M photos".',
 )
-@click.option("--cores", type=click.IntRange(1), help="For --plan.  [default: this machine's]")
 @click.option(
-    "--pictures",
+    "--cores", type=click.IntRange(1), help="For --plan: CPU cores.  [default: this machine's]"
+)
+@click.option(
+    "--images",
     type=click.Path(path_type=Path, exists=True),
     metavar="DIR",
-    help="For --plan: try some of these.  [default: portraits of 640x480]",
+    help="For --plan: time some of these pictures.  [default: portraits of 640x480]",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(0, min_open=True),
     metavar="N",
-    help="For --plan: pictures per second of one worker, instead of a trial.",
+    help="For --plan: pictures per second of one worker, instead of timing any.",
 )
 @console.talk_options
 def doctor_command(
-    job: str | None, cores: int | None, pictures: Path | None, rate: float | None
+    job: str | None, cores: int | None, images: Path | None, rate: float | None
 ) -> int:
-    """Show what is installed, which devices and detectors there are, and time the bundled networks.
+    """Show what is installed, list devices and detectors, and time the bundled networks.
 
-    Exits with 1 if something that fkp needs does not work, and says what to do. With --plan, says
-    instead what a large job takes, by a trial of a few seconds on this machine.
+    If something that fkp needs does not work, says what to do and exits with 1. With --plan,
+    estimates instead what a large job needs, from a trial of a few seconds on this machine.
 
     \b
     fkp doctor
     fkp doctor --plan "10M photos" --cores 64
     """
     if job is not None:
-        _plan(job, cores or os.cpu_count() or 1, pictures, rate)
+        _plan(job, cores or os.cpu_count() or 1, images, rate)
         return 0
-    if cores or pictures or rate:
-        raise UsageError("cores, pictures and rate go with a plan")
+    if cores or images or rate:
+        raise UsageError("--cores, --images and --rate need --plan")
     problems: list[str] = []
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if _posix() else 0
     console.say(f"fkp {__version__} in {Path(fkp.__file__).parent}")
@@ -99,14 +101,14 @@ def doctor_command(
     return 1 if problems else 0
 
 
-def _plan(job: str, cores: int, pictures: Path | None, rate: float | None) -> None:
-    """Say what a job takes."""
+def _plan(job: str, cores: int, images: Path | None, rate: float | None) -> None:
+    """Print what a job needs."""
     count = count_of(job)
     if rate is not None:
         trial = Trial("", {1: rate})
     else:
-        trial = try_photos(pictures, os.cpu_count() or 1)
-        console.say(f"tried on this machine: {trial.what}")
+        trial = try_photos(images, os.cpu_count() or 1)
+        console.say(f"timed on this machine: {trial.what}")
         rows = [[str(jobs), f"{each:.1f}"] for jobs, each in trial.rates.items()]
         console.table(["workers", "pictures/s"], rows)
         console.say()
@@ -114,13 +116,15 @@ def _plan(job: str, cores: int, pictures: Path | None, rate: float | None) -> No
     console.say(f"{count:,} pictures on {cores} cores, without overlays:")
     console.say(f"  time: {_duration(found.hours)} ({found.rate:,.0f} pictures per second)")
     if found.memory:
-        console.say(f"  memory: {_size(found.memory)} at most, {_size(trial.process)} a process")
+        console.say(f"  memory: {_size(found.memory)} at most, {_size(trial.process)} per process")
     if found.table:
         console.say(f"  disk: {_size(found.table)} for keypoints.csv")
-        console.say(f"  overlays would take {_size(found.overlays)} more, and more time")
+        console.say(f"  overlays would need {_size(found.overlays)} more, and more time")
     if found.shards > 1:
-        console.say(f"  in {found.shards} runs at once (--shard 1/{found.shards}, ...), as one")
-        console.say("  process writes the rows of all workers of a run")
+        console.say(
+            f"  split it into {found.shards} parallel runs (--shard 1/{found.shards}, ...):"
+        )
+        console.say("  the process that writes the rows limits a single run")
 
 
 def _duration(hours: float) -> str:

@@ -20,7 +20,7 @@ from fkp.learn.evaluation.compare import at_common_points, differences
 from fkp.learn.evaluation.evaluate import Evaluation
 from fkp.learn.evaluation.metrics import NORM_TEXT, NORMS, THRESHOLDS
 from fkp.learn.evaluation.statistics import Difference
-from fkp.learn.evaluation.tables import Figures
+from fkp.learn.evaluation.tables import EvaluationMetrics
 
 
 @click.command("evaluate")
@@ -48,13 +48,13 @@ from fkp.learn.evaluation.tables import Figures
     is_flag=True,
     help="Find the faces in the whole pictures; faces not found are failures.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Write all figures, tables (Markdown, LaTeX, CSV per face) and plots here.",
+    help="Write all metrics, tables (Markdown, LaTeX, CSV per face) and plots here.",
 )
 @click.option(
     "--sheet",
@@ -105,7 +105,7 @@ def evaluate_command(
     if len(results) > 1:
         results = at_common_points(results)
     found = [
-        tables.figures(name, result, by)
+        tables.metrics_of(name, result, by)
         for name, result in zip(_names(models), results, strict=True)
     ]
     changes = differences(results)
@@ -124,7 +124,7 @@ def evaluate_command(
     if rows:
         console.say(f"the {len(rows)} worst rows: {target}")
     if out is not None:
-        console.say(f"figures, tables and plots: {out}/")
+        console.say(f"metrics, tables and plots: {out}/")
 
 
 def _names(models: Sequence[str]) -> list[str]:
@@ -138,7 +138,7 @@ def _names(models: Sequence[str]) -> list[str]:
     return names
 
 
-def _json(found: Sequence[Figures], changes: Sequence[Difference]) -> Any:
+def _json(found: Sequence[EvaluationMetrics], changes: Sequence[Difference]) -> Any:
     """One object for one model, a list for several."""
     if len(found) == 1:
         return tables.as_json(found[0])
@@ -153,11 +153,11 @@ def _json(found: Sequence[Figures], changes: Sequence[Difference]) -> Any:
     return values
 
 
-def _write(out: Path, found: Sequence[Figures], changes: Sequence[Difference]) -> None:
-    """Write figures, tables and plots."""
+def _write(out: Path, found: Sequence[EvaluationMetrics], changes: Sequence[Difference]) -> None:
+    """Write metrics, tables and plots."""
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_json(found, changes), indent=1)
-    replace_text(out / "figures.json", text + "\n")
+    replace_text(out / "metrics.json", text + "\n")
     replace_text(out / "table.md", tables.markdown(found))
     replace_text(out / "table.tex", tables.latex(found))
     for one in found:
@@ -168,7 +168,7 @@ def _write(out: Path, found: Sequence[Figures], changes: Sequence[Difference]) -
         plots.write_calibration(out / "calibration.png", calibrated)
 
 
-def _print(one: Figures) -> None:
+def _print(one: EvaluationMetrics) -> None:
     result, s = one.result, one.result.scores
     persons = len(set(result.samples.person))
     console.say(f"{one.name}: {s.faces} faces of {persons} persons ({result.split})")
@@ -214,7 +214,7 @@ def _print_points(result: Evaluation) -> None:
     )
 
 
-def _print_differences(found: Sequence[Figures], changes: Sequence[Difference]) -> None:
+def _print_differences(found: Sequence[EvaluationMetrics], changes: Sequence[Difference]) -> None:
     for one, change in zip(found[1:], changes, strict=True):
         p = "" if np.isnan(change.p) else f", p = {change.p:.4f}"
         console.say(

@@ -35,7 +35,7 @@ RISK = "faces that were not found are still visible: look at every copy before y
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("hidden"),
     show_default=True,
-    help="The folder for the results; its copies/ is what to publish.",
+    help="The folder for the results; publish only its copies/.",
 )
 @click.option(
     "--with",
@@ -43,45 +43,44 @@ RISK = "faces that were not found are still visible: look at every copy before y
     type=click.Choice(METHODS),
     default="mosaic",
     show_default=True,
-    help="fill: black; mask: black, the landmarks' hull alone.",
+    help="fill: black; mask: black, only the hull of the points.",
 )
 @click.option(
     "--padding",
     type=click.FloatRange(0, 2),
     default=PADDING,
     show_default=True,
-    help="How far beyond a face is hidden, in its sides.",
+    help="Margin around each face, as a share of its size.",
 )
 @click.option(
     "--min-score",
     type=click.FloatRange(0, 1, min_open=True),
     default=LOW,
     show_default=True,
-    help="Hide faces from this score on.",
+    help="Hide faces with at least this score.",
 )
 @click.option(
     "--start-score",
     type=click.FloatRange(0, 1, min_open=True),
     default=START,
     show_default=True,
-    help="In clips, only if they reach this score in any frame.",
+    help="In clips, hide only faces that reach this score in any frame.",
 )
 @click.option(
     "--keep",
     multiple=True,
     metavar="PICTURE|N",
-    help="Leave faces clear that clearly look like those in this picture, or the face of this "
-    "number in the one clip or photo; repeatable.",
+    help="Leave clear the people in this picture, or face N of a single photo or clip; repeatable.",
 )
 @click.option(
     "--corrections",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="FILE",
-    help="A CSV or JSON file with parts to hide and faces to leave clear.",
+    help="A CSV or JSON file of boxes and faces to hide or to leave clear.",
 )
 @click.option("--no-sound", "sound", is_flag=True, callback=is_off, help="Leave out the sound.")
 @click.option(
-    "--metadata", is_flag=True, help="Keep EXIF and tags: date, place, camera; never thumbnails."
+    "--metadata", is_flag=True, help="Keep EXIF and tags (date, place, camera), but no thumbnails."
 )
 @model_option
 @device_option
@@ -91,8 +90,8 @@ RISK = "faces that were not found are still visible: look at every copy before y
     "--min-face",
     type=click.FloatRange(0),
     default=0,
-    help="Leave faces with a smaller box visible, in pixels; a large photograph is looked at as "
-    "closely as faces of this size need.",
+    help="Leave faces with a smaller box visible, in pixels; a large photo is searched at the "
+    "scale that faces of this size need.",
 )
 @max_pixels_option
 @batch_option
@@ -102,17 +101,17 @@ RISK = "faces that were not found are still visible: look at every copy before y
     "paths",
     is_flag=True,
     callback=is_off,
-    help="Leave whole paths out of run.json.",
+    help="Leave absolute paths out of run.json.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the copies of an earlier run.")
 @click.option("--resume", is_flag=True, help="Continue a run that was stopped.")
 @console.talk_options
 def hide_command(inputs: tuple[str, ...], **given: Any) -> int:
-    """Hide the faces in copies of photos and clips: files, folders, globs.
+    """Write copies of photos and clips (files, folders, globs) in which faces are hidden.
 
-    Writes copies/, of the same size, format and quality, without metadata; hidden.csv (a row per
-    input), hidden_faces.csv (a row per face), and index.html with what a person should check. Faces
-    that are not found stay visible.
+    Writes copies/ (same size, format and quality, without metadata), hidden.csv (a row per input),
+    hidden_faces.csv (a row per face), and index.html with everything that a person should check.
+    Faces that are not found stay visible.
 
     \b
     fkp hide photos/ clip.mp4 --out hidden/
@@ -148,6 +147,6 @@ def _print(report: HideReport) -> None:
         console.warn(f"no copy: {path}: {reason}")
     if len(report.failures) > SHOWN:
         console.warn(f"... and {len(report.failures) - SHOWN} more (see hidden.csv)")
-    if report.check:
-        say(f"{report.check} to check: see {report.page}")
+    if report.to_check:
+        say(f"{report.to_check} to check: see {report.page}")
     say(RISK)

@@ -19,20 +19,20 @@ _SUMMARIES = {
     "train": "Train a keypoint network on a data set.",
     "train-detector": "Fine-tune the face detector on your own pictures.",
     "evaluate": "Measure a network's errors on a data set.",
-    "benchmark": "Measure a network on a published benchmark.",
+    "benchmark": "Evaluate a network on a published benchmark.",
     "audit": "Find labels that are probably wrong.",
     "predict": "Predict the points for the rows of a data set.",
     "annotate": "Find faces and keypoints in pictures.",
     "video": "Find faces and keypoints in clips, frame by frame.",
-    "align": "Cut faces out so that they lie on each other; timelapses.",
+    "align": "Cut out faces aligned to a template; make timelapses.",
     "people": "Group the faces of results by person.",
-    "hide": "Hide the faces in copies of photos and clips.",
-    "symmetry": "Measure both sides of faces in photos of visits.",
+    "hide": "Write copies of photos and clips in which faces are hidden.",
+    "symmetry": "Compare the two sides of faces in photos of visits.",
     "merge": "Join the results of several shards of annotate.",
     "convert": "Write labels in the format of another tool.",
     "export": "Write a network for other runtimes.",
-    "info": "Show what a network, a table or a video is.",
-    "doctor": "Show what is installed, and how fast it is.",
+    "info": "Describe a network, a table, a video or a picture.",
+    "doctor": "Check the installation, or estimate what a large job needs.",
 }
 COMMANDS = tuple(_SUMMARIES)
 
@@ -115,7 +115,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    """The exit code of the command, where it does not exit by itself."""
+    """The exit code of the command, unless it exits by itself."""
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

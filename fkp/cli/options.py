@@ -38,14 +38,14 @@ detector_model_option = click.option(
     "--detector-model",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="FILE.onnx",
-    help="Another network in YuNet's layout.",
+    help="Another face detector in YuNet's layout.",
 )
 det_size_option = click.option(
     "--det-size",
     type=click.IntRange(64),
     default=640,
     show_default=True,
-    help="Long side of the picture that the detector looks at, in pixels.",
+    help="Long side of the pictures that the detector searches, in pixels.",
 )
 batch_option = click.option(
     "--batch",
@@ -63,6 +63,20 @@ max_pixels_option = click.option(
     default=MAX_PIXELS,
     show_default=True,
     help="Pictures with more pixels are unreadable.",
+)
+
+
+focal_option = click.option(
+    "--focal",
+    type=click.FloatRange(0, min_open=True),
+    metavar="PIXELS",
+    help="Focal length of the camera, for the head's pose.  [default: the picture's longer side]",
+)
+fov_option = click.option(
+    "--fov",
+    type=click.FloatRange(0, 180, min_open=True, max_open=True),
+    metavar="DEGREES",
+    help="Instead of --focal: angle of view along the longer side.  [default: 53]",
 )
 
 
@@ -95,8 +109,8 @@ def face_options(command: Command) -> Command:
             "--min-face",
             type=click.FloatRange(0),
             default=0,
-            help="Discard faces with a smaller box, in pixels; a large photograph is "
-            "searched at the scale that faces of this size need.",
+            help="Discard faces with a smaller box, in pixels; a large photo is searched at the "
+            "scale that faces of this size need.",
         ),
         click.option(
             "--max-faces", type=click.IntRange(1), help="Keep only the highest-scoring faces."
@@ -118,31 +132,20 @@ def _column_options(command: Command) -> Command:
         click.option(
             "--measures",
             is_flag=True,
-            help="Add columns for the openings of eyes and mouth, and yaw, pitch and roll.",
+            help="Add columns for the openings of eyes and mouth, and the head's pose.",
         ),
-        click.option(
-            "--focal",
-            type=click.FloatRange(0, min_open=True),
-            metavar="PIXELS",
-            help="Focal length of the camera, for --measures and --also openface; default: the "
-            "picture's longer side.",
-        ),
-        click.option(
-            "--fov",
-            type=click.FloatRange(0, 180, min_open=True, max_open=True),
-            metavar="DEGREES",
-            help="Instead of --focal: angle of view along the longer side; default: 53.",
-        ),
+        focal_option,
+        fov_option,
         click.option(
             "--quality",
             is_flag=True,
-            help="Add columns for sharpness, exposure, size, occlusion, and angle of each face.",
+            help="Add columns for sharpness, exposure, size, occlusion and angle of each face.",
         ),
         click.option(
             "--keep",
             metavar="EXPRESSION",
-            help='Discard faces for which this is not true: "abs(yaw) < 30 and sharpness > 0.4"; '
-            "columns of --measures and --quality are added where it names them.",
+            help='Discard faces for which this is not true: "abs(yaw) < 30 and sharpness > 0.4". '
+            "Columns of --measures and --quality that it names are added.",
         ),
     )
     for option in reversed(options):
@@ -172,7 +175,7 @@ def result_options(command: Command) -> Command:
             "paths",
             is_flag=True,
             callback=is_off,
-            help="Leave whole paths out of run.json and the page.",
+            help="Leave absolute paths out of run.json and the page.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run."),
         click.option("--resume", is_flag=True, help="Continue a run that was stopped."),

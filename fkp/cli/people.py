@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from fkp import api
-from fkp.annotate.people.grouping import ALIKE
+from fkp.annotate.people.grouping import LIKENESS
 from fkp.cli import console
 from fkp.cli.options import jobs_option
 
@@ -18,39 +18,40 @@ SHOWN = 10
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="The folder for sheets, page and table.  [default: people/ in the first folder]",
+    help="The folder for the results.  [default: people/ in the first folder]",
 )
 @click.option(
-    "--alike",
+    "--likeness",
     type=click.FloatRange(-1, 2),
-    default=ALIKE,
+    default=LIKENESS,
     show_default=True,
-    help="Likeness from which two groups are one person: lower merges more.",
+    help="Minimum likeness of two groups to count as one person: lower merges more.",
 )
 @jobs_option
-@click.option("--overwrite", is_flag=True, help="Group again; edits of the sheets are lost.")
+@click.option("--overwrite", is_flag=True, help="Group again; edits to the sheets are lost.")
 @console.talk_options
 def people_command(
-    folders: tuple[Path, ...], out: Path | None, alike: float, jobs: int | None, overwrite: bool
+    folders: tuple[Path, ...], out: Path | None, likeness: float, jobs: int | None, overwrite: bool
 ) -> int:
-    """Group the faces of one occasion by person: results of fkp annotate and fkp video.
+    """Group the faces of one occasion by person, from results of fkp annotate and fkp video.
 
-    Writes people.csv and faces.csv, to name persons, merge them and move faces; keypoints.csv with
-    the column person; and index.html to look at. Run it again after editing the sheets.
+    Writes people.csv and faces.csv, in which you name and merge persons and move faces;
+    keypoints.csv with the column person; and index.html for checking. Run it again after editing
+    the two sheets.
 
     \b
     fkp annotate party/ --out results/
     fkp people results/
     """
     with console.progress("people") as progress:
-        found = api.people(
-            folders, out, alike=alike, jobs=jobs, overwrite=overwrite, progress=progress,
+        report = api.people(
+            folders, out, likeness=likeness, jobs=jobs, overwrite=overwrite, progress=progress,
             say=console.say,
         )  # fmt: skip
-    console.say(f"{found.faces} faces of {found.persons} persons")
-    for image, reason in found.unseen[:SHOWN]:
+    console.say(f"{report.faces} faces of {report.persons} persons")
+    for image, reason in report.unseen[:SHOWN]:
         console.warn(f"no person: {image}: {reason}")
-    if len(found.unseen) > SHOWN:
-        console.warn(f"... and {len(found.unseen) - SHOWN} more (reason in faces.csv)")
-    console.say(f"see {found.page}; name and merge persons in {found.folder / 'people.csv'}")
-    return found.exit_code
+    if len(report.unseen) > SHOWN:
+        console.warn(f"... and {len(report.unseen) - SHOWN} more (see faces.csv)")
+    console.say(f"see {report.page}; name and merge persons in {report.folder / 'people.csv'}")
+    return report.exit_code

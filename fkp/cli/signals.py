@@ -1,7 +1,7 @@
 """Signals that end a command: Ctrl-C, a request to end, a closed terminal.
 
-Imported before all else, as it imports little: from here on each of them is one line and an exit
-code of 128 and the signal's number, at whatever moment it comes.
+Imported first, since it imports little: from then on, a signal at any moment ends the command with
+one line and the exit code 128 plus its number.
 """
 
 import os

@@ -6,6 +6,7 @@ import click
 
 from fkp import api
 from fkp.cli import console
+from fkp.cli.options import focal_option, fov_option
 
 
 @click.command("symmetry")
@@ -22,61 +23,50 @@ from fkp.cli import console
     default="rest*",
     show_default=True,
     metavar="PATTERN",
-    help="Which expressions are the face at rest, that others are compared with.",
+    help="Expressions that count as the face at rest, with which the others are compared.",
 )
 @click.option(
-    "--list",
-    "listed",
+    "--visits",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.csv",
-    help="Who and when: columns image, person, expression, and perhaps visit, ipd_mm, iris_px; "
-    "instead of PERSON/VISIT/EXPRESSION.jpg.",
+    help="A list of the pictures, if they are not named PERSON/VISIT/EXPRESSION.jpg: columns "
+    "image, person, expression and, optionally, visit, ipd_mm, iris_px.",
 )
 @click.option(
     "--ipd",
     type=click.FloatRange(0, min_open=True),
     metavar="MM",
-    help="Distance of the pupils: results are in millimetres, otherwise in eye distances.",
+    help="Interpupillary distance, for results in millimetres instead of eye distances.",
 )
-@click.option(
-    "--focal",
-    type=click.FloatRange(0, min_open=True),
-    metavar="PIXELS",
-    help="Focal length of the camera; default: the picture's longer side.",
-)
-@click.option(
-    "--fov",
-    type=click.FloatRange(0, 180, min_open=True, max_open=True),
-    metavar="DEGREES",
-    help="Instead of --focal: angle of view along the longer side; default: 53.",
-)
+@focal_option
+@fov_option
 @click.option("--overwrite", is_flag=True, help="Replace the tables of an earlier run.")
 @console.talk_options
 def symmetry_command(
-    results: Path, out: Path, rest: str, listed: Path | None, ipd: float | None,
+    results: Path, out: Path, rest: str, visits: Path | None, ipd: float | None,
     focal: float | None, fov: float | None, overwrite: bool,
 ) -> int:  # fmt: skip
-    """Measure both sides of faces in photos of visits: brows, eyes, nostrils, mouth corners and
-    lips, at rest and in expressions, after the pose of the head is taken away.
+    """Compare the two sides of faces in photos of visits, at rest and in expressions.
 
-    Writes PERSON/VISIT.csv and a page PERSON.html from the results of fkp annotate, whose pictures
-    are called PERSON/VISIT/EXPRESSION.jpg or are in a list.
+    Measures brows, eyes, nostrils, mouth corners and lips with the head's pose removed. RESULTS is
+    a folder of fkp annotate; its pictures are named PERSON/VISIT/EXPRESSION.jpg, or in a list
+    (--visits). Writes PERSON/VISIT.csv and a page PERSON.html.
 
     \b
     fkp annotate clinic/ --out results/
     fkp symmetry results/ --out symmetry/
     """
-    visits = api.symmetry(
-        results, out, rest=rest, listed=listed, ipd=ipd, focal=focal, fov=fov, overwrite=overwrite
+    report = api.symmetry(
+        results, out, rest=rest, visits=visits, ipd=ipd, focal=focal, fov=fov, overwrite=overwrite
     )
     console.say(
-        f"{visits.pictures} pictures of {visits.persons} persons in {visits.visits} visits: "
-        f"{len(visits.missing)} without measures"
+        f"{report.pictures} pictures of {report.persons} persons in {report.visits} visits: "
+        f"{len(report.missing)} without measures"
     )
-    for image, reason in visits.missing:
+    for image, reason in report.missing:
         console.warn(f"{image}: {reason}")
-    for note in visits.notes:
+    for note in report.notes:
         console.warn(note)
-    for page in visits.pages[:1]:
+    for page in report.pages[:1]:
         console.say(f"see {page}")
-    return visits.exit_code
+    return report.exit_code

@@ -61,7 +61,7 @@ def _seconds(
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="How much jitter is smoothed, from 0 (not at all) to 1.",
+    help="Jitter smoothing, 0 (off) to 1.",
 )
 @click.option(
     "--fill",
@@ -123,7 +123,7 @@ def video_command(inputs: tuple[str, ...], out: Path | None, **given: Any) -> in
 
     Writes keypoints.csv (a row per face and frame, and one for each frame without a face),
     overlay.mp4, index.html to play it, and run.json. A person keeps one number for as long as the
-    face can be followed.
+    face can be tracked.
 
     \b
     fkp video clip.mp4 --out results/clip/

@@ -49,7 +49,7 @@ class Prediction:
 
     @classmethod
     def unknown(cls, count: int, points: int) -> "Prediction":
-        """Of `count` crops and so many points each, with nothing known."""
+        """A prediction of NaN for `count` crops with `points` points each."""
         each = (count, points)
         shapes = ((*each, 2), each, (count,), each)
         return cls(*(np.full(shape, np.nan, np.float32) for shape in shapes))
@@ -114,13 +114,12 @@ class Faces:
     """The F faces of one picture, in original-image pixels.
 
     boxes: (F, 4) float32, x, y, width, height.
-    scores: (F,) float32, the detector's; NaN where the detector has none.
+    scores: (F,) float32, NaN without a detector.
     points: (F, K, 2) float32, NaN = missing.
-    confidence: (F, K) float32, NaN where the network gives none.
-    numbers: (F,) int64, who each face is among the faces of a clip; None in a picture.
-    picture: what they were found in, where that is known: a file, or (H, W, 3) BGR.
-    quality: (F, 2) float32, sharpness and exposure, see `fkp.vision.quality`; None where they were
-    not asked for.
+    confidence: (F, K) float32, NaN if the network gives none.
+    numbers: (F,) int64, the faces' numbers in a clip; None in a picture.
+    picture: the picture that shows them, if known: a file, or (H, W, 3) BGR.
+    quality: (F, 2) float32, sharpness and exposure, see `fkp.vision.quality`; None if not measured.
 
     `len(faces)` counts them, iterating yields each as a `Face`, `faces[0]` is the first, and a
     slice, a boolean mask (F,) or a list of indices selects some: `faces[faces.scores > 0.9]`.

@@ -1,4 +1,4 @@
-"""What tells the people of one occasion apart: the face's look, and the colours about it."""
+"""What distinguishes the people of one occasion: the face's look, and the colours around it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,15 +19,14 @@ CELLS, CELL = 5, 12
 """Cells per side of the square whose colours are compared, and their pixels per side."""
 
 BUST = UPRIGHT_LAYOUT * 0.5 + [0.25, 0.14]
-"""Where the five anchor points lie in that square, fractions: hair and collar are in it."""
+"""Positions of the five anchor points in that square, as fractions: it includes hair and collar."""
 
 WEIGHTS = (0.5, 1.0, 1.0)
-"""Of lightness and the two axes of colour (CIELAB, 8 bits each)."""
+"""Weights of lightness and of the two colour axes (CIELAB, 8 bits each)."""
 
 FAR = 20.0
-"""Root mean square difference of colours at which they say nothing: few pairs of persons in 60
-clips of YouTube Faces are nearer, and few pairs of pictures of one person in one clip are farther.
-"""
+"""Root mean square difference of colours that is neutral: in 60 clips of YouTube Faces, few pairs
+of persons are closer, and few pairs of pictures of one person in one clip are farther apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,14 +43,14 @@ class Appearance:
 def appearance(image: Image, anchors: FloatArray) -> Appearance:
     """The appearance of a face with these anchor points (5, 2) in a BGR picture (H, W, 3).
 
-    Raises DataError where fewer than two anchor points are known.
+    Raises DataError if fewer than two anchor points are known.
     """
     crop = CropTransform.framed(anchors, UPRIGHT_LAYOUT, SIDE).cut(image)
     return Appearance(look_of(to_gray(crop)), _colours(image, anchors), encoded_jpeg(crop, 80))
 
 
 def mean_appearance(several: Sequence[Appearance]) -> Appearance:
-    """One for several pictures of the same face."""
+    """The mean over several pictures of the same face."""
     colours = np.array([one.colours for one in several])
     known = np.isfinite(colours)
     total = np.where(known, colours, 0).sum(0)
@@ -62,10 +61,10 @@ def mean_appearance(several: Sequence[Appearance]) -> Appearance:
 
 
 def likeness(one: Sequence[Appearance], others: Sequence[Appearance]) -> npt.NDArray[np.float32]:
-    """How alike each pair is, (N, M): 2 for the same picture, mostly below 0 for two persons.
+    """The likeness of each pair (N, M): 2 for the same picture, mostly below 0 for two persons.
 
-    The likeness of the faces (see `fkp.vision.likeness.alike`), and 1 minus the difference of the
-    colours over FAR.
+    The sum of the likeness of the faces (`fkp.vision.likeness.alike`) and of the colours: 1 minus
+    their difference over FAR.
     """
     looks, theirs = (np.array([a.face for a in part]) for part in (one, others))
     alike = (looks @ theirs.T - STRANGERS) / (1 - STRANGERS)

@@ -1,4 +1,4 @@
-"""Copies of picture files: same size, format and quality, without what a file tells besides."""
+"""Copies of picture files: same size, format and quality, without metadata."""
 
 import importlib
 import io
@@ -22,35 +22,35 @@ FORMS = {
     "jpeg": "JPEG", "png": "PNG", "gif": "GIF", "bmp": "BMP", "webp": "WEBP", "tiff": "TIFF",
     "pnm": "PPM", "jp2": "JPEG2000", "avif": "AVIF", "heif": "HEIF", "jxl": "JXL",
 }  # fmt: skip
-"""Pillow's name of each kind of file (see `Header.kind`) that can be written."""
+"""Pillow's names of the kinds of files (see `Header.kind`) that can be written."""
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif"}
     | {".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".jpc", ".j2c", ".jpx", ".jpf"}
     | {".avif", ".heic", ".heif", ".hif", ".jxl"}
 )
-"""Names with which a copy keeps its own; others, such as those of raw files, get `.png`."""
+"""Suffixes that a copy keeps; other names, such as those of raw files, get `.png`."""
 
 PLUGINS = {"HEIF": "pillow_heif", "JXL": "pillow_jxl"}
-"""Packages without which Pillow does not know the format."""
+"""Packages that Pillow needs for a format."""
 
 FINE = 95
-"""Quality of formats whose files do not say theirs."""
+"""Quality for formats whose files do not record it."""
 
 ORIENTATION, MAKER_NOTE, THUMBNAILS = 0x0112, 0x927C, 1
-"""EXIF tags: of the orientation, and of what may hold previews; and the directory of thumbnails."""
+"""EXIF tags of the orientation and of possible previews, and the directory of thumbnails."""
 
 EXIF_DIRECTORY = 0x8769
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Original:
-    """A picture as its file has it, upright, to be changed and written again.
+    """The original pixels of a file, upright, to be changed and written again.
 
-    pixels: (H, W) or (H, W, C) of the file's own type. mode: Pillow's name of the colours, "" where
-    OpenCV writes them (BGR). form: Pillow's name of the format. options: for writing. exif: of
-    the file, as bytes without orientation, maker notes and thumbnails; b"" where it has none. note:
-    on what the copy lacks.
+    pixels: (H, W) or (H, W, C) of the file's own type. mode: Pillow's name of the colours, "" if
+    OpenCV writes them (BGR). form: Pillow's name of the format. options: for writing. exif: bytes
+    without orientation, maker notes and thumbnails, b"" if the file has none. note: what the copy
+    lacks.
     """
 
     pixels: npt.NDArray[Any]
@@ -62,7 +62,7 @@ class Original:
 
     @classmethod
     def read(cls, path: str | Path, max_pixels: int = MAX_PIXELS) -> "Original":
-        """Read a file; raises ImageError with the reason alone."""
+        """Read a file; raises ImageError with only the reason."""
         encoded = Encoded.read(path, max_pixels)
         kind = encoded.header.kind
         form = FORMS.get(kind, "")
@@ -87,12 +87,12 @@ class Original:
         return self.pixels.shape[1], self.pixels.shape[0]
 
     def cover(self, outlines: Iterable[Outline], method: str) -> None:
-        """Hide what lies in the outlines, see `fkp.vision.covering.cover`."""
+        """Hide what is inside the outlines, see `fkp.vision.covering.cover`."""
         black = (0, 0, 0, 255) if self.mode == "CMYK" else 0
         cover(self.pixels, outlines, method, self.mode in ("RGBA", "LA"), black)
 
     def bgr(self) -> npt.NDArray[np.uint8]:
-        """The pixels as (H, W, 3) uint8 BGR, for a look at them."""
+        """The pixels as (H, W, 3) uint8 BGR, for display."""
         pixels = self.pixels
         if pixels.dtype != np.uint8:
             low, high = float(np.nanmin(pixels)), float(np.nanmax(pixels))
@@ -109,9 +109,9 @@ class Original:
     def write(self, path: Path, metadata: bool = False) -> None:
         """Write the picture whole or not at all.
 
-        The colour profile goes along, as colours have no meaning without it. metadata: also EXIF,
-        but for thumbnails and maker notes. Raises ImageError where the format cannot hold it, and
-        OSError where the disk cannot be written.
+        The colour profile is kept, without which colours would change. metadata: also keep EXIF,
+        except thumbnails and maker notes. Raises ImageError if the format cannot hold the picture,
+        and OSError if the disk cannot be written.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
@@ -157,7 +157,7 @@ def _known(form: str) -> bool:
 
 
 def _deep(encoded: Encoded, form: str) -> Original | None:
-    """A picture of more than 8 bits, by OpenCV; None where that gives 8 bits or nothing."""
+    """Read a picture of more than 8 bits with OpenCV; None if it has 8 bits or cannot be read."""
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
     try:
         pixels = cv2.imdecode(np.frombuffer(encoded.data, np.uint8), flags)
@@ -172,7 +172,7 @@ def _deep(encoded: Encoded, form: str) -> Original | None:
 
 
 def _native(encoded: Encoded, form: str) -> Original:
-    """A picture by Pillow, in its own colours."""
+    """Read a picture with Pillow, in its own colours."""
     from PIL import ImageOps
 
     data = encoded.data
@@ -193,7 +193,7 @@ def _native(encoded: Encoded, form: str) -> Original:
 
 
 def _options(image: Any, form: str, encoded: Encoded) -> dict[str, Any]:
-    """How to write a picture as it was written before."""
+    """The options with which a picture was written."""
     options = _fine(form)
     if form == "JPEG" and hasattr(image, "quantization"):
         from PIL import JpegImagePlugin
@@ -214,12 +214,12 @@ def _options(image: Any, form: str, encoded: Encoded) -> dict[str, Any]:
 
 
 def _fine(form: str) -> dict[str, Any]:
-    """Options of a format whose files do not say their quality."""
+    """The options for a format whose files do not record their quality."""
     return {"quality": FINE} if form in ("JPEG", "WEBP", "AVIF", "HEIF", "JXL") else {}
 
 
 def _exif(image: Any) -> bytes:
-    """The EXIF data of a picture that is upright now, without what may hold another picture."""
+    """The EXIF data of a picture that was turned upright, without possible previews."""
     exif = image.getexif()
     if not len(exif):
         return b""

@@ -11,7 +11,7 @@ from fkp.errors import ImageError
 
 Method = Literal["mosaic", "blur", "fill", "mask"]
 METHODS: tuple[str, ...] = get_args(Method)
-"""How a face is hidden: all but `mask` cover the whole face; `mask` its landmarks' hull alone."""
+"""How a face is hidden: `mask` covers only the hull of its points, the others the whole face."""
 
 Values = npt.NDArray[Any]
 """A picture (H, W) or (H, W, C) of any type."""
@@ -20,14 +20,16 @@ Outline = npt.NDArray[np.float64]
 """(N, 2): the corners of a polygon, in pixels, centres at integers."""
 
 CELLS = 5
-"""Cells of a mosaic along the longer side of what is covered: all that is left of a face."""
+"""Cells of a mosaic along the longer side of the covered area."""
 
 CORNERS = 48
-"""Of the polygon that stands for an ellipse."""
+"""Corners of the polygon that approximates an ellipse."""
 
 
 def ellipse(box_xywh: npt.NDArray[np.float64], grown: float = 0.0) -> Outline:
-    """An ellipse that reaches `grown` of the sides beyond a box, and holds most of its corners."""
+    """An ellipse that extends beyond a box by the share `grown` of its sides, and covers most of
+    its corners.
+    """
     middle = box_xywh[:2] + box_xywh[2:] / 2
     half = box_xywh[2:] / 2 * (1.15 + 2 * grown)
     angles = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
@@ -36,14 +38,14 @@ def ellipse(box_xywh: npt.NDArray[np.float64], grown: float = 0.0) -> Outline:
 
 
 def rectangle(box_xywh: npt.NDArray[np.float64]) -> Outline:
-    """The box itself: its pixels, whole ones."""
+    """The box itself, rounded to whole pixels."""
     x, y, width, height = box_xywh
     return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
 
 
 def hull(points: npt.NDArray[np.floating[Any]], grown: float = 0.0) -> Outline:
-    """The convex hull of the known points (K, 2), grown from its centre; (0, 2) where there are
-    fewer than three.
+    """The convex hull of the known points (K, 2), grown from its centre; (0, 2) for fewer than
+    three.
     """
     known = np.asarray(points, np.float32)[np.isfinite(points).all(-1)]
     if len(known) < 3:
@@ -56,7 +58,7 @@ def hull(points: npt.NDArray[np.floating[Any]], grown: float = 0.0) -> Outline:
 def covered(
     outlines: Iterable[Outline], width: int, height: int
 ) -> npt.NDArray[np.bool_]:  # fmt: skip
-    """(H, W): which pixels lie in any of the outlines."""
+    """(H, W): which pixels are inside any of the outlines."""
     mask = np.zeros((height, width), np.uint8)
     for outline in outlines:
         if len(outline):
@@ -71,7 +73,7 @@ def cover(
     alpha: bool = False,
     black: Sequence[float] | float = 0,
 ) -> None:
-    """Hide what lies in the outlines, in place.
+    """Hide what is inside the outlines, in place.
 
     alpha: whether the last channel is opacity, which stays. black: the value of black.
     Nothing of the picture within an outline is left but the mean colours of a few cells (`mosaic`,
@@ -104,7 +106,7 @@ def _cover(
 
 
 def _coarse(part: Values, cell: float, smooth: bool) -> Values:
-    """A part of a picture, of which only the means of cells so many pixels wide are left."""
+    """A part of a picture, reduced to the means of its cells."""
     height, width = part.shape[:2]
     size = (max(1, round(width / cell)), max(1, round(height / cell)))
     plain = np.ascontiguousarray(part)
@@ -115,11 +117,11 @@ def _coarse(part: Values, cell: float, smooth: bool) -> Values:
         how = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
         back = cv2.resize(means, (width, height), interpolation=how)
     except cv2.error as error:
-        raise ImageError(f"a picture of {part.dtype} cannot be hidden in: {error.err}") from error
+        raise ImageError(f"faces cannot be hidden in {part.dtype} pixels: {error.err}") from error
     return back.reshape(part.shape).astype(part.dtype)
 
 
 def _within(outline: Outline, width: int, height: int) -> Outline:
-    """The outline with corners not too far outside the picture, so that cv2 takes the numbers."""
+    """The outline, clipped to a range of coordinates that cv2 accepts."""
     limit = np.array([width, height], np.float64)
     return np.clip(np.nan_to_num(outline), -2 * limit, 3 * limit)

@@ -70,7 +70,7 @@ def _looks_closely(detector: FaceDetector) -> TypeGuard[PhotoDetector]:
 
 
 def needed(detector: FaceDetector, width: int, height: int) -> int:
-    """The long side at which a photograph has all that any detector looks at."""
+    """The long side at which a photo has all the detail that any detector uses."""
     if _looks_closely(detector):
         return detector.needed(width, height)
     return detector.det_size
@@ -286,8 +286,8 @@ class YuNetDetector:
 
 
 class ThoroughDetector(YuNetDetector):
-    """The same, for those to whom a missed face matters more than time: a photograph is looked at
-    mirrored as well. A face that both looks find is there twice.
+    """A slower detector that misses fewer faces: it also searches the mirror image of a photo. A
+    face found in both is returned twice.
     """
 
     def search(self, image: Image, reduced: int = 1) -> Detections:

@@ -73,7 +73,7 @@ def outlined(image: Image, box: FloatArray, colour: Colour) -> Image:
 
 
 def as_bgr(image: Image) -> Image:
-    """A picture as (H, W, 3) BGR; ImageError where it is neither that nor (H, W) gray, uint8."""
+    """A picture as (H, W, 3) BGR; ImageError if it is neither that nor (H, W) gray, uint8."""
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
         raise ImageError(
             f"expected uint8 (H, W, 3) BGR or (H, W) gray, got {image.dtype} {image.shape}"

@@ -1,4 +1,4 @@
-"""Whether eyes are closed, by how far they are open."""
+"""Whether eyes are closed, from their openings."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,8 +6,8 @@ import numpy.typing as npt
 from fkp.keypoints import FloatArray
 
 CLOSED_OPENING = 0.215
-"""Opening of both eyes on average below which they count as closed, where nothing is known of the
-person: 1 % of open eyes in photographs lie below it.
+"""Mean opening of both eyes below which they count as closed if nothing is known about the person:
+1 % of open eyes in photos are below it.
 
     python -m tests.benchmarks.eyes DATA
 

@@ -1,4 +1,4 @@
-"""Following a part of the picture from frame to frame by optical flow."""
+"""Following a part of a picture from frame to frame by optical flow."""
 
 import cv2
 import numpy as np
@@ -10,24 +10,23 @@ Box = npt.NDArray[np.float64]
 """(4,): x, y, width, height, pixels."""
 
 GRID, INNER = 9, 0.8
-"""Points per side of the grid that is followed, and the share of the box that it spans."""
+"""Points per side of the grid that is tracked, and the share of the box that it spans."""
 
 RETURNS = 1.0
-"""Pixels by which a point may miss its start when it is followed there and back (Kalal, Mikolajczyk
-and Matas, ICPR 2010)."""
+"""Maximum forward-backward error of a point in pixels (Kalal, Mikolajczyk and Matas, ICPR 2010)."""
 
 ENOUGH = 0.25
-"""Least share of points that return."""
+"""Minimum share of points within that error."""
 
 LARGEST_STEP = 1.2
-"""Greatest change of size from one frame to the next."""
+"""Maximum change of size from one frame to the next."""
 
 PATCH = 24
-"""Side in pixels of the small copies in which a face is compared with what it was."""
+"""Side of the small patches in which a face is compared, in pixels."""
 
 
 def moved(before: Image, after: Image, box: Box) -> Box | None:
-    """The box of the same part of the picture in another frame; None where it is lost.
+    """The box of the same part of the picture in another frame; None if it is lost.
 
     before, after: (H, W) gray. By the median motion of a grid of points, each followed by the
     method of Lucas and Kanade in a pyramid, there and back.
@@ -60,7 +59,7 @@ def moved(before: Image, after: Image, box: Box) -> Box | None:
 
 
 def _growth(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float | None:
-    """The median ratio of the distances between points (N, 2); None where it is implausible."""
+    """The median ratio of the distances between points (N, 2); None if it is implausible."""
     half = len(one) // 2
     was = np.hypot(*(one[:half] - one[-half:]).T)
     now = np.hypot(*(other[:half] - other[-half:]).T)
@@ -69,7 +68,7 @@ def _growth(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> flo
 
 
 def patch(gray: Image, box: Box) -> npt.NDArray[np.float32] | None:
-    """What a box shows, (PATCH, PATCH) of mean 0 and length 1; None where it is mostly outside."""
+    """The pixels in a box, (PATCH, PATCH) with mean 0 and norm 1; None if it is mostly outside."""
     limit = np.array([gray.shape[1], gray.shape[0]])
     low = np.clip(np.rint(box[:2]), 0, limit).astype(int)
     high = np.clip(np.rint(box[:2] + box[2:]), 0, limit).astype(int)

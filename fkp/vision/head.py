@@ -1,4 +1,4 @@
-"""A mean head in three dimensions, and how a face's head stands before the camera.
+"""A mean head in three dimensions, and the pose of a face's head in the camera's frame.
 
 The head is the mean of thousands of faces of all ages, fitted by `fkp.bundled.mean_head`. Its frame
 is the camera's when it faces the camera: x to the picture's right (the subject's left), y down, z
@@ -27,22 +27,19 @@ HEAD: Array = np.loadtxt(
 """(68, 3) millimetres: the points of IBUG68 on the mean head."""
 
 RIGID = (*range(27, 36), 36, 39, 42, 45, 48, 54)
-"""The points that the pose is found from: nose, eye corners, mouth corners. Brows, lids, lips and
-jaw move by themselves, and the jaw's points slide along its outline when a head turns.
-"""
+"""The points that determine the pose: nose, eye corners, mouth corners. Brows, lids, lips and jaw
+move independently, and the jaw's points slide along its outline when a head turns."""
 
 LEAST = 8
-"""Points that it takes."""
+"""Minimum number of points for a pose."""
 
 MISFIT = 0.15
-"""Root mean square distance of the points from the mean head's over the distance of its outer eye
-corners in the picture: beyond it, they are no face's. Faces have 0.03 to 0.08.
-"""
+"""Maximum root mean square distance of the points from the mean head's, relative to the distance of
+its outer eye corners in the picture. Faces have 0.03 to 0.08."""
 
 BEHIND = 110.0
-"""Degrees between where a face looks and the camera, from which it cannot be seen: points that
-would stand so have left and right swapped.
-"""
+"""Angle in degrees between a face's direction and the camera from which the face is invisible:
+points with a larger angle have left and right swapped."""
 
 POSES = ("yaw", "pitch", "roll", "head_x_mm", "head_y_mm", "head_z_mm")
 
@@ -106,8 +103,8 @@ class Fit:
 def fit_head(points: FloatArray, camera: Array, among: Sequence[int] = RIGID) -> Fit | None:
     """The mean head as a face with points (68, 2) in pixels shows it to a camera (3, 3).
 
-    None where fewer than LEAST of the points `among` are known, where they are no face's, or would
-    show a head from behind.
+    None if fewer than LEAST of the points `among` are known, or if they are not those of a face or
+    would show a head from behind.
     """
     known = [i for i in among if np.isfinite(points[i]).all()]
     if len(known) < LEAST:

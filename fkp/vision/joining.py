@@ -77,7 +77,7 @@ def join(
             written.all()
     except (av.error.FFmpegError, ValueError) as error:
         raise ImageError(f"parts cannot be joined: {error}") from error
-    return [f"overlay.mp4 is without sound: {reason}"] if reason else []
+    return [f"no sound: {reason}"] if reason else []
 
 
 def tags_of(path: str) -> dict[str, str]:

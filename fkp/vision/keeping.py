@@ -1,4 +1,4 @@
-"""What a photo says besides its pixels, as far as it is kept: its date and its colour profile."""
+"""The metadata of a photo that aligned pictures keep: its date and colour profile."""
 
 import io
 import re
@@ -14,10 +14,10 @@ from fkp.files import replacing
 from fkp.vision.images import Image
 
 MADE, ORIGINAL, DIGITIZED = 0x0132, 0x9003, 0x9004
-"""EXIF tags of dates: of the file, of the shot, of its digitising."""
+"""EXIF tags of dates: of the file, of the shot, of digitisation."""
 
 OFFSETS = (0x9010, 0x9011, 0x9012, 0x9290, 0x9291, 0x9292)
-"""EXIF tags of time zones and parts of seconds."""
+"""EXIF tags of time zones and fractions of seconds."""
 
 DETAILS = 0x8769
 """The EXIF directory of the shot."""
@@ -34,9 +34,10 @@ NAMED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """date: of the shot by EXIF, otherwise by the file's name, None where neither tells; the
-    camera's own time, called UTC. exif: the dates alone, as a block; icc: the profile of colours;
-    b"" where there is none.
+    """Metadata to keep.
+
+    date: of the shot, from EXIF or the file's name, None if unknown; the camera's own time, marked
+    as UTC. exif: a block of only the dates, icc: the colour profile; b"" if there is none.
     """
 
     date: datetime | None = None
@@ -45,7 +46,7 @@ class Kept:
 
 
 def kept_of(path: str) -> Kept:
-    """What is kept of a picture file; nothing where Pillow cannot read it."""
+    """The metadata to keep of a picture file; nothing if Pillow cannot read it."""
     try:
         with Pillow.open(path) as picture:
             given = picture.getexif()
@@ -86,7 +87,7 @@ def _date_in_name(path: str) -> datetime | None:
 
 
 def write_kept(path: Path, image: Image, kept: Kept, quality: int = 95) -> None:
-    """Write a BGR picture (H, W, 3) with what is kept, whole or not at all; the suffix chooses the
+    """Write a BGR picture (H, W, 3) with kept metadata, whole or not at all; the suffix chooses the
     format. Raises ImageError.
     """
     form = FORMATS.get(path.suffix.lower())

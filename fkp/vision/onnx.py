@@ -20,8 +20,8 @@ REFUSALS: tuple[type[Exception], ...] = (
 
 
 def open_session(model: Path) -> onnxruntime.InferenceSession:
-    """The network of a file. Raises ModelError where it cannot be read or keeps weights elsewhere,
-    and one of REFUSALS where it is not a network.
+    """The network in a file. Raises ModelError if it cannot be read or keeps weights elsewhere, and
+    one of REFUSALS if it is not a network.
     """
     if is_special(model):
         raise ModelError(f"{model}: not a regular file")
@@ -43,7 +43,7 @@ def open_session(model: Path) -> onnxruntime.InferenceSession:
 class CropsOnnx:
     """A keypoint network that fkp exported: gray crops (N, S, S) uint8 in, its outputs out.
 
-    size: S. metadata: what is written into the file beside the network.
+    size: S. metadata: of the file.
     """
 
     def __init__(self, model: Path) -> None:

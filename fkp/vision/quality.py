@@ -1,4 +1,4 @@
-"""How good the picture of a face is: what data sets are cleaned by."""
+"""Quality of the picture of a face, for cleaning data sets."""
 
 import cv2
 import numpy as np
@@ -11,13 +11,13 @@ from fkp.vision.images import Image
 QUALITY = ("sharpness", "exposure", "face_size", "occluded", "border_cut", "out_of_plane")
 
 SEEN = 2
-"""How many of these, the first ones, need the picture itself."""
+"""The first SEEN of these need the picture itself."""
 
 REACH = 9
-"""Pixels of a crop over which it is blurred to find out how sharp it was."""
+"""Length of the blur with which sharpness is measured, in pixels of the crop."""
 
 SIDE = 96
-"""Side to which a crop is brought first, pixels, so that one scale holds for all networks."""
+"""Side to which crops are resized first, in pixels, so that values do not depend on the network."""
 
 HIDDEN = 0.5
 """Confidence below which a point counts as occluded."""
@@ -26,10 +26,10 @@ HIDDEN = 0.5
 def picture_quality(crop: Image) -> npt.NDArray[np.float32]:
     """Sharpness and exposure (2,) of the face in a gray crop (S, S), both 0..1.
 
-    Sharpness is 1 minus the blur of Crete et al. (SPIE 6492, 2007): the share of the differences
-    between neighbouring pixels that a further blur takes away, of the direction that is blurred
-    more. It depends little on contrast; noise counts as sharp. Exposure is the mean luma of the
-    face, 0 black and 1 white. NaN for the sharpness of a crop of one gray.
+    Sharpness is 1 minus blur (Crete et al., SPIE 6492, 2007), where blur is the share of the
+    differences between neighbouring pixels that survives another blurring, in the blurrier
+    direction. It depends little on contrast; noise counts as sharp. Exposure is the mean luma of
+    the face: 0 is black, 1 is white. The sharpness of a uniformly gray crop is NaN.
     """
     small = np.asarray(crop)
     if small.shape[0] != SIDE:
@@ -41,7 +41,7 @@ def picture_quality(crop: Image) -> npt.NDArray[np.float32]:
 
 
 def _blur(face: FloatArray, reach: tuple[int, int]) -> float:
-    """The blur along the rows, 0..1; NaN where no pixel differs from its neighbour."""
+    """The blur along the rows, 0..1; NaN if no pixel differs from its neighbour."""
     blurred = cv2.blur(face, reach, borderType=cv2.BORDER_REPLICATE)
     own, after = (np.abs(np.diff(one, axis=1)) for one in (face, np.asarray(blurred)))
     total = float(own.sum())
@@ -56,13 +56,13 @@ def quality(
     size_wh: tuple[int, int],
     camera: Camera | None = None,
 ) -> npt.NDArray[np.float64]:
-    """QUALITY (F, 6) of faces in a picture of this width and height.
+    """QUALITY (F, 6) of faces in a picture of this width and height, NaN for unknown values.
 
-    boxes: (F, 4) xywh; points: (F, K, 2) pixels; confidence: (F, K); seen: (F, SEEN) as
-    `picture_quality` gives them, None where they are not known. face_size: the longer side of the
-    box, pixels. occluded: the share of the points with a confidence below HIDDEN. border_cut: the
-    share of the box outside the picture. out_of_plane: degrees between where the face looks and the
-    camera's axis, for 68 points. NaN where a value is not known.
+    boxes: (F, 4) xywh. points: (F, K, 2) pixels. confidence: (F, K). seen: (F, SEEN) of
+    `picture_quality`, None if unknown. face_size: longer side of the box in pixels. occluded: share
+    of the points with a confidence below HIDDEN. border_cut: share of the box that is outside the
+    picture. out_of_plane: degrees between the direction of the face and the camera's axis, for 68
+    points.
     """
     values = np.full((len(boxes), len(QUALITY)), np.nan)
     if seen is not None:
@@ -80,7 +80,7 @@ def quality(
 
 
 def _outside(box: FloatArray, size_wh: tuple[int, int]) -> float:
-    """The share of a box (4,) that lies outside a picture, whose pixel centres are integers."""
+    """The share of a box (4,) that is outside a picture, whose pixel centres are integers."""
     low = np.maximum(box[:2], -0.5)
     high = np.minimum(box[:2] + box[2:], np.array(size_wh) - 0.5)
     area = float(box[2] * box[3])
@@ -88,7 +88,7 @@ def _outside(box: FloatArray, size_wh: tuple[int, int]) -> float:
 
 
 def _angle(points: FloatArray, matrix: npt.NDArray[np.float64]) -> float:
-    """Degrees by which a face (68, 2) is turned out of the picture's plane."""
+    """Degrees by which a face (68, 2) is rotated out of the picture's plane."""
     pose = dict(zip(POSES, head_pose(points, matrix), strict=True))
     yaw, pitch = np.radians([pose["yaw"], pose["pitch"]])
     return float(np.degrees(np.arccos(np.clip(np.cos(yaw) * np.cos(pitch), -1, 1))))

@@ -1,7 +1,6 @@
 """Writing videos: H.264 in MP4, with the times of the clip."""
 
 import io
-import math
 import os
 from contextlib import suppress
 from fractions import Fraction
@@ -18,11 +17,7 @@ from fkp.vision.images import Image
 THREADS = 1
 """Encoder threads; with more threads and a maximum rate, the output of x264 is not reproducible."""
 
-BLOCK = 16
-"""Side of a macroblock. With an odd number of them in a row, x264's macroblock tree uses memory
-that nobody has set, and the bytes differ from run to run."""
-
-QUALITY = 21
+QUALITY = 22
 """Constant rate factor of x264, below the maximum rate."""
 
 LARGER = 1.25
@@ -131,9 +126,10 @@ class Recording:
         self._stored = (stored_wh[0] + stored_wh[0] % 2, stored_wh[1] + stored_wh[1] % 2)
         self._even = self._stored if stored_wh == size_wh else None
         self._times = Times(time_base)
-        options = {"preset": "veryfast", "crf": str(quality), "bf": "0"}
-        if math.ceil(self._stored[0] / BLOCK) % 2:
-            options["x264-params"] = "mbtree=0"
+        # x264's macroblock tree uses memory that nobody has set: not the same bytes each time.
+        options = {
+            "preset": "veryfast", "crf": str(quality), "bf": "0", "x264-params": "mbtree=0"
+        }  # fmt: skip
         if most:
             rate = max(SLOWEST, round(LARGER * most))
             options |= {"maxrate": str(rate), "bufsize": str(rate // 2)}

@@ -1,4 +1,4 @@
-"""How high, wide and open both sides of a face are, after the pose of the head is taken away."""
+"""Heights, widths and openings on both sides of a face, with the head's pose removed."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from fkp.vision.head import Fit, fit_head, lifted
 Array = npt.NDArray[np.float64]
 
 STABLE = (27, 28, 29, 30, 33, 36, 39, 42, 45)
-"""The points that the pose is found from: ridge and base of the nose, corners of the eyes. A face
-that is paralysed on one side, or smiles, moves all others."""
+"""The points that determine the pose: ridge and base of the nose, corners of the eyes. A smile, or
+paralysis on one side, moves all others."""
 
 SIDES = ("right", "left")
 
@@ -23,7 +23,7 @@ RIGHT = {
     "upper_lip_height": (49, 50),
     "lower_lip_height": (58, 59),
 }
-"""Points of the right side whose height is measured from the line through the eyes' centres."""
+"""Points of the right side whose height is measured from the line through the eye centres."""
 
 LEFT = {
     "brow_height": (23, 24, 25),
@@ -39,14 +39,16 @@ MEASURES = (
 )  # fmt: skip
 
 EXCURSION = "mouth_corner_excursion"
-"""How far a corner of the mouth is from where it is at rest."""
+"""Distance of a corner of the mouth from its position at rest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frontal:
-    """A face as seen from in front. points: (68, 2) in distances of the eye centres, x to the
-    subject's left, y down, from the middle between the eyes, whose centres lie level. yaw, pitch:
-    of the head in the picture, degrees. eyes: the distance of the eye centres there, pixels.
+    """A face in frontal view.
+
+    points: (68, 2) in eye distances, x to the subject's left, y down, from the point midway between
+    the eyes, whose centres are level. yaw, pitch: of the head in the picture, degrees. eyes:
+    distance of the eye centres in the picture, pixels.
     """
 
     points: Array
@@ -55,10 +57,10 @@ class Frontal:
     eyes: float
 
     def sides(self) -> Array:
-        """(len(MEASURES), 2): right and left, in distances of the eye centres.
+        """(len(MEASURES), 2): right and left, in eye distances.
 
-        Heights count from the line through the eye centres, upwards for brows and downwards for all
-        else; the width of a mouth corner from the middle line.
+        Heights are measured from the line through the eye centres, upwards for brows and downwards
+        for the others; the width of a mouth corner from the middle line.
         """
         x, y = self.points.T
         values = {name: [0.0, 0.0] for name in MEASURES}
@@ -73,7 +75,7 @@ class Frontal:
         return np.array([values[name] for name in MEASURES])
 
     def excursion(self, rest: "Frontal") -> Array:
-        """(2,): of the right and the left corner of the mouth, from where it is at rest."""
+        """(2,): distance of the right and left corner of the mouth from their positions at rest."""
         return np.asarray(np.linalg.norm((self.points - rest.points)[[48, 54]], axis=1))
 
 
@@ -102,7 +104,7 @@ def frontal(points: FloatArray, camera: Array) -> Frontal | None:
 
 
 def _turned(fit: Fit) -> tuple[float, float]:
-    """Yaw and pitch, degrees, from the line of sight to the face."""
+    """Yaw and pitch relative to the line of sight, in degrees."""
     towards = fit.turn.T @ -fit.at / np.linalg.norm(fit.at)
     return (
         float(np.degrees(np.arctan2(-towards[0], -towards[2]))),

@@ -1,4 +1,4 @@
-"""Where a face lies in an aligned picture: the templates of FFHQ and ArcFace, and one's own."""
+"""Templates of aligned faces: those of FFHQ and ArcFace, and custom ones."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from fkp.vision.crop import CropTransform
 from fkp.vision.warp import Warp
 
 Places = Mapping[str, tuple[float, float]]
-"""Where named points lie in an aligned picture, pixels."""
+"""The positions of named points in an aligned picture, in pixels."""
 
 ARCFACE: Places = {
     "right_eye": (38.2946, 51.6963),
@@ -30,13 +30,15 @@ ARCFACE: Places = {
 """
 
 EYES: Places = {"right_eye": (0.4, 0.43), "left_eye": (0.6, 0.43)}
-"""Of the template `eyes`: shares of its side."""
+"""Positions of the eyes in the template `eyes`, as shares of its side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """width, height: of the aligned picture, pixels. places: the points that are brought there by
-    the least-squares similarity; empty for FFHQ's rule, see `ffhq`.
+    """A template.
+
+    width, height: of the aligned picture, pixels. places: the positions to which a least-squares
+    similarity transform brings points; empty for FFHQ's rule, see `ffhq`.
     """
 
     name: str
@@ -45,7 +47,7 @@ class Template:
     places: Places = field(default_factory=dict)
 
     def transform(self, points: FloatArray, scheme: Scheme) -> CropTransform:
-        """The similarity for a face (K, 2). Raises DataError where the points do not say."""
+        """The similarity transform for a face (K, 2). Raises DataError if points are missing."""
         anchors = scheme.anchor_points(points)
         if not self.places:
             return ffhq(anchors, self.width)
@@ -67,9 +69,9 @@ class Template:
 def ffhq(anchors: FloatArray, side: int) -> CropTransform:
     """The crop of FFHQ's dataset tool (Karras et al., CVPR 2019) from anchor points (5, 2).
 
-    A square turned as the eyes and the line from them to the mouth say, whose half side is the
-    greater of twice the distance of the eyes and 1.8 times that from eyes to mouth; its centre lies
-    a tenth of the way from eyes to mouth. Raises DataError where eyes or mouth are not known.
+    A square rotated by the directions between the eyes and from eyes to mouth; its half side is the
+    larger of twice the distance between the eyes and 1.8 times that from eyes to mouth; its centre
+    is a tenth of the way from eyes to mouth. Raises DataError if eyes or mouth are unknown.
     """
     eyes, mouth = np.asarray(anchors[:2], np.float64), np.asarray(anchors[3:5], np.float64)
     if not np.isfinite([*eyes, *mouth]).all():
@@ -86,7 +88,7 @@ def ffhq(anchors: FloatArray, side: int) -> CropTransform:
 
 
 def eyes_template(side: int = 1024) -> Template:
-    """Both eyes at fixed places in a square."""
+    """Both eyes at fixed positions in a square."""
     return Template("eyes", side, side, {n: (x * side, y * side) for n, (x, y) in EYES.items()})
 
 
@@ -99,7 +101,7 @@ TEMPLATES = {
 
 
 def read_template(path: Path) -> Template:
-    """A template of one's own: JSON with `size` [width, height] and `points`, name to [x, y].
+    """A custom template: JSON with `size` [width, height] and `points`, name to [x, y].
 
     The names are those of the scheme, or of the five anchor points. Raises LabelError.
     """
@@ -151,7 +153,7 @@ class Framing:
 
     @property
     def size_wh(self) -> tuple[int, int]:
-        """The size of a result that is not made smaller."""
+        """The size of an aligned picture that is not shrunk."""
         width, height, factor = self._extended()
         return max(1, round(width * factor)), max(1, round(height * factor))
 
@@ -163,9 +165,9 @@ class Framing:
         return width, height, 1.0 if self.size is None else self.size / max(width, height)
 
     def warp(self, points: FloatArray, scheme: Scheme, shrink: float | None = None) -> Warp:
-        """The way of a face (K, 2) into its aligned picture. Raises DataError.
+        """The warp of a face (K, 2) to its aligned picture. Raises DataError.
 
-        shrink: how much smaller the result is made, None for what the face itself needs.
+        shrink: factor of the picture's size, None for what the face itself needs.
         """
         own = self.template.transform(points, scheme)
         factor_in = self._extended()[2] / (1 + 2 * self.margin)

@@ -29,9 +29,7 @@ SIZES = ((32, 32), (64, 96), (480, 640), (640, 480))
 
 @lru_cache(maxsize=16)
 def try_out(model: Path, kind: Kind = "face detector") -> None:
-    """Raise ModelError for a file that is no such network, or one that fails, loops or fills
-    memory.
-    """
+    """Raise ModelError if a file is not such a network, or if it fails, loops or fills memory."""
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-P", "-m", "fkp.vision.trial", str(model.absolute()), kind]
@@ -53,7 +51,7 @@ def try_out(model: Path, kind: Kind = "face detector") -> None:
 
 
 def main(path: str, kind: str) -> int:
-    """Load the network and let it see a few pictures; 3 with a message where it cannot."""
+    """Load the network and run it on a few pictures; returns 3, after a message, if that fails."""
     limit_memory(MEMORY)
     rng = np.random.default_rng(0)
     try:

@@ -1,4 +1,4 @@
-"""Cutting a face out into a picture of any size, with a border where the photo ends."""
+"""Warping a face into a picture of any size, with a border where the photo ends."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from fkp.vision.crop import CropTransform
 from fkp.vision.images import Image
 
 BORDERS = ("reflect", "blur")
-"""What lies beyond the photo; or a colour, `#rrggbb`."""
+"""How to fill what is outside the photo; or a colour, `#rrggbb`."""
 
 SMOOTH = 0.03
-"""Of the border `blur`: the standard deviation of the blur, a share of the longer side."""
+"""Standard deviation of the border `blur`, as a share of the longer side."""
 
 
 def colour_from(border: str) -> tuple[int, int, int] | None:
@@ -50,7 +50,7 @@ class Warp:
         return np.asarray(np.linalg.inv(matrix)[:2], np.float64)
 
     def reduced(self, factor: int) -> "Warp":
-        """The same, from the photo reduced `factor` times."""
+        """The same warp, from the photo reduced by a factor."""
         return Warp(self.transform.reduced(factor), self.width, self.height)
 
     def cut(self, image: Image, border: str = "reflect") -> Image:
@@ -79,7 +79,7 @@ class Warp:
         return np.asarray(cut, np.uint8)
 
     def _blurred(self, cut: Image, matrix: FloatArray, shape: tuple[int, ...]) -> Image:
-        """What was mirrored, more and more blurred away from the photo."""
+        """The mirrored border, increasingly blurred away from the photo."""
         inside = np.full(shape[:2], 255, np.uint8)
         seen = cv2.warpAffine(inside, matrix, (self.width, self.height), flags=cv2.INTER_NEAREST)
         outside = np.asarray(seen) == 0
@@ -94,7 +94,7 @@ class Warp:
 
 
 def fitted(image: Image, size_wh: tuple[int, int]) -> Image:
-    """A picture of about the same shape brought to this size, (H, W, 3)."""
+    """A picture of about the same aspect ratio, resized to this size (H, W, 3)."""
     if image.shape[1::-1] == size_wh:
         return image
     shrinks = image.shape[1] > size_wh[0]

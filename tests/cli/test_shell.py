@@ -6,8 +6,10 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -131,6 +133,8 @@ SHORTER = {
 }
 """Options that make examples quick."""
 
+SECOND_NS = 1_000_000_000  # file systems round times
+
 
 def test_every_command_has_examples() -> None:
     assert {name for name, _ in EXAMPLES} == set(COMMANDS)
@@ -159,7 +163,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shutil.copy(SAMPLES / "astronaut.jpg", folder / name)
     shutil.copy(SAMPLES / "astronaut.jpg", folder / "photo.jpg")
     shutil.copy(SAMPLES / "president.jpg", folder / "interviewer.jpg")
-    header = "input,action,face,first,last,x,y,width,height"
+    header = "image,action,face,first,last,box_x,box_y,box_w,box_h"
     corrections = f"{header}\nphotos/coffee.jpg,hide,,,,10,10,40,40\n"
     (folder / "corrections.csv").write_text(corrections)
     write_boxes(folder / "infants")
@@ -195,4 +199,10 @@ def test_the_examples_of_help_run(words: list[str], desk: Path) -> None:
     if words[1:2] != ["results/"]:  # which the example before has made
         shutil.rmtree("results", ignore_errors=True)
     more = [] if "--resume" in words else SHORTER.get(words[0], [])
+    out = next((b for a, b in pairwise(words) if a in ("-o", "--out") and b != "-"), None)
+    began = time.time_ns()
     assert cli.main([*words, *more], standalone_mode=False) in (0, None)
+    if out is not None:
+        made = Path(out)
+        files = [made] if made.is_file() else [p for p in made.rglob("*") if p.is_file()]
+        assert any(p.stat().st_size and p.stat().st_mtime_ns >= began - SECOND_NS for p in files)

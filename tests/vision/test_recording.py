@@ -48,11 +48,9 @@ def test_players_are_told_the_colours(tmp_path: Path, size: tuple[int, int], spa
     assert np.abs(frames(path)[0].bgr()[5, 5].astype(int) - (0, 0, 255)).max() < 8
 
 
-@pytest.mark.parametrize(("width", "used"), [(192, 1), (210, 1), (208, 0), (200, 0)])
-def test_what_is_not_reproducible_is_not_used(tmp_path: Path, width: int, used: int) -> None:
+def test_what_is_not_reproducible_is_not_used(tmp_path: Path) -> None:
     """x264 writes its settings into the file."""
-    path = recorded(tmp_path / "a.mp4", (width, 48))
-    assert f" mbtree={used} ".encode() in path.read_bytes()
+    assert b" mbtree=0 " in recorded(tmp_path / "a.mp4").read_bytes()
 
 
 def test_pixels_keep_their_shape(tmp_path: Path) -> None:
@@ -133,7 +131,7 @@ def test_sound_that_cannot_be_had_is_left_out(tmp_path: Path) -> None:
     assert join([part], out, None) == []
     (tmp_path / "text.mp4").write_text("no clip")
     (note,) = join([part], out, Sound(str(tmp_path / "text.mp4"), 0.0, 1.0))
-    assert "without sound: invalid data" in note
+    assert "no sound: invalid data" in note
     assert len(shown(out)) == 5
     silent = encode(tmp_path / "silent.mp4", [0, 40])
     assert join([part], out, Sound(str(silent), 0.0, 1.0)) == []

@@ -1,1 +1,1 @@
-"""Aligned faces: crops by a template, of photos and of clips, and films of them."""
+"""Aligned faces: crops by a template from photos and clips, and timelapses."""

@@ -1,4 +1,4 @@
-"""The faces that could be aligned: where each is, how good its picture, and which are chosen."""
+"""The faces that could be aligned: their positions and ranks, and which of them are chosen."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from fkp.annotate.align.settings import Align
+from fkp.annotate.align.settings import AlignConfig
 from fkp.annotate.outcome import Annotated
 from fkp.annotate.output.rows import Record
 from fkp.errors import DataError
@@ -19,16 +19,17 @@ from fkp.vision.quality import QUALITY, quality
 from fkp.vision.warp import Warp
 
 WIDE_OPEN = 0.3
-"""Opening of the eyes from which they are not better for being wider."""
+"""Opening of the eyes above which wider is not better."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A face of a picture, or an input without one (face None).
+    """A face of a picture, or an input without a face (face is None).
 
-    status: `aligned`, `not_chosen`, or why it cannot be: `no_face`, `unreadable`, `no_points`.
-    warp: into the aligned picture. rank: how good a picture of the face it is, 0..1. x, y, size: of
-    the face, pixels. use: what a person said. file: of the result, below the folder of the run.
+    status: `aligned`, `not_chosen`, or why it cannot be aligned: `no_face`, `unreadable`,
+    `no_points`. warp: to the aligned picture. rank: quality of the face's picture, 0..1. center_x,
+    center_y: of its box, size: longer side of the box, in pixels. use: a person's choice. file:
+    the aligned picture, relative to the folder of the run.
     """
 
     image: str
@@ -37,8 +38,8 @@ class Candidate:
     reason: str = ""
     warp: Warp | None = None
     rank: float = math.nan
-    x: float = math.nan
-    y: float = math.nan
+    center_x: float = math.nan
+    center_y: float = math.nan
     size: float = math.nan
     date: datetime | None = None
     use: bool | None = None
@@ -46,8 +47,10 @@ class Candidate:
     is_clip: bool = False
 
 
-def candidates_of(records: Iterable[Record], align: Align, scheme: Scheme) -> Iterator[Candidate]:
-    """The candidates of photos, in the order of the inputs; none is chosen yet."""
+def candidates_of(
+    records: Iterable[Record], config: AlignConfig, scheme: Scheme
+) -> Iterator[Candidate]:
+    """The candidates in photos, in the order of the inputs; none is chosen yet."""
     for image, result in records:
         if not isinstance(result, Annotated):
             yield Candidate(image, None, "unreadable", result.reason)
@@ -56,11 +59,11 @@ def candidates_of(records: Iterable[Record], align: Align, scheme: Scheme) -> It
         else:
             ranks = _ranks(result)
             for i, face in enumerate(result.faces):
-                yield _candidate(image, i, face, float(ranks[i]), align, scheme)
+                yield _candidate(image, i, face, float(ranks[i]), config, scheme)
 
 
 def _candidate(
-    image: str, number: int, face: Face, rank: float, align: Align, scheme: Scheme
+    image: str, number: int, face: Face, rank: float, config: AlignConfig, scheme: Scheme
 ) -> Candidate:
     x, y, width, height = (float(v) for v in face.box)
     where = Candidate(
@@ -68,26 +71,26 @@ def _candidate(
         max(width, height),
     )  # fmt: skip
     try:
-        return replace(where, warp=align.framing.warp(face.points, scheme))
+        return replace(where, warp=config.framing.warp(face.points, scheme))
     except DataError as error:
         return replace(where, status="no_points", reason=str(error))
 
 
 def _ranks(result: Annotated) -> npt.NDArray[np.float64]:
-    """How good a picture of each face is (F,), 0..1: its sharpness, times how open the eyes are,
-    times how frontal it is. What is not known counts as 1.
+    """The rank of each face (F,), 0..1: the product of sharpness, cosine of `out_of_plane`, share
+    of the box inside the picture, and openness of the eyes. Unknown factors count as 1.
     """
     faces = result.faces
     size = (result.width, result.height)
-    judged = dict(
+    rated = dict(
         zip(
             QUALITY,
             quality(faces.boxes, faces.points, faces.confidence, faces.quality, size).T,
             strict=True,
         )
     )
-    frontal = np.cos(np.radians(judged["out_of_plane"])).clip(0, 1)
-    parts = [judged["sharpness"], frontal, 1 - judged["border_cut"]]
+    frontal = np.cos(np.radians(rated["out_of_plane"])).clip(0, 1)
+    parts = [rated["sharpness"], frontal, 1 - rated["border_cut"]]
     if faces.points.shape[1] == 68:
         parts.append((eyes_opening(find_openings(faces.points)) / WIDE_OPEN).clip(0, 1))
     return np.asarray(np.prod(np.nan_to_num(np.array(parts), nan=1.0), axis=0))
@@ -95,13 +98,13 @@ def _ranks(result: Annotated) -> npt.NDArray[np.float64]:
 
 def chosen(
     candidates: Sequence[Candidate],
-    align: Align,
+    config: AlignConfig,
     date_of: Callable[[str], datetime | None],
 ) -> list[Candidate]:
-    """The candidates, those that are to be aligned with the status `aligned`.
+    """The candidates, with the status `aligned` for those to be aligned.
 
-    Where a person chose faces of a picture, these are taken; otherwise those that `align` says,
-    without those that a person rejected. date_of: a picture's date, for one picture per period.
+    If a person chose faces of a picture, these are taken; otherwise `config` decides among those
+    that the person did not reject. date_of: returns a picture's date, for one picture per period.
     """
     of_image: dict[str, list[int]] = {}
     for i, one in enumerate(candidates):
@@ -111,11 +114,11 @@ def chosen(
         able = [i for i in members if candidates[i].warp is not None or candidates[i].is_clip]
         wanted = [i for i in able if candidates[i].use]
         free = [i for i in able if candidates[i].use is None]
-        taken += wanted or _automatic(free, candidates, align.faces)
+        taken += wanted or _automatic(free, candidates, config.faces)
     result = list(candidates)
     for i in taken:
         result[i] = replace(candidates[i], status="aligned", date=date_of(candidates[i].image))
-    return result if align.one_per is None else _best_of_each(result, align.one_per)
+    return result if config.one_per is None else _best_of_each(result, config.one_per)
 
 
 def _automatic(free: list[int], candidates: Sequence[Candidate], which: str) -> list[int]:
@@ -127,14 +130,14 @@ def _automatic(free: list[int], candidates: Sequence[Candidate], which: str) -> 
 
 
 def _best_of_each(candidates: list[Candidate], period: str) -> list[Candidate]:
-    """Of each day or week those that a person chose, or else the one of the highest rank."""
+    """Per day or week, the pictures that a person chose, otherwise the one of the highest rank."""
     groups: dict[tuple[int, ...], list[int]] = {}
     result = list(candidates)
     for i, one in enumerate(candidates):
         if one.status != "aligned":
             continue
         if one.date is None:
-            reason = "no date in EXIF or in the name of the file"
+            reason = "no date in EXIF or file name"
             if not one.use:
                 result[i] = replace(one, status="not_chosen", reason=reason)
             continue
@@ -145,6 +148,6 @@ def _best_of_each(candidates: list[Candidate], period: str) -> list[Candidate]:
         wanted = [i for i in members if candidates[i].use]
         kept = wanted or [max(members, key=lambda i: (candidates[i].rank, -i))]
         for i in set(members) - set(kept):
-            reason = f"another picture of this {period} is better"
+            reason = f"another picture of this {period} has a higher rank"
             result[i] = replace(candidates[i], status="not_chosen", reason=reason)
     return result

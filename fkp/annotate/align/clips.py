@@ -1,4 +1,4 @@
-"""Aligned clips: a film of each chosen face, which stays in its place."""
+"""Aligned clips: a video of each chosen face, in which the face stays in place."""
 
 import math
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fkp.annotate.align.candidates import Candidate
-from fkp.annotate.align.settings import Align
+from fkp.annotate.align.settings import AlignConfig
 from fkp.annotate.names import FACES
 from fkp.annotate.outcome import Annotated, Moment
 from fkp.annotate.output.rows import Record
@@ -25,9 +25,11 @@ from fkp.vision.warp import Warp
 
 
 @dataclass(slots=True, eq=False)
-class Life:
-    """A face of a clip. warps: by the frames that it is in; size: of the clip's pictures. area: of
-    its boxes, added up. start, end: timestamps of its first and last frame; step: between frames.
+class FaceTrack:
+    """A face of a clip.
+
+    size_wh: of the clip's frames. warps: by frame. stamps: timestamps of these frames. area: sum of
+    the areas of its boxes. box: (4,) xywh, the first one.
     """
 
     number: int
@@ -48,13 +50,15 @@ class Life:
         return max(self.warps)
 
 
-def lives_of(records: Iterable[Record], align: Align, scheme: Scheme) -> tuple[str, list[Life]]:
-    """The clip's name, and its faces by number, each with one size of its film.
+def tracks_of(
+    records: Iterable[Record], config: AlignConfig, scheme: Scheme
+) -> tuple[str, list[FaceTrack]]:  # fmt: skip
+    """The clip's name, and its faces by number, each with one size for all its frames.
 
-    Where faces may not be enlarged, the film is as much smaller as its typical frame needs.
+    If faces may not be enlarged, the size is that of the typical frame.
     """
     points: dict[int, list[tuple[Moment, FloatArray]]] = {}
-    lives: dict[int, Life] = {}
+    tracks: dict[int, FaceTrack] = {}
     clip = ""
     for name, result in records:
         clip = name
@@ -63,93 +67,95 @@ def lives_of(records: Iterable[Record], align: Align, scheme: Scheme) -> tuple[s
         for i, face in enumerate(result.faces):
             number = result.number(i)
             size = (result.width, result.height)
-            life = lives.setdefault(number, Life(number, size, box=face.box))
-            life.area += float(face.box[2] * face.box[3])
+            track = tracks.setdefault(number, FaceTrack(number, size, box=face.box))
+            track.area += float(face.box[2] * face.box[3])
             points.setdefault(number, []).append((result.moment, face.points))
-    for number, life in lives.items():
+    for number, track in tracks.items():
         scales = []
         for _, own in points[number]:
             try:
-                scales.append(align.framing.template.transform(own, scheme).scale)
+                scales.append(config.framing.template.transform(own, scheme).scale)
             except DataError:
                 continue
-        shrink = align.framing.needed(float(np.median(scales))) if scales else 1.0
+        shrink = config.framing.needed(float(np.median(scales))) if scales else 1.0
         for moment, own in points[number]:
             try:
-                life.warps[moment.frame] = align.framing.warp(own, scheme, shrink)
+                track.warps[moment.frame] = config.framing.warp(own, scheme, shrink)
             except DataError:
                 continue
-            life.stamps.append(moment.timestamp)
-    return clip, [lives[number] for number in sorted(lives)]
+            track.stamps.append(moment.timestamp)
+    return clip, [tracks[number] for number in sorted(tracks)]
 
 
-def clip_candidates(clip: str, lives: Sequence[Life], reason: str) -> list[Candidate]:
+def clip_candidates(clip: str, tracks: Sequence[FaceTrack], reason: str) -> list[Candidate]:
     """A candidate per face of a clip, or one that says why there is none."""
-    if not lives:
+    if not tracks:
         status = "unreadable" if reason else "no_face"
         return [Candidate(clip, None, status, reason, is_clip=True)]
     found = []
-    for life in lives:
-        x, y, width, height = (float(v) for v in life.box)
+    for track in tracks:
+        x, y, width, height = (float(v) for v in track.box)
         one = Candidate(
-            clip, life.number, "not_chosen", x=x + width / 2, y=y + height / 2,
-            size=math.sqrt(life.area), is_clip=True,
+            clip, track.number, "not_chosen", center_x=x + width / 2, center_y=y + height / 2,
+            size=math.sqrt(track.area), is_clip=True,
         )  # fmt: skip
-        if not life.warps:
-            one = replace(one, status="no_points", reason="its points say nothing about its place")
+        if not track.warps:
+            one = replace(
+                one, status="no_points", reason="points that the template needs are missing"
+            )
         found.append(one)
     return found
 
 
 def write_clip(
-    out: Path, clip: str, opening: Opening, life: Life, align: Align
+    out: Path, clip: str, opening: Opening, track: FaceTrack, config: AlignConfig
 ) -> tuple[str, list[str]]:  # fmt: skip
-    """Write the film of a face, from its first to its last frame; its name, and notes.
+    """Write the video of a face, from its first to its last frame; returns its name, and notes.
 
-    In a frame in which the face is not known, it stays where it was. Raises ImageError.
+    A frame in which the face was not found is cut as the one before. Raises ImageError.
     """
     stem = Path(os.path.basename(clip.rstrip("/"))).stem or "clip"
-    name = f"{FACES}/{stem}.face{life.number}.mp4"
+    name = f"{FACES}/{stem}.face{track.number}.mp4"
     path = out / name
     path.parent.mkdir(exist_ok=True)
-    warp = life.warps[life.first]
+    warp = track.warps[track.first]
     size = (warp.width, warp.height)
-    canvas = Canvas(life.size_wh, life.size_wh)
-    silent = path.with_name(f"{stem}.face{life.number}.silent.mp4")
+    canvas = Canvas(track.size_wh, track.size_wh)
+    silent = path.with_name(f"{stem}.face{track.number}.silent.mp4")
     with replacing(path) as whole:
         try:
             with Clip(clip, opening) as source:
                 zero: int | None = None
                 with Recording(silent, size, size, source.time_base) as recording:
                     for frame in source.frames():
-                        if frame.index > life.last:
+                        if frame.index > track.last:
                             break
-                        if frame.index < life.first or frame.picture is None:
+                        if frame.index < track.first or frame.picture is None:
                             continue
-                        warp = life.warps.get(frame.index, warp)
+                        warp = track.warps.get(frame.index, warp)
                         zero = frame.pts if zero is None else zero
                         picture = frame.bgr()
                         fit = canvas.fit((picture.shape[1], picture.shape[0]))
-                        aligned = warp.cut(fit.image(picture), align.border)
+                        aligned = warp.cut(fit.image(picture), config.border)
                         recording.write(aligned, frame.pts - zero)
-            notes = join([silent], whole, _sound(clip, life))
+            notes = join([silent], whole, _sound(clip, track))
         finally:
             silent.unlink(missing_ok=True)
-    return name, [note.replace("overlay.mp4", name) for note in notes]
+    return name, [f"{name}: {note}" for note in notes]
 
 
-def _sound(clip: str, life: Life) -> Sound | None:
-    if is_sequence(clip) or not np.isfinite(life.stamps).all() or not has_sound(clip):
+def _sound(clip: str, track: FaceTrack) -> Sound | None:
+    if is_sequence(clip) or not np.isfinite(track.stamps).all() or not has_sound(clip):
         return None
-    steps = np.diff(life.stamps)
+    steps = np.diff(track.stamps)
     if len(steps) and steps.min() <= 0:
         return None
     step = float(np.median(steps)) if len(steps) else 0.0
-    return Sound(clip, life.stamps[0], life.stamps[-1] + step)
+    return Sound(clip, track.stamps[0], track.stamps[-1] + step)
 
 
 def failure_of(records: Iterable[Record]) -> str:
-    """Why a clip has no frame that can be read, "" where it has one."""
+    """Why no frame of a clip can be read, "" if one can."""
     reason = ""
     for _, result in records:
         if isinstance(result, Annotated):

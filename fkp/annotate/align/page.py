@@ -1,4 +1,4 @@
-"""`index.html` of aligned faces: the pictures or films, in order, and what could not be aligned."""
+"""`index.html` of aligned faces: the pictures or videos in order, and what could not be aligned."""
 
 import html
 import os
@@ -14,20 +14,20 @@ SHOWN = 5000
 """Pictures on the page, at most."""
 
 
-def write_page(path: Path, candidates: Sequence[Candidate], film: Path | None) -> None:
-    """Write the page beside the files that it shows."""
+def write_page(path: Path, candidates: Sequence[Candidate], timelapse: Path | None) -> None:
+    """Write the page next to the files that it shows."""
     shown = [one for one in candidates if one.file]
     cards = "\n".join(_card(one) for one in shown[:SHOWN])
-    more = f"; the first {SHOWN} are here" if len(shown) > SHOWN else ""
+    more = f"; the first {SHOWN} are shown" if len(shown) > SHOWN else ""
     lines = "".join(_line(one) for one in candidates if not one.file)
     page = files("fkp.annotate.align").joinpath("align.html").read_text(encoding="utf-8")
     video = ""
-    if film is not None:
-        place = quote(Path(os.path.relpath(film, path.parent)).as_posix())
+    if timelapse is not None:
+        place = quote(Path(os.path.relpath(timelapse, path.parent)).as_posix())
         video = f'<video src="{place}" controls loop muted playsinline></video>'
     parts = {
         "<!--COUNT-->": f"{len(shown)} aligned{more}",
-        "<!--FILM-->": video,
+        "<!--TIMELAPSE-->": video,
         "<!--CARDS-->": cards,
         "<!--OTHERS-->": f"<h2>not aligned</h2><ul>{lines}</ul>" if lines else "",
     }

@@ -1,4 +1,4 @@
-"""Cutting and writing the aligned pictures, in workers."""
+"""Cutting and writing aligned pictures, in workers."""
 
 import os
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fkp.annotate.align.candidates import Candidate
-from fkp.annotate.align.settings import Align
+from fkp.annotate.align.settings import AlignConfig
 from fkp.annotate.inputs import relative_to
 from fkp.annotate.names import FACES
 from fkp.annotate.photo.drawing import UNNAMEABLE
@@ -20,9 +20,10 @@ from fkp.vision.warp import Warp
 
 
 def files_for(candidates: Sequence[Candidate], root: str, each: bool) -> list[Candidate]:
-    """The candidates that are aligned with the names of their files, below the tree of the inputs.
+    """The candidates, with file names in the tree of the inputs for those to be aligned.
 
-    each: whether the number of the face is in the name; it also is where a name would be another's.
+    each: whether to put the face's number into every name; it is always put into a name that would
+    be taken otherwise.
     """
     taken: set[str] = set()
     result = []
@@ -35,7 +36,7 @@ def files_for(candidates: Sequence[Candidate], root: str, each: bool) -> list[Ca
         many = each or name in taken
         name = fitting_name(f"{stem}.face{one.face}{suffix}") if many else name
         count = 1
-        while name in taken:  # a file that is given twice, or is called as another's face
+        while name in taken:  # an input given twice, or named like another input's face
             count += 1
             name = fitting_name(f"{stem}.face{one.face}.{count}{suffix}")
         taken.add(name)
@@ -44,9 +45,9 @@ def files_for(candidates: Sequence[Candidate], root: str, each: bool) -> list[Ca
 
 
 def write_pictures(
-    out: Path, candidates: Sequence[Candidate], align: Align, jobs: int, progress: Progress
+    out: Path, candidates: Sequence[Candidate], config: AlignConfig, jobs: int, progress: Progress
 ) -> list[Candidate]:
-    """Write the aligned pictures; those that cannot be are candidates that say why."""
+    """Write the aligned pictures; candidates that cannot be written get a reason."""
     todo = [i for i, one in enumerate(candidates) if one.status == "aligned"]
     groups: dict[str, list[int]] = {}
     for i in todo:
@@ -56,7 +57,7 @@ def write_pictures(
         (
             os.path.join(here, image),
             [(candidates[i].warp, str((out / candidates[i].file).absolute())) for i in members],
-            align.border,
+            config.border,
         )
         for image, members in groups.items()
     )
@@ -73,7 +74,7 @@ def write_pictures(
 
 
 def _write(path: str, faces: Sequence[tuple[Warp, str]], border: str) -> list[str]:
-    """Align faces of one picture; why each could not be, "" where it was."""
+    """Align faces of one picture; returns why each failed, "" for success."""
     settle()
     try:
         encoded = Encoded.read(path)
@@ -91,7 +92,7 @@ def _write(path: str, faces: Sequence[tuple[Warp, str]], border: str) -> list[st
 
 
 def _saved(target: Path, image: Image, kept: Kept) -> str:
-    """Write a picture; why it cannot be, "" where it was."""
+    """Write a picture; returns why it failed, "" for success."""
     try:
         write_kept(target, image, kept)
     except ImageError as error:
@@ -99,5 +100,5 @@ def _saved(target: Path, image: Image, kept: Kept) -> str:
     except OSError as error:
         if error.errno not in UNNAMEABLE:
             raise
-        return (error.strerror or "its name is not possible").lower()
+        return (error.strerror or "invalid name").lower()
     return ""

@@ -1,4 +1,4 @@
-"""The second half of a run of align: from the table of a finished run to aligned faces."""
+"""From the table of a finished run to aligned faces: the second half of `fkp align`."""
 
 import json
 from collections import Counter
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from fkp.annotate.align.candidates import Candidate, candidates_of, chosen
-from fkp.annotate.align.choices import CHOICES, read_wishes, wished, write_choices
-from fkp.annotate.align.clips import Life, clip_candidates, failure_of, lives_of, write_clip
-from fkp.annotate.align.film import write_film
+from fkp.annotate.align.choices import CHOICES, read_choices, with_choices, write_choices
+from fkp.annotate.align.clips import FaceTrack, clip_candidates, failure_of, tracks_of, write_clip
 from fkp.annotate.align.page import write_page
 from fkp.annotate.align.pictures import files_for, write_pictures
-from fkp.annotate.align.settings import Align
+from fkp.annotate.align.settings import AlignConfig
+from fkp.annotate.align.timelapse import write_timelapse
 from fkp.annotate.names import FACES
 from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.results import Output
@@ -32,16 +32,17 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Aligned:
-    """The outcome. statuses: how many rows of `choices.csv` have each; notes: on what was made.
+class AlignReport:
+    """The outcome of a run.
 
-    film: of all pictures, None without one.
+    statuses: rows of `choices.csv` by status. notes: on the files that were made. timelapse: the
+    video of all pictures, None if there is none.
     """
 
     folder: Path
     statuses: Counter[str]
     notes: Sequence[str] = ()
-    film: Path | None = None
+    timelapse: Path | None = None
 
     @property
     def page(self) -> Path:
@@ -50,21 +51,21 @@ class Aligned:
 
     @property
     def exit_code(self) -> int:
-        """0 where all inputs were read, 3 where some are unreadable."""
+        """0 if all inputs were read, 3 if some are unreadable."""
         return 3 if self.statuses["unreadable"] else 0
 
 
 def align_photos(
-    out: Path, output: Output, root: str, align: Align, jobs: int, progress: Progress
-) -> Aligned:
-    """Align the faces of a finished run over photos. root: the folder of all inputs.
+    out: Path, output: Output, root: str, config: AlignConfig, jobs: int, progress: Progress
+) -> AlignReport:
+    """Align the faces of a finished run over photos. root: the common folder of the inputs.
 
     Writes `faces/` in the tree of the inputs, `transforms.json`, `choices.csv`, the page and the
-    film. What an earlier run wrote there and is not chosen any more is removed. Raises FkpError.
+    timelapse. Pictures of an earlier run that are no longer chosen are removed. Raises FkpError.
     """
     with locked(out):
-        found = list(candidates_of(output.records(out), align, output.scheme))
-        found = wished(found, read_wishes(out / CHOICES))
+        found = list(candidates_of(output.records(out), config, output.scheme))
+        found = with_choices(found, read_choices(out / CHOICES))
         dates: dict[str, datetime | None] = {}
 
         def date_of(image: str) -> datetime | None:
@@ -72,55 +73,56 @@ def align_photos(
                 dates[image] = kept_of(image).date
             return dates[image]
 
-        named = files_for(chosen(found, align, date_of), root, align.faces == "each")
+        named = files_for(chosen(found, config, date_of), root, config.faces == "each")
         _remove_others(out, named)
-        done = write_pictures(out, named, align, jobs, progress)
-        _write_transforms(out, align, [_picture(one) for one in done if one.file and one.warp])
+        done = write_pictures(out, named, config, jobs, progress)
+        _write_transforms(out, config, [_picture(one) for one in done if one.file and one.warp])
         notes: list[str] = []
-        film = align.film
-        shown = [one for one in _in_order(done, align) if one.file]
-        if film is not None and shown:
+        shown = [one for one in _in_order(done, config) if one.file]
+        timelapse = config.timelapse if shown else None
+        if timelapse is not None:
             pictures = [out / one.file for one in shown]
-            notes += write_film(film, pictures, align.framing.size_wh, align.hold, align.fade)
+            size_wh = config.framing.size_wh
+            notes += write_timelapse(timelapse, pictures, size_wh, config.hold, config.fade)
         write_choices(out / CHOICES, done)
-        write_page(out / PAGE, _in_order(done, align), film if shown else None)
-    return Aligned(out, Counter(one.status for one in done), notes, film if shown else None)
+        write_page(out / PAGE, _in_order(done, config), timelapse)
+    return AlignReport(out, Counter(one.status for one in done), notes, timelapse)
 
 
 def align_clip(
-    out: Path, output: Output, path: str, opening: Opening, align: Align
-) -> Aligned:  # fmt: skip
-    """Align the faces of a finished run over a clip: a film of each. path: of the clip."""
+    out: Path, output: Output, path: str, opening: Opening, config: AlignConfig
+) -> AlignReport:  # fmt: skip
+    """Align the faces of a finished run over a clip, each in a video. path: of the clip."""
     with locked(out):
-        clip, lives = lives_of(output.records(out), align, output.scheme)
-        reason = failure_of(output.records(out)) if not lives else ""
-        found = wished(clip_candidates(clip, lives, reason), read_wishes(out / CHOICES))
-        planned = chosen(found, replace(align, one_per=None), lambda image: None)
-        by_number = {life.number: life for life in lives}
+        clip, tracks = tracks_of(output.records(out), config, output.scheme)
+        reason = failure_of(output.records(out)) if not tracks else ""
+        found = with_choices(clip_candidates(clip, tracks, reason), read_choices(out / CHOICES))
+        planned = chosen(found, replace(config, one_per=None), lambda image: None)
+        by_number = {track.number: track for track in tracks}
         _remove_others(out, [])
         done, entries, notes = [], [], []
         for one in planned:
             if one.status != "aligned" or one.face is None:
                 done.append(one)
                 continue
-            life = by_number[one.face]
+            track = by_number[one.face]
             try:
-                name, more = write_clip(out, path, opening, life, align)
+                name, more = write_clip(out, path, opening, track, config)
             except ImageError as error:
                 done.append(replace(one, status="unreadable", reason=str(error)))
                 continue
             notes += more
             done.append(replace(one, file=name))
-            entries += _frames(one, name, life)
-        _write_transforms(out, align, entries)
+            entries += _frames(one, name, track)
+        _write_transforms(out, config, entries)
         write_choices(out / CHOICES, done)
         write_page(out / PAGE, done, None)
-    return Aligned(out, Counter(one.status for one in done), notes)
+    return AlignReport(out, Counter(one.status for one in done), notes)
 
 
-def _in_order(candidates: Sequence[Candidate], align: Align) -> list[Candidate]:
-    """By date where that is wanted, those without one last; otherwise as the inputs are."""
-    if align.sort != "date" and align.one_per is None:
+def _in_order(candidates: Sequence[Candidate], config: AlignConfig) -> list[Candidate]:
+    """Sorted by date if wanted, with those without a date last; otherwise as the inputs."""
+    if config.sort != "date" and config.one_per is None:
         return list(candidates)
     return sorted(candidates, key=lambda one: (one.date is None, one.date or LONG_AGO))
 
@@ -128,17 +130,23 @@ def _in_order(candidates: Sequence[Candidate], align: Align) -> list[Candidate]:
 def _picture(one: Candidate) -> dict[str, object]:
     assert one.warp is not None
     date = None if one.date is None else one.date.strftime("%Y-%m-%dT%H:%M:%S")
-    return {"image": one.image, "face": one.face, "file": one.file, "date": date, **_told(one.warp)}
+    return {
+        "image": one.image,
+        "face": one.face,
+        "file": one.file,
+        "date": date,
+        **_geometry(one.warp),
+    }
 
 
-def _frames(one: Candidate, name: str, life: Life) -> list[dict[str, object]]:
+def _frames(one: Candidate, name: str, track: FaceTrack) -> list[dict[str, object]]:
     return [
-        {"image": one.image, "face": one.face, "file": name, "frame": frame, **_told(warp)}
-        for frame, warp in sorted(life.warps.items())
+        {"image": one.image, "face": one.face, "file": name, "frame": frame, **_geometry(warp)}
+        for frame, warp in sorted(track.warps.items())
     ]
 
 
-def _told(warp: Warp) -> dict[str, object]:
+def _geometry(warp: Warp) -> dict[str, object]:
     return {
         "width": warp.width,
         "height": warp.height,
@@ -147,8 +155,10 @@ def _told(warp: Warp) -> dict[str, object]:
     }
 
 
-def _write_transforms(out: Path, align: Align, pictures: Sequence[dict[str, object]]) -> None:
-    framing = align.framing
+def _write_transforms(
+    out: Path, config: AlignConfig, pictures: Sequence[dict[str, object]]
+) -> None:  # fmt: skip
+    framing = config.framing
     about = {
         "template": framing.template.name,
         "margin": framing.margin,
@@ -161,13 +171,13 @@ def _write_transforms(out: Path, align: Align, pictures: Sequence[dict[str, obje
 
 
 def _remove_others(out: Path, named: Sequence[Candidate]) -> None:
-    """Remove the files that the last run wrote and this one will not."""
+    """Remove files of the last run that this one will not write."""
     path = out / TRANSFORMS
     if not path.exists():
         return
     try:
-        told: Any = parse_json(path.read_text(encoding="utf-8"))
-        old = {str(one["file"]) for one in told["pictures"]}
+        facts: Any = parse_json(path.read_text(encoding="utf-8"))
+        old = {str(one["file"]) for one in facts["pictures"]}
     except (ValueError, KeyError, TypeError) as error:
         raise FkpError(f"{path}: damaged: {error!r}; remove it and {out / FACES}") from error
     for name in old - {one.file for one in named}:

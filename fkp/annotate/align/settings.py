@@ -1,4 +1,4 @@
-"""What is to be aligned, and how."""
+"""Which faces are aligned, and how."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from fkp.vision.templates import Framing
 from fkp.vision.warp import colour_from
 
 WHICH = ("largest", "first", "each")
-"""Faces of a picture that are aligned: the largest, the first in the table, or each."""
+"""Which faces of a picture are aligned: the largest, the first in the table, or each."""
 
 PERIODS = ("day", "week")
 
@@ -16,13 +16,13 @@ SORTS = ("inputs", "date")
 
 
 @dataclass(frozen=True, slots=True)
-class Align:
-    """How faces are aligned.
+class AlignConfig:
+    """Which faces are aligned, and how.
 
-    faces: one of WHICH. border: see `fkp.vision.warp`. one_per: a period of which only the best
-    picture is aligned, None for all pictures. sort: of the film, one of SORTS; pictures of one per
-    period are always in the order of their dates. film: a video of all pictures; hold, fade: how
-    long each is shown, and how long it takes to become the next one, seconds. Raises UsageError.
+    faces: one of WHICH. border: see `fkp.vision.warp`. one_per: align only the best picture per
+    period, None for all pictures. timelapse: a video of all pictures, None for none. sort: its
+    order, one of SORTS; with one_per it is always by date. hold, fade: how long it shows each
+    picture, and how long a picture fades into the next one, in seconds. Raises UsageError.
     """
 
     framing: Framing
@@ -30,7 +30,7 @@ class Align:
     border: str = "reflect"
     one_per: str | None = None
     sort: str = "inputs"
-    film: Path | None = None
+    timelapse: Path | None = None
     hold: float = 0.2
     fade: float = 0.2
 
@@ -45,6 +45,6 @@ class Align:
                     f"{name}: expected one of {', '.join(map(str, known))}, got {value}"
                 )
         if self.hold < 0 or self.fade < 0 or self.hold + self.fade < 1 / 30:
-            raise UsageError("hold and fade: expected together at least a thirtieth of a second")
-        if self.film is not None and self.film.suffix.lower() != ".mp4":
-            raise UsageError(f"timelapse: expected a name that ends in .mp4, got {self.film}")
+            raise UsageError("hold and fade: expected at least 1/30 second together")
+        if self.timelapse is not None and self.timelapse.suffix.lower() != ".mp4":
+            raise UsageError(f"timelapse: expected a name that ends in .mp4, got {self.timelapse}")

@@ -1,1 +1,1 @@
-"""Symmetry and excursion of faces in photographs of visits."""
+"""Symmetry and excursion of faces in photos of visits."""

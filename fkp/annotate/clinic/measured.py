@@ -1,4 +1,4 @@
-"""Both sides of each face, at rest and in expressions, as a table."""
+"""The two sides of each face, at rest and in expressions, as a table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +18,10 @@ COLUMNS = (
 )  # fmt: skip
 
 TURNED = 15.0
-"""Degrees from the line of sight beyond which a row says so."""
+"""Degrees between face and line of sight above which a row gets a note."""
 
 MOVED = 0.02
-"""Eye distances (1.3 mm) that one side moves at least, for the symmetry of a change to mean
-something."""
+"""Minimum movement of a side for its symmetry to mean something, in eye distances (1.3 mm)."""
 
 FloatArray = npt.NDArray[np.float64]
 Row = dict[str, object]
@@ -30,15 +29,17 @@ Row = dict[str, object]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
-    """What is known of a picture: its face from in front, or None and why."""
+    """A picture. face: in frontal view, None if unknown; reason: why, or a note."""
 
     picture: Picture
     face: Frontal | None
     reason: str
 
 
-def look(pictures: Sequence[Picture], results: Mapping[str, Result], camera: Camera) -> list[Shot]:
-    """The face of each picture: that of the highest score, where there are several."""
+def shots_of(
+    pictures: Sequence[Picture], results: Mapping[str, Result], camera: Camera
+) -> list[Shot]:
+    """The highest-scoring face of each picture."""
     return [_shot(picture, results[picture.image], camera) for picture in pictures]
 
 
@@ -54,17 +55,17 @@ def _shot(picture: Picture, result: Result, camera: Camera) -> Shot:
         return Shot(picture, None, "the points fit no head")
     notes = []
     if len(result.faces) > 1:
-        notes.append(f"one of {len(result.faces)} faces, the one with the highest score")
+        notes.append(f"the highest-scoring of {len(result.faces)} faces")
     for name, turn in (("yaw", face.yaw), ("pitch", face.pitch)):
         if abs(turn) > TURNED:
-            notes.append(f"{name} of {turn:.0f} degrees: the hidden side is a guess")
+            notes.append(f"{name} of {turn:.0f} degrees: the far side is a guess")
     return Shot(picture, face, "; ".join(notes))
 
 
 def table_of(shots: Sequence[Shot], rest: str) -> pd.DataFrame:
-    """COLUMNS, a row per measure of each picture; rest: a pattern for expressions at rest.
+    """COLUMNS, a row per measure of each picture. rest: a pattern for expressions at rest.
 
-    Changes are those from the mean of the same visit's pictures at rest.
+    Changes are relative to the mean of the visit's pictures at rest.
     """
     rows = []
     for visit in dict.fromkeys((shot.picture.person, shot.picture.visit) for shot in shots):
@@ -113,8 +114,8 @@ def _rows(shot: Shot, at_rest: Frontal | None, is_rest: bool) -> list[Row]:
 
 
 def _changes(change: FloatArray | None, scale: float) -> Row:
-    """The change of both sides, and the smaller one as a share of the larger: negative where they
-    go opposite ways, nothing where neither side moves.
+    """The changes of both sides, and the smaller as a share of the larger: negative for opposite
+    directions, NaN if neither side moves.
     """
     if change is None:
         return {}

@@ -1,4 +1,4 @@
-"""A page per person: both sides of the face at each visit, drawn and as figures."""
+"""A page per person: the two sides of the face at each visit, as drawings and tables."""
 
 import html
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from fkp.keypoints import IBUG68
 from fkp.vision.symmetry import Frontal
 
 SIDE = 220
-"""Pixels of a drawing, three eye distances wide."""
+"""Width of a drawing in pixels; it shows three eye distances."""
 
 
 def page_of(person: str, table: pd.DataFrame, shots: Sequence[Shot], rest: str) -> str:
-    """The HTML. table: the person's rows; shots: the person's pictures; rest: which are at rest."""
+    """The HTML. table, shots: the person's rows and pictures. rest: as in `table_of`."""
     parts = []
     for visit in dict.fromkeys(shot.picture.visit for shot in shots):
         own = [shot for shot in shots if shot.picture.visit == visit]
@@ -62,7 +62,7 @@ def _line(row: "dict[object, object]") -> str:
 
 
 def _drawing(face: Frontal, resting: Frontal | None) -> str:
-    """The points from in front, as SVG; those at rest in gray; the right side is on the left."""
+    """The points in frontal view as SVG, those at rest in gray; the right side is on the left."""
     own = [] if resting is None or resting is face else [("rest", resting.points)]
     lines = []
     for kind, points in (*own, ("face", face.points)):

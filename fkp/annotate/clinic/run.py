@@ -1,4 +1,4 @@
-"""From a result folder of photographs to a table per visit and a page per person."""
+"""From the results of photos to a table per visit and a page per person."""
 
 import re
 from collections import Counter
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fkp.annotate.clinic.measured import Shot, look, table_of
+from fkp.annotate.clinic.measured import Shot, shots_of, table_of
 from fkp.annotate.clinic.page import page_of
 from fkp.annotate.clinic.visits import by_folders, by_list
 from fkp.annotate.outcome import Result
@@ -20,8 +20,12 @@ from fkp.vision.head import Camera
 
 
 @dataclass(frozen=True, slots=True)
-class Visits:
-    """What was written. missing: pictures without measures, and why. notes: for the user."""
+class SymmetryReport:
+    """The outcome of a run.
+
+    persons, visits, pictures: their numbers. missing: pictures without measures, with reasons.
+    notes: for the user.
+    """
 
     folder: Path
     persons: int
@@ -33,34 +37,34 @@ class Visits:
 
     @property
     def exit_code(self) -> int:
-        """0 where all pictures were measured, 3 where some could not be."""
+        """0 if all pictures were measured, 3 if some could not be."""
         return 3 if self.missing else 0
 
 
 def measure_visits(
-    results: Path, out: Path, listed: Path | None, rest: str, ipd: float | None, camera: Camera,
+    results: Path, out: Path, visits: Path | None, rest: str, ipd: float | None, camera: Camera,
     overwrite: bool,
-) -> Visits:  # fmt: skip
+) -> SymmetryReport:  # fmt: skip
     """Write PERSON/VISIT.csv and PERSON.html into `out`.
 
-    results: a finished folder of `fkp annotate` with the 68 points. listed: a CSV that says who and
-    when, None for the folders of the pictures. rest: a pattern for expressions at rest. ipd:
-    millimetres between the pupils. Raises FkpError for what cannot be used.
+    results: a finished folder of `fkp annotate` with the 68 points. visits: a CSV that lists the
+    pictures, None to use their folders. rest: a pattern for expressions at rest. ipd:
+    interpupillary distance in millimetres. Raises FkpError for input that cannot be used.
     """
     records = _records(results)
     pictures = (
-        by_folders(list(records), ipd) if listed is None else by_list(listed, list(records), ipd)
+        by_folders(list(records), ipd) if visits is None else by_list(visits, list(records), ipd)
     )
     out.mkdir(parents=True, exist_ok=True)
     with locked(out):
         if not overwrite and any(path.name[0] != "." for path in out.rglob("*.csv")):
             raise FkpError(f"{out}: holds tables; overwrite them or choose another folder")
-        shots = look(pictures, records, camera)
+        shots = shots_of(pictures, records, camera)
         table = table_of(shots, rest)
-        pages, visits = _written(out, shots, table, rest)
+        pages, count = _written(out, shots, table, rest)
     missing = tuple((s.picture.image, s.reason) for s in shots if s.face is None)
     notes = tuple(_without_rest(table, shots, rest))
-    return Visits(out, len(pages), visits, len(shots), missing, notes, tuple(pages))
+    return SymmetryReport(out, len(pages), count, len(shots), missing, notes, tuple(pages))
 
 
 def _written(
@@ -68,7 +72,7 @@ def _written(
 ) -> tuple[list[Path], int]:
     """Write tables and pages; returns the pages and the number of visits."""
     names = _files([shot.picture.person for shot in shots])
-    pages, visits = [], 0
+    pages, count = [], 0
     for person, own in table.groupby("person", sort=False):
         folder = out / names[str(person)]
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,11 +80,11 @@ def _written(
         for visit, rows in own.groupby("visit", sort=False):
             with replacing(folder / f"{days[str(visit)]}.csv") as part:
                 rows.to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
-            visits += 1
+            count += 1
         page = out / f"{names[str(person)]}.html"
         replace_text(page, page_of(str(person), own, _of(shots, str(person)), rest))
         pages.append(page)
-    return pages, visits
+    return pages, count
 
 
 def _records(results: Path) -> dict[str, Result]:
@@ -90,10 +94,12 @@ def _records(results: Path) -> dict[str, Result]:
     try:
         output = output_of(facts["identity"])
     except (ValueError, KeyError, TypeError) as error:
-        raise FkpError(f"{results}: not of a run over photos: {error!r}") from error
+        raise FkpError(f"{results}: not a run over photos: {error!r}") from error
     output.check_68("symmetry and excursion")
     if not output.table(results).exists():
-        raise FkpError(f"{output.table(results)}: is not there; annotate without --format parquet")
+        raise FkpError(
+            f"{results}: has no {output.table(results).name}; annotate again as csv or jsonl"
+        )
     found = dict(output.records(results))
     if not found:
         raise DataError(f"{results}: has no pictures")
@@ -105,7 +111,7 @@ def _of(shots: list[Shot], person: str) -> list[Shot]:
 
 
 def _files(names: list[str]) -> dict[str, str]:
-    """Names of files for names of persons or visits, each its own."""
+    """A distinct file name for each name of a person or visit."""
     known = list(dict.fromkeys(names))
     safe = [re.sub(r"[^\w.-]+", "_", name).strip("._") or "_" for name in known]
     count: Counter[str] = Counter()
@@ -118,7 +124,7 @@ def _files(names: list[str]) -> dict[str, str]:
 
 
 def _without_rest(table: pd.DataFrame, shots: list[Shot], rest: str) -> list[str]:
-    """Visits that have no face at rest to compare with."""
+    """Notes on visits without a face at rest to compare with."""
     resting = {
         (s.picture.person, s.picture.visit)
         for s in shots
@@ -126,7 +132,7 @@ def _without_rest(table: pd.DataFrame, shots: list[Shot], rest: str) -> list[str
     }
     visits = dict.fromkeys(zip(table["person"], table["visit"], strict=True))
     return [
-        f"{person}, visit {visit}: no picture at rest ({rest}): changes are empty"
+        f"{person}, visit {visit}: no picture at rest ({rest}), so changes are empty"
         for person, visit in visits
         if (person, visit) not in resting
     ]

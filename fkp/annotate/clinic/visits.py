@@ -1,4 +1,4 @@
-"""Which picture is of which person, visit and expression."""
+"""The person, visit and expression of each picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ IRIS = 11.7
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture of a face. iris: its diameter in this picture, pixels; ipd: distance of the
-    person's pupils, millimetres; None where neither is known.
+    """A picture of a face. ipd: interpupillary distance in millimetres; iris: diameter of an iris
+    in this picture, in pixels; None if unknown.
     """
 
     image: str
@@ -28,19 +28,19 @@ class Picture:
     iris: float | None = None
 
     def is_rest(self, pattern: str) -> bool:
-        """Whether its expression is the face at rest."""
+        """Whether it shows the face at rest."""
         return fnmatch(self.expression.casefold(), pattern.casefold())
 
     def millimetres(self, eyes: float) -> float | None:
-        """Those of the distance of the eye centres, which is so many pixels in the picture."""
+        """Millimetres between the eye centres, which are `eyes` pixels apart; None if unknown."""
         if self.ipd is not None:
             return self.ipd
         return None if self.iris is None else IRIS / self.iris * eyes
 
 
 def by_folders(images: Sequence[str], ipd: float | None) -> list[Picture]:
-    """PERSON/VISIT/EXPRESSION.jpg, by the last two folders of each path. Raises DataError for a
-    path that has fewer.
+    """Pictures named PERSON/VISIT/EXPRESSION.jpg: the last two folders of each path count. Raises
+    DataError for a path with fewer.
     """
     found = []
     for image in images:
@@ -55,8 +55,8 @@ def by_folders(images: Sequence[str], ipd: float | None) -> list[Picture]:
 
 
 def by_list(path: Path, images: Sequence[str], ipd: float | None) -> list[Picture]:
-    """The pictures of a CSV with the columns image, person, expression, and perhaps visit, ipd_mm,
-    iris_px; `image` is the path in the results, or the end of it. Raises DataError.
+    """The pictures in a CSV with the columns image, person, expression and, optionally, visit,
+    ipd_mm, iris_px; `image` is the path in the results, or its last parts. Raises DataError.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -64,14 +64,16 @@ def by_list(path: Path, images: Sequence[str], ipd: float | None) -> list[Pictur
         raise DataError(f"{path}: cannot be read as CSV: {error}") from error
     missing = [name for name in NEEDED if name not in table.columns]
     if missing:
-        raise DataError(f"{path}: expected the columns {', '.join(NEEDED)}; no {missing[0]}")
+        raise DataError(
+            f"{path}: expected the columns {', '.join(NEEDED)}; {missing[0]} is missing"
+        )
     found = []
     for i, row in enumerate(table.to_dict("records"), start=2):
         where = f"{path} row {i}"
         image = _image(str(row["image"]), images, where)
         for name in ("person", "expression"):
             if not str(row[name]).strip():
-                raise DataError(f"{where}, column {name}: expected a name, got nothing")
+                raise DataError(f"{where}, column {name}: expected a name, got an empty cell")
         own, iris = (
             _number(row.get(name, ""), f"{where}, column {name}") for name in ("ipd_mm", "iris_px")
         )
@@ -91,8 +93,11 @@ def _image(named: str, images: Sequence[str], where: str) -> str:
         {image for image in images if wanted and Path(image).parts[-len(wanted) :] == wanted}
     )
     if len(found) != 1:
-        what = "no picture" if not found else f"{len(found)} pictures"
-        raise DataError(f"{where}, column image: {what} of the results end in {named or 'nothing'}")
+        what = "none" if not found else str(len(found))
+        raise DataError(
+            f'{where}, column image: expected one picture of the results that ends in "{named}", '
+            f"got {what}"
+        )
     return found[0]
 
 

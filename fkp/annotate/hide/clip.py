@@ -1,4 +1,4 @@
-"""A clip: its copy in which faces are hidden."""
+"""The copy of a clip in which faces are hidden."""
 
 import os
 import sys
@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fkp.annotate.hide.clear import ClearFaces, overall, sampled
 from fkp.annotate.hide.config import HideConfig
 from fkp.annotate.hide.corrections import Correction
-from fkp.annotate.hide.keep import Keep, overall, sampled
 from fkp.annotate.hide.outcome import Outcome
-from fkp.annotate.hide.pictures import write_look
+from fkp.annotate.hide.pictures import write_close_up
 from fkp.annotate.hide.plan import Plan, Verdict
-from fkp.annotate.hide.tracks import Film, Tracer
+from fkp.annotate.hide.tracks import Footage, Tracer
 from fkp.annotate.names import COPIES, PARTS, REVIEW
 from fkp.annotate.output.rows import Record
 from fkp.annotate.video.finish import sound_of
 from fkp.annotate.video.reading import Excerpt, Reading, Shot
 from fkp.annotate.watch import Watch
 from fkp.errors import ImageError
+from fkp.files import replacing
 from fkp.vision.covering import cover
 from fkp.vision.detect import FaceDetector
 from fkp.vision.images import Image
@@ -28,10 +29,11 @@ from fkp.vision.recording import Recording
 from fkp.vision.video import Clip
 
 QUALITY = 18
-"""Constant rate factor of x264: the difference is not seen."""
+"""Constant rate factor of x264: visually lossless."""
 
 ROOM = {"h264": 1.3, "mpeg4": 1.0, "mpeg2video": 1.0, "mjpeg": 1.0}
-"""Bit rate that H.264 may have, relative to the clip's, by its codec; others are denser: twice."""
+"""Maximum bit rate of the copy relative to the clip's, by the clip's codec; 2 for other codecs,
+which compress better than H.264."""
 
 Records = Callable[[], Iterator[Record]]
 
@@ -40,8 +42,8 @@ Records = Callable[[], Iterator[Record]]
 class HideClip:
     """Hiding the faces of one clip.
 
-    records: reads what was found in it. detector: of the run. out, copy, order, keep, corrections:
-    as in `HidePhoto`. progress: called with the frames written and their number.
+    records: reads the faces found in it. detector: of the run. out, copy, order, clear,
+    corrections: as in `HidePhoto`. progress: called with the number of frames done and in total.
     """
 
     path: str
@@ -51,35 +53,37 @@ class HideClip:
     copy: str
     order: int
     config: HideConfig
-    keep: Keep | None
+    clear: ClearFaces | None
     corrections: Sequence[Correction]
     progress: Callable[[int, int], None]
 
     def outcome(self) -> Outcome:
-        """Make the copy; OSError of a disk that cannot be written is raised."""
+        """Make the copy; raises OSError if the disk cannot be written."""
         settle()
-        film = Film.of(self.records())
-        if film.size_wh == (0, 0):
+        footage = Footage.of(self.records())
+        if footage.size_wh == (0, 0):
             _, first = next(self.records())
             reason = getattr(first, "reason", "no frame can be decoded")
             return Outcome(self.path, "clip", "unreadable", reason=reason)
         try:
-            return self._hidden(film)
+            return self._hidden(footage)
         except ImageError as error:
-            size = film.size_wh
+            size = footage.size_wh
             return Outcome(self.path, "clip", "failed", size_wh=size, reason=str(error))
 
-    def _hidden(self, film: Film) -> Outcome:
-        plan = self._plan(film)
-        verdicts = {number: plan.verdict(path) for number, path in film.paths.items()}
-        pictures = {n: f"{self.order:06d}-{n}.jpg" for n, v in verdicts.items() if v.check}
+    def _hidden(self, footage: Footage) -> Outcome:
+        plan = self._plan(footage)
+        verdicts = {number: plan.verdict(track) for number, track in footage.tracks.items()}
+        pictures = {n: f"{self.order:06d}-{n}.jpg" for n, v in verdicts.items() if v.reason}
         part = self.out / PARTS / f"{self.order:06d}.mp4"
         part.parent.mkdir(exist_ok=True)
         notes = self._record(part, plan, verdicts, pictures)
         notes += self._join(part)
         part.unlink()
-        if film.broken:
-            notes.append(f"{film.broken} frames cannot be decoded; the copy shows the one before")
+        if footage.broken:
+            notes.append(
+                f"{footage.broken} frames cannot be decoded; the copy repeats the frame before"
+            )
         copy = os.path.join(COPIES, self.copy)
         return Outcome.of(self.path, copy, plan, verdicts, pictures, notes)
 
@@ -88,43 +92,43 @@ class HideClip:
         reading = Reading(self.detector, Excerpt(), Watch(), followed=sys.maxsize)
         yield from reading.shots(clip.frames())
 
-    def _plan(self, film: Film) -> Plan:
-        """Follow the faces through all frames, and compare them with those to keep."""
-        start = self.config.start
+    def _plan(self, footage: Footage) -> Plan:
+        """Follow the faces through all frames, and compare them with those to leave clear."""
+        start = self.config.start_score
         forced = {row.face for row in self.corrections if row.action == "hide"}
-        paths = [p for n, p in film.paths.items() if p.score >= start or n in forced]
+        tracks = [t for n, t in footage.tracks.items() if t.score >= start or n in forced]
         looks: dict[int, list[float]] = {}
         with Clip(self.path) as clip:
-            Tracer(film, paths).trace(self._compared(self._shots(clip), film, looks))
+            Tracer(footage, tracks).trace(self._compared(self._shots(clip), footage, looks))
         likeness = {number: overall(values) for number, values in looks.items()}
-        kept = self.keep.numbers if self.keep is not None else frozenset()
-        return Plan(film, self.config, start, self.corrections, likeness, kept)
+        clear = self.clear.numbers if self.clear is not None else frozenset()
+        return Plan(footage, self.config, start, self.corrections, likeness, clear)
 
     def _compared(
-        self, shots: Iterator[Shot], film: Film, looks: dict[int, list[float]]
+        self, shots: Iterator[Shot], footage: Footage, looks: dict[int, list[float]]
     ) -> Iterator[Shot]:
-        """The same frames; the likeness of the faces in them is added to `looks`."""
+        """The same frames; adds the likeness of the faces in them to `looks`."""
         wanted: dict[int, list[int]] = {}
-        if self.keep is not None and self.keep.looks:
-            for number, path in film.paths.items():
-                for frame in sampled(path):
+        if self.clear is not None and self.clear.looks:
+            for number, track in footage.tracks.items():
+                for frame in sampled(track):
                     wanted.setdefault(frame, []).append(number)
         for shot in shots:
             for number in wanted.get(shot.frame.index, ()) if shot.gray is not None else ():
-                points = film.paths[number].spots[shot.frame.index].points
+                points = footage.tracks[number].spots[shot.frame.index].points
                 assert points is not None
-                assert self.keep is not None
-                transform = self.keep.transform(points, film.size_wh)
+                assert self.clear is not None
+                transform = self.clear.transform(points, footage.size_wh)
                 if transform is not None:
                     crop = shot.crop(transform)
-                    looks.setdefault(number, []).append(self.keep.likeness(crop))
+                    looks.setdefault(number, []).append(self.clear.likeness(crop))
             yield shot
 
     def _record(
         self, part: Path, plan: Plan, verdicts: dict[int, Verdict], pictures: dict[int, str]
     ) -> list[str]:
-        """Write the pictures of the copy, without sound; notes on them."""
-        total, recording, missing = len(plan.film.times), None, 0
+        """Write the copy without sound; returns notes."""
+        total, recording, missing = len(plan.footage.times), None, 0
         with Clip(self.path) as clip:
             codec, most = clip.reader.codec, clip.reader.bit_rate
             try:
@@ -163,25 +167,23 @@ class HideClip:
         verdicts: dict[int, Verdict],
         pictures: dict[int, str],
     ) -> None:
-        """Write what a person should check in a frame of the copy."""
+        """Write the pictures of what to check in a frame of the copy."""
         folder = self.out / REVIEW
         for number, name in pictures.items():
             if verdicts[number].frame == index:
-                write_look(folder / name, image, plan.film.paths[number].spots[index].box)
-        if not plan.film.paths and index == len(plan.film.times) // 2:
-            write_look(folder / f"{self.order:06d}.jpg", image, None)
+                write_close_up(folder / name, image, plan.footage.tracks[number].spots[index].box)
+        if not plan.footage.tracks and index == len(plan.footage.times) // 2:
+            write_close_up(folder / f"{self.order:06d}.jpg", image, None)
 
     def _join(self, part: Path) -> list[str]:
-        """Put pictures and sound into the copy; notes on the sound."""
+        """Join pictures and sound into the copy; returns notes on the sound."""
         target = self.out / COPIES / self.copy
         target.parent.mkdir(parents=True, exist_ok=True)
         form = FORMS.get(target.suffix.lower(), "mp4")
         sound, notes = None, []
         if self.config.sound and has_sound(self.path):
             sound, reason = sound_of(self.path, self.records(), to_end=True)
-            notes += [f"the copy is without sound: {reason}"] if reason else []
+            notes += [f"no sound: {reason}"] if reason else []
         tags = tags_of(self.path) if self.config.metadata else None
-        whole = part.with_name(f"{self.order:06d}.whole{target.suffix}")
-        said = join([part], whole, sound, form, tags)
-        os.replace(whole, target)
-        return notes + [note.replace("overlay.mp4", "the copy") for note in said]
+        with replacing(target) as whole:
+            return notes + join([part], whole, sound, form, tags)

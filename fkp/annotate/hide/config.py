@@ -10,30 +10,31 @@ from fkp.vision.covering import Outline, ellipse, hull
 from fkp.vision.images import MAX_PIXELS
 
 LOW, START = 0.2, 0.4
-"""Scores: a face of a photo is hidden from LOW on. In a clip, a face that reaches START in any
-frame is hidden in all frames in which it reaches LOW."""
+"""Scores: a face in a photo is hidden if it reaches LOW; a face in a clip that reaches START in any
+frame is hidden in every frame in which it reaches LOW."""
 
 DOUBTFUL = 0.5
-"""Faces of a lower score are for a person to check."""
+"""Faces with a lower score should be checked by a person."""
 
 PADDING = 0.2
 
 UNSEEN = 0.15
-"""More padding, where a face was not found in this frame but must be near."""
+"""Extra padding in frames in which the face was not found but must be near."""
 
 
 @dataclass(frozen=True, slots=True)
 class HideConfig:
     """How faces are hidden.
 
-    method: one of METHODS. padding: how far beyond the face, in its sides. low, start: as LOW and
-    START. sound, metadata: whether a clip's sound, and what files tell besides, goes along.
+    method: one of METHODS. padding: margin around the face, as a share of its size. min_score,
+    start_score: see LOW and START. sound, metadata: whether to keep a clip's sound, and EXIF and
+    tags.
     """
 
     method: str = "mosaic"
     padding: float = PADDING
-    low: float = LOW
-    start: float = START
+    min_score: float = LOW
+    start_score: float = START
     sound: bool = True
     metadata: bool = False
     max_pixels: int = MAX_PIXELS
@@ -43,8 +44,8 @@ class HideConfig:
         return {
             "with": self.method,
             "padding": float(self.padding),
-            "min_score": float(self.low),
-            "start_score": float(self.start),
+            "min_score": float(self.min_score),
+            "start_score": float(self.start_score),
             "sound": self.sound,
             "metadata": self.metadata,
         }
@@ -55,10 +56,10 @@ class HideConfig:
         points: npt.NDArray[np.floating[Any]] | None,
         unseen: bool = False,
     ) -> Outline:
-        """What is covered of a face.
+        """The outline that covers a face.
 
-        box_xywh: (4,), all of the face, see `whole_box`. points: (K, 2), None where they are not
-        known. unseen: whether the place is a guess.
+        box_xywh: (4,), the whole face, see `whole_box`. points: (K, 2), None if unknown. unseen:
+        whether the position is a guess.
         """
         grown = self.padding + (UNSEEN if unseen else 0.0)
         if self.method == "mask" and points is not None:
@@ -71,9 +72,9 @@ class HideConfig:
 def whole_box(
     box_xywh: npt.NDArray[np.floating[Any]], points: npt.NDArray[np.floating[Any]]
 ) -> npt.NDArray[np.float64]:
-    """The box (4,) that holds a detector's box (4,) and the points (K, 2) of a face.
+    """The box (4,) around a detector's box (4,) and the points (K, 2) of a face.
 
-    Points that lie further from the box than it is large are no part of a face.
+    Points more than half the box's size outside it are ignored.
     """
     corners = np.stack([box_xywh[:2], box_xywh[:2] + box_xywh[2:]]).astype(np.float64)
     near = (points > corners[0] - box_xywh[2:] / 2) & (points < corners[1] + box_xywh[2:] / 2)

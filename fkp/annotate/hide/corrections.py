@@ -1,4 +1,4 @@
-"""What a person corrects after a first run: a table of parts to hide and faces to leave clear."""
+"""Corrections of a first run: a table of boxes and faces to hide or to leave clear."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from fkp.annotate.inputs import Inputs
 from fkp.errors import DataError
 from fkp.json_values import JsonError, JsonValue
 
-COLUMNS = ("input", "action", "face", "first", "last", "x", "y", "width", "height")
+COLUMNS = ("image", "action", "face", "first", "last", "box_x", "box_y", "box_w", "box_h")
 ACTIONS = ("hide", "clear")
 BOX = COLUMNS[5:]
 
@@ -22,8 +22,8 @@ BOX = COLUMNS[5:]
 class Correction:
     """One row.
 
-    action: `hide` or `clear`. face: its number in `hidden_faces.csv`; box: (x, y, width, height)
-    in pixels; one of both. first, last: frames of a clip; None to the first or the last one.
+    action: `hide` or `clear`. face: its number in `hidden_faces.csv`; box: (x, y, width, height) in
+    pixels; exactly one of the two. first, last: frames of a clip; None for its first or last one.
     """
 
     action: str
@@ -33,7 +33,7 @@ class Correction:
     box: tuple[float, float, float, float] | None = None
 
     def at(self, frame: int) -> bool:
-        """Whether it is about a frame; a photo is frame 0."""
+        """Whether it applies to a frame; a photo is frame 0."""
         return (self.first is None or self.first <= frame) and (
             self.last is None or frame <= self.last
         )
@@ -44,7 +44,7 @@ class Correction:
         return np.array(self.box, np.float64)
 
     def means(self, face: int, box_xywh: npt.NDArray[np.float64]) -> bool:
-        """Whether it is about a face with this number, in this place."""
+        """Whether it applies to a face with this number and box."""
         if self.box is None:
             return face == self.face
         x, y, width, height = self.box
@@ -54,7 +54,7 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """All rows, by the path of their input. data: of the file, b"" without one."""
+    """All rows, by the path of their input. data: the file's bytes, b"" without a file."""
 
     rows: Mapping[str, Sequence[Correction]]
     data: bytes = b""
@@ -66,9 +66,9 @@ class Corrections:
 
     @classmethod
     def read(cls, path: Path, inputs: Inputs) -> "Corrections":
-        """Read a CSV or JSON file; raises DataError with the place of what is wrong.
+        """Read a CSV or JSON file; raises DataError with file, row and column.
 
-        Inputs are called as `hidden.csv` calls them, or by their paths below the common folder.
+        Inputs are named as in `hidden.csv`, or by their paths relative to the common folder.
         """
         try:
             data = path.read_bytes()
@@ -81,10 +81,10 @@ class Corrections:
         lines = _json(path, text) if path.suffix.lower() == ".json" else _csv(path, text)
         rows: dict[str, list[Correction]] = {}
         for where, cells in lines:
-            given = cells.get("input", "")
+            given = cells.get("image", "")
             if given not in names:
                 raise DataError(
-                    f"{where}, column input: expected one of the inputs of this run, such as "
+                    f"{where}, column image: expected one of the inputs of this run, such as "
                     f'"{inputs.paths[0]}", got "{given}"'
                 )
             rows.setdefault(names[given], []).append(_correction(where, cells))
@@ -96,25 +96,25 @@ class Corrections:
 
 
 def _csv(path: Path, text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows of a CSV file, each with its place."""
+    """The rows of a CSV file, each with its position."""
     reader = csv.DictReader(io.StringIO(text, newline=""))
     columns = [name.strip() for name in reader.fieldnames or ()]
     unknown = [name for name in columns if name not in COLUMNS]
-    if "input" not in columns or "action" not in columns or unknown:
+    if "image" not in columns or "action" not in columns or unknown:
         raise DataError(
-            f"{path}: expected the columns {', '.join(COLUMNS)} (input and action, and those that "
-            f"are needed), got {', '.join(columns) or 'none'}"
+            f"{path}: expected the columns image and action, and any of "
+            f"{', '.join(COLUMNS[2:])}; got {', '.join(columns) or 'none'}"
         )
     reader.fieldnames = columns
     for row in reader:
-        where = f"{path} line {reader.line_num}"
+        where = f"{path} row {reader.line_num}"
         if None in row:
             raise DataError(f"{where}: more cells than columns")
         yield where, {name: (value or "").strip() for name, value in row.items()}
 
 
 def _json(path: Path, text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The objects of a JSON list, each with its place."""
+    """The objects of a JSON list, each with its position."""
     try:
         for i, item in enumerate(JsonValue.parse(text).items()):
             where = f"{path} item {i + 1}"
@@ -124,7 +124,7 @@ def _json(path: Path, text: str) -> Iterator[tuple[str, dict[str, str]]]:
                     known = ", ".join(COLUMNS)
                     raise DataError(f"{where}: expected members of {known}, got {name}")
                 if value.data is not None:
-                    text_wanted = name in ("input", "action")
+                    text_wanted = name in ("image", "action")
                     cells[name] = value.text() if text_wanted else repr(value.number())
             yield where, cells
     except JsonError as error:
@@ -145,7 +145,7 @@ def _correction(where: str, cells: Mapping[str, str]) -> Correction:
     if first is not None and last is not None and first > last:
         raise DataError(f"{where}: the first frame, {first}, is after the last one, {last}")
     if known and min(known[2:]) <= 0:
-        raise DataError(f"{where}: width and height must be over 0")
+        raise DataError(f"{where}: expected box_w and box_h over 0")
     whole = (known[0], known[1], known[2], known[3]) if known else None
     return Correction(action, face, first, last, whole)
 

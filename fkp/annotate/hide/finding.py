@@ -1,6 +1,6 @@
-"""The faces in all inputs, found by the runs of `annotate` and `video`, in a folder of their own.
+"""The faces in all inputs, found by runs of `annotate` and `video` in a folder of their own.
 
-A second run with corrections, or one that is resumed, finds them there.
+A resumed run, or a second one with corrections, reuses them.
 """
 
 import os
@@ -27,13 +27,15 @@ from fkp.errors import FkpError
 from fkp.vision.detect import FaceDetector
 
 CLOSELY = ClipConfig(smooth=0.0, overlay=False, detect_every=1)
-"""How clips are looked at: every frame, and points as they are found."""
+"""Clips are searched in every frame, and points are not smoothed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
-    """Finds the faces. source: tells one network and detector from another. out: the folder of the
-    results; say: gets messages. paths: whether whole paths may stand in `run.json`.
+    """Finds the faces.
+
+    source: identifies network and detector. out: the folder of the results. say: called with
+    messages. paths: whether `run.json` may contain absolute paths.
     """
 
     network: KeypointNetwork
@@ -46,7 +48,7 @@ class Finding:
     paths: bool = True
 
     def photos(self, inputs: Inputs) -> Iterator[Record]:
-        """All photos, in order."""
+        """The faces of all photos, in order."""
         if not inputs.paths:
             return iter(())
         output = self._output()
@@ -58,9 +60,9 @@ class Finding:
         return output.records(folder)
 
     def clip(self, path: str, below: str) -> Callable[[], Iterator[Record]]:
-        """The frames of a clip: a function that reads them, as often as it is called.
+        """The frames of a clip, as a function that reads them anew at each call.
 
-        below: the clip below the folder of all inputs.
+        below: the clip, relative to the common folder of the inputs.
         """
         output = self._output()
         folder = self.out / FOUND / "clips" / below
@@ -75,7 +77,7 @@ class Finding:
         return Output(self.network.scheme, gallery=False, paths=self.paths)
 
     def _find(self, work: Work, folder: Path) -> None:
-        """Find them, where they were not found before: in the same files, by the same network."""
+        """Find the faces, unless they were found before in the same files by the same network."""
         identity = {"fkp": __version__, **work.identity}
         if is_finished(folder):
             was = read_run(folder).get("identity", {})
@@ -88,7 +90,7 @@ class Finding:
 
 
 def files_fingerprint(*paths: str) -> str:
-    """Sixteen digits that differ where one of the files does, by size and time."""
+    """Sixteen digits that change if size or modification time of a file does."""
     facts = []
     for path in paths:
         try:

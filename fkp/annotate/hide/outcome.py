@@ -1,4 +1,4 @@
-"""What became of an input, as rows of `hidden.csv` and `hidden_faces.csv`."""
+"""The outcome for an input, as rows of `hidden.csv` and `hidden_faces.csv`."""
 
 import math
 import os
@@ -6,23 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fkp.annotate.hide.plan import CLEAR, HIDDEN, Plan, Verdict
-from fkp.annotate.hide.tracks import Path
+from fkp.annotate.hide.tracks import Track
 from fkp.annotate.output.text import csv_line
 
 COLUMNS = (
-    "input", "kind", "status", "copy", "width", "height", "frames", "hidden", "clear", "check",
-    "reason",
+    "image", "kind", "status", "copy", "image_width", "image_height", "frames", "hidden", "clear",
+    "to_check", "reason",
 )  # fmt: skip
 FACE_COLUMNS = (
-    "input", "face", "state", "score", "likeness", "first", "last", "frames_found",
-    "frames_covered", "frame", "x", "y", "width", "height", "check", "picture",
+    "image", "face", "status", "score", "likeness", "first", "last", "frames_found",
+    "frames_hidden", "frame", "box_x", "box_y", "box_w", "box_h", "reason", "picture",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class FaceRow:
-    """One face. box: (x, y, width, height) in the frame `frame`; picture: of it, for the page, or
-    "".
+    """One face.
+
+    first, last: frames. found, hidden: numbers of frames. box: (x, y, width, height) in the frame
+    of the verdict. picture: its name in the review folder, or "".
     """
 
     number: int
@@ -31,42 +33,41 @@ class FaceRow:
     first: int
     last: int
     found: int
-    covered: int
+    hidden: int
     box: tuple[float, float, float, float]
     picture: str = ""
 
     @classmethod
-    def of(cls, path: Path, verdict: Verdict, picture: str = "") -> "FaceRow":
-        """The row of a face. picture: its name in the review folder."""
-        x, y, width, height = (float(v) for v in path.spots[verdict.frame].box)
-        frames = sorted(path.spots)
-        hidden = verdict.state == HIDDEN
+    def of(cls, track: Track, verdict: Verdict, picture: str = "") -> "FaceRow":
+        """The row of a face."""
+        x, y, width, height = (float(v) for v in track.spots[verdict.frame].box)
+        frames = sorted(track.spots)
+        hidden = len(frames) if verdict.status == HIDDEN else 0
         return cls(
-            path.number, verdict, path.score, frames[0], frames[-1], path.seen,
-            len(frames) if hidden else 0, (x, y, width, height), picture,
+            track.number, verdict, track.score, frames[0], frames[-1], track.seen,
+            hidden, (x, y, width, height), picture,
         )  # fmt: skip
 
     def cells(self, path: str, clip: bool) -> list[str]:
         """The cells of its row."""
         likeness = self.verdict.likeness
-        times = [self.first, self.last, self.found, self.covered, self.verdict.frame]
+        times = [self.first, self.last, self.found, self.hidden, self.verdict.frame]
         own = [str(n) for n in times] if clip else [""] * 5
         return [
-            path, str(self.number), self.verdict.state,
+            path, str(self.number), self.verdict.status,
             "" if math.isnan(self.score) else f"{self.score:.4f}",
             "" if math.isnan(likeness) else f"{likeness:.3f}",
-            *own, *(f"{v:.2f}" for v in self.box), self.verdict.check, self.picture,
+            *own, *(f"{v:.2f}" for v in self.box), self.verdict.reason, self.picture,
         ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an input.
+    """The outcome for an input.
 
-    kind: photo or clip. status: ok, no_face, unreadable, or failed, where it was read but its copy
-    could not be written. copy: its copy, below the folder of the results, "" where there is none.
-    size_wh: None where it could not be read. frames: of a clip. check: why a person should look at
-    the whole of it, or "". reason: why it has this status, or notes.
+    kind: photo or clip. status: ok, no_face, unreadable, or failed if it was read but its copy
+    could not be written. copy: path below the folder of the results, "" if there is none. size_wh:
+    None if it could not be read. frames: of a clip. reason: explains the status, or notes.
     """
 
     path: str
@@ -89,27 +90,28 @@ class Outcome:
         notes: Sequence[str],
     ) -> "Outcome":
         """The outcome of an input whose copy was written."""
-        film = plan.film
+        footage = plan.footage
         rows = [
             FaceRow.of(one, verdicts[number], pictures.get(number, ""))
-            for number, one in sorted(film.paths.items())
+            for number, one in sorted(footage.tracks.items())
         ]
-        unknown = {row.face for row in plan.corrections if row.face is not None} - film.paths.keys()
-        said = [*notes, *(f"a correction names face {n}, which is not there" for n in unknown)]
-        clip = len(film.stamps) > 0
+        named = {row.face for row in plan.corrections if row.face is not None}
+        unknown = sorted(named - footage.tracks.keys())
+        said = [*notes, *(f"a correction is about face {n}, which does not exist" for n in unknown)]
+        clip = len(footage.stamps) > 0
         return cls(
-            path, "clip" if clip else "photo", "ok" if rows else "no_face", copy, film.size_wh,
-            len(film.times) if clip else 0, rows, "; ".join(dict.fromkeys(filter(None, said))),
+            path, "clip" if clip else "photo", "ok" if rows else "no_face", copy, footage.size_wh,
+            len(footage.times) if clip else 0, rows, "; ".join(dict.fromkeys(filter(None, said))),
         )  # fmt: skip
 
-    def count(self, state: str) -> int:
-        """How many of its faces have a state."""
-        return sum(row.verdict.state == state for row in self.faces)
+    def count(self, status: str) -> int:
+        """How many of its faces have a status."""
+        return sum(row.verdict.status == status for row in self.faces)
 
     @property
     def to_check(self) -> int:
-        """How many of its faces a person should look at; 1 where no face was found at all."""
-        doubtful = sum(bool(row.verdict.check) for row in self.faces)
+        """How many of its faces a person should check; 1 if no face was found."""
+        doubtful = sum(bool(row.verdict.reason) for row in self.faces)
         return max(doubtful, int(self.status == "no_face"))
 
     def line(self) -> str:
@@ -131,10 +133,10 @@ class Outcome:
 
 
 def copy_name(below: str, kept: frozenset[str], added: str, others: frozenset[str]) -> str:
-    """The name for a copy, below the folder of the results: that of the input, where its format can
-    be written, otherwise with `added`.
+    """The name of a copy: that of the input, with `added` if its format cannot be written.
 
-    below: the input below the folder of all. others: all inputs, so that no two share a copy.
+    below: the input, relative to the common folder. kept: suffixes that can be written. others: all
+    inputs, so that no two share a copy.
     """
     if os.path.splitext(below)[1].lower() in kept:
         return below

@@ -1,17 +1,17 @@
-"""A photo: its copy in which faces are hidden, made by a worker."""
+"""The copy of a photo in which faces are hidden, made by a worker."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fkp.annotate.hide.clear import ClearFaces
 from fkp.annotate.hide.config import HideConfig
 from fkp.annotate.hide.corrections import Correction
-from fkp.annotate.hide.keep import Keep
 from fkp.annotate.hide.outcome import Outcome
-from fkp.annotate.hide.pictures import write_look
+from fkp.annotate.hide.pictures import write_close_up
 from fkp.annotate.hide.plan import Plan
-from fkp.annotate.hide.tracks import Film
+from fkp.annotate.hide.tracks import Footage
 from fkp.annotate.names import COPIES, REVIEW
 from fkp.annotate.outcome import Annotated, Failure, Result
 from fkp.annotate.photo.drawing import UNNAMEABLE, DrawOutcome
@@ -24,7 +24,7 @@ from fkp.vision.process import settle
 
 @dataclass(frozen=True, slots=True)
 class PhotoDone(DrawOutcome):
-    """A photo that was worked on."""
+    """A photo that was processed."""
 
     outcome: Outcome | None = None
 
@@ -34,7 +34,7 @@ class HidePhoto:
     """Hiding the faces of one photo, see `fkp.annotate.photo.workers.Task`.
 
     out: the folder of the results; copy: the name of the copy in its `copies`. order: the number of
-    the input, by which the pictures to check are called.
+    the input, which names its pictures on the page.
     """
 
     path: str
@@ -43,7 +43,7 @@ class HidePhoto:
     copy: str
     order: int
     config: HideConfig
-    keep: Keep | None
+    clear: ClearFaces | None
     corrections: Sequence[Correction]
 
     def __call__(self) -> Sequence[Piece]:
@@ -55,7 +55,7 @@ class HidePhoto:
         return [self]
 
     def lost(self) -> Sequence[Piece]:
-        """It could not be worked on."""
+        """It could not be processed."""
         return [PhotoDone(None, {}, outcome=Outcome(self.path, "photo", "failed", reason=KILLED))]
 
     def _outcome(self) -> Outcome:
@@ -78,9 +78,9 @@ class HidePhoto:
     def _hidden(self, result: Annotated) -> Outcome:
         original = Original.read(self.path, self.config.max_pixels)
         if original.size_wh != (result.width, result.height):
-            raise ImageError("no copy: it is read with another size or orientation than before")
+            raise ImageError("size or orientation differ from when its faces were found")
         plan = self._plan(result, original)
-        verdicts = {number: plan.verdict(path) for number, path in plan.film.paths.items()}
+        verdicts = {number: plan.verdict(track) for number, track in plan.footage.tracks.items()}
         outlines = plan.outlines(0, verdicts)
         original.cover(outlines, self.config.method)
         original.write(self.out / COPIES / self.copy, self.config.metadata)
@@ -91,35 +91,35 @@ class HidePhoto:
         )
 
     def _plan(self, result: Annotated, original: Original) -> Plan:
-        film = Film.of_photo(result)
+        footage = Footage.of_photo(result)
         likeness: dict[int, float] = {}
-        if self.keep is not None and self.keep.looks and film.paths:
+        if self.clear is not None and self.clear.looks and footage.tracks:
             gray = to_gray(original.bgr())
-            for number, path in film.paths.items():
-                points = path.spots[0].points
+            for number, track in footage.tracks.items():
+                points = track.spots[0].points
                 assert points is not None
-                transform = self.keep.transform(points, film.size_wh)
+                transform = self.clear.transform(points, footage.size_wh)
                 if transform is not None:
-                    likeness[number] = self.keep.likeness(transform.cut(gray))
-        kept = self.keep.numbers if self.keep is not None else frozenset()
-        return Plan(film, self.config, self.config.low, self.corrections, likeness, kept)
+                    likeness[number] = self.clear.likeness(transform.cut(gray))
+        clear = self.clear.numbers if self.clear is not None else frozenset()
+        return Plan(footage, self.config, self.config.min_score, self.corrections, likeness, clear)
 
     def _pictures(self, plan: Plan, original: Original) -> dict[int, str]:
-        """Write what a person should check; the names of the pictures by face."""
+        """Write the pictures of what to check; returns their names by face."""
         names: dict[int, str] = {}
         image = None
-        for number, path in plan.film.paths.items():
-            if plan.verdict(path).check:
+        for number, track in plan.footage.tracks.items():
+            if plan.verdict(track).reason:
                 image = original.bgr() if image is None else image
                 names[number] = f"{self.order:06d}-{number}.jpg"
-                write_look(self.out / REVIEW / names[number], image, path.spots[0].box)
-        if not plan.film.paths:
-            write_look(self.out / REVIEW / f"{self.order:06d}.jpg", original.bgr(), None)
+                write_close_up(self.out / REVIEW / names[number], image, track.spots[0].box)
+        if not plan.footage.tracks:
+            write_close_up(self.out / REVIEW / f"{self.order:06d}.jpg", original.bgr(), None)
         return names
 
 
 def photo_outcome(piece: Piece) -> Outcome:
-    """The outcome in what a worker gave."""
+    """The outcome in a worker's result."""
     assert isinstance(piece, PhotoDone)
     assert piece.outcome is not None
     return piece.outcome

@@ -12,12 +12,12 @@ SIDE = 320
 """Long side, pixels."""
 
 AROUND = 2.5
-"""How many times as large as the face the part of the picture is."""
+"""Side of the part that is shown, relative to the face."""
 
 
-def write_look(path: Path, image: Image, box_xywh: npt.NDArray[np.float64] | None) -> None:
-    """Write what a copy (H, W, 3) BGR shows in and around a box (4,), with its outline; of the
-    whole picture for None.
+def write_close_up(path: Path, image: Image, box_xywh: npt.NDArray[np.float64] | None) -> None:
+    """Write the part of a copy (H, W, 3) BGR around a box (4,), with its outline; the whole copy
+    for None.
     """
     part = image
     if box_xywh is not None:

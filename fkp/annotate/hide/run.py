@@ -1,4 +1,4 @@
-"""A run that hides faces: they are found, then the copies are written, input by input."""
+"""A run that hides faces: first they are found, then the copies are written."""
 
 import csv
 import os
@@ -12,18 +12,17 @@ from pathlib import Path
 
 from fkp import __version__
 from fkp.annotate.config import AnnotateConfig
+from fkp.annotate.hide.clear import ClearFaces
 from fkp.annotate.hide.clip import HideClip
 from fkp.annotate.hide.config import HideConfig
 from fkp.annotate.hide.corrections import Corrections
 from fkp.annotate.hide.finding import Finding, files_fingerprint
-from fkp.annotate.hide.keep import Keep
 from fkp.annotate.hide.outcome import COLUMNS, FACE_COLUMNS, Outcome, copy_name
 from fkp.annotate.hide.photo import HidePhoto, photo_outcome
 from fkp.annotate.hide.plan import CLEAR, HIDDEN
 from fkp.annotate.hide.review import write_review
 from fkp.annotate.inputs import Inputs
-from fkp.annotate.names import FACE_TABLE
-from fkp.annotate.names import HIDDEN as TABLE
+from fkp.annotate.names import FACE_TABLE, HIDDEN_TABLE
 from fkp.annotate.network import KeypointNetwork
 from fkp.annotate.outcome import Result
 from fkp.annotate.output.folder import claimed, is_finished, read_run, remove_parts, write_run
@@ -41,16 +40,17 @@ from fkp.vision.joining import FORMS
 from fkp.vision.sources import is_video_name
 
 CHUNK = 32
-"""Photos between two points from which a run can be resumed."""
+"""Photos between two points at which a run can be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class HideReport:
     """The outcome of a run.
 
-    inputs: photos and clips. hidden, clear: faces in the copies; check: faces and inputs that a
-    person should look at, on the page. statuses: inputs by status; failures: inputs without a copy,
-    each with the reason. notes: on inputs, how often each; search: on the search for inputs.
+    inputs: number of photos and clips. hidden, clear: numbers of faces in the copies. to_check:
+    number of faces and inputs on the page, for a person to check. statuses: inputs by status.
+    failures: inputs without a copy, each with the reason. notes: on inputs, with their counts.
+    search: notes on the search for inputs; skipped: files that are no inputs.
     """
 
     folder: Path
@@ -58,7 +58,7 @@ class HideReport:
     inputs: int
     hidden: int
     clear: int
-    check: int
+    to_check: int
     statuses: Mapping[str, int]
     failures: Sequence[tuple[str, str]] = ()
     notes: Mapping[str, int] = field(default_factory=dict)
@@ -69,16 +69,16 @@ class HideReport:
 
     @property
     def exit_code(self) -> int:
-        """0 where every input has a copy, 3 where some have none."""
+        """0 if every input has a copy, 3 if some have none."""
         return 3 if self.statuses.get("unreadable") or self.statuses.get("failed") else 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HideWork:
-    """What a run is about.
+    """What a run works on.
 
-    given: as the user named them. source: tells one network and detector from another. kept: the
-    fingerprint of what stays clear. paths: whether whole paths may stand in `run.json`.
+    given: the inputs as the user named them. keep: fingerprint of the faces to leave clear. source:
+    identifies network and detector. paths: whether `run.json` may contain absolute paths.
     """
 
     given: tuple[str, ...]
@@ -87,8 +87,8 @@ class HideWork:
     detector: FaceDetector
     annotating: AnnotateConfig
     config: HideConfig
-    keep: Keep | None
-    kept: str
+    clear: ClearFaces | None
+    keep: str
     corrections: Corrections
     source: dict[str, object]
     paths: bool = True
@@ -103,7 +103,7 @@ class HideWork:
             **self.source,
             **self.config.identity(),
             "max_pixels": self.config.max_pixels,
-            "keep": self.kept,
+            "keep": self.keep,
             "corrections": fingerprint(self.corrections.data),
         }
 
@@ -126,8 +126,8 @@ def hide(
                 work.paths,
             )  # fmt: skip
             summary = _Copying(work, out, finding, progress).write(journal)
-            check = write_review(out)
-            report = _report(work, out, summary, check, time.perf_counter() - started)
+            to_check = write_review(out)
+            report = _report(work, out, summary, to_check, time.perf_counter() - started)
             write_run(out, _facts(work, report))
         journal.finish()
         remove_parts(out)
@@ -142,14 +142,14 @@ class _Copying:
         self._names = frozenset(map(work.inputs.relative, work.inputs.paths))
 
     def write(self, journal: Journal) -> Summary:
-        """The copies of all inputs after those in the journal; counts of all."""
+        """Write the copies of all inputs after those in the journal; returns counts of all."""
         past = journal.past
         summary = past.summary()
         with ExitStack() as stack:
             table, faces = (
                 stack.enter_context(LinesFile(self._out / name, csv_line(columns), keep))
                 for name, columns, keep in (
-                    (TABLE, COLUMNS, past.bytes),
+                    (HIDDEN_TABLE, COLUMNS, past.bytes),
                     (FACE_TABLE, FACE_COLUMNS, past.raw),
                 )
             )
@@ -187,7 +187,7 @@ class _Copying:
         work, path = self._work, self._work.inputs.paths[order]
         name = copy_name(work.inputs.relative(path), SUFFIXES, ".png", self._names)
         return HidePhoto(
-            path, result, self._out.absolute(), name, order, work.config, work.keep,
+            path, result, self._out.absolute(), name, order, work.config, work.clear,
             work.corrections.of(path),
         )  # fmt: skip
 
@@ -197,12 +197,12 @@ class _Copying:
         name = copy_name(below, frozenset(FORMS), ".mp4", self._names)
         return HideClip(
             path, self._finding.clip(path, below), work.detector, self._out, name, order,
-            work.config, work.keep, work.corrections.of(path), self._progress,
+            work.config, work.clear, work.corrections.of(path), self._progress,
         ).outcome()  # fmt: skip
 
 
 def _count(summary: Summary, outcome: Outcome) -> None:
-    """Count one more input; faces are those that are hidden."""
+    """Count one more input and its hidden faces."""
     summary.statuses[outcome.status] += 1
     if outcome.status in ("unreadable", "failed"):
         summary.failures.append((outcome.path, outcome.reason))
@@ -212,11 +212,13 @@ def _count(summary: Summary, outcome: Outcome) -> None:
         summary.notes[outcome.reason] += 1
 
 
-def _report(work: HideWork, out: Path, summary: Summary, check: int, seconds: float) -> HideReport:
+def _report(
+    work: HideWork, out: Path, summary: Summary, to_check: int, seconds: float
+) -> HideReport:  # fmt: skip
     with (out / FACE_TABLE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        states = Counter(row["state"] for row in csv.DictReader(file))
+        faces = Counter(row["status"] for row in csv.DictReader(file))
     return HideReport(
-        out, out / PAGE, len(work.inputs.paths), states[HIDDEN], states[CLEAR], check,
+        out, out / PAGE, len(work.inputs.paths), faces[HIDDEN], faces[CLEAR], to_check,
         dict(summary.statuses), tuple(summary.failures), dict(summary.notes), work.inputs.notes,
         work.inputs.skipped, seconds,
     )  # fmt: skip
@@ -233,7 +235,7 @@ def _facts(work: HideWork, report: HideReport) -> dict[str, object]:
         "statuses": dict(report.statuses),
         "faces": report.hidden,
         "clear": report.clear,
-        "check": report.check,
+        "to_check": report.to_check,
         "notes": dict(report.notes),
         "seconds": round(report.seconds, 3),
         "identity": work.identity(),
@@ -246,10 +248,10 @@ def _found(work: HideWork, out: Path) -> HideReport:
     changed = differences(facts.get("identity", {}), work.identity(), ("then", "now"))
     if changed:
         raise FkpError(
-            f"{out}: the run there is finished, and differs in {'; '.join(changed)}; overwrite it "
+            f"{out}: the run there is finished and differs in {'; '.join(changed)}; overwrite it "
             "to start again"
         )
     return HideReport(
         out, out / PAGE, int(facts["inputs"]), facts["faces"], int(facts["clear"]),
-        int(facts["check"]), facts["statuses"], finished_before=True,
+        int(facts["to_check"]), facts["statuses"], finished_before=True,
     )  # fmt: skip

@@ -77,7 +77,7 @@ def _annotation(number: int, image: int, faces: Faces, i: int) -> dict[str, obje
 
 
 class YoloFolder:
-    """A pose data set of Ultralytics YOLO: a text file beside each picture's name, and data.yaml.
+    """A pose data set of Ultralytics YOLO: a text file named like each picture, and data.yaml.
 
     A line per face: class, centre and sides of the box, then x, y, visibility of each point, all as
     fractions of the picture. A picture without a face has an empty file; an unreadable one has

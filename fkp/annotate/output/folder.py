@@ -13,7 +13,7 @@ from fkp.annotate.names import (
     CROPS,
     EVENTS,
     FACE_TABLE,
-    HIDDEN,
+    HIDDEN_TABLE,
     JOURNAL,
     MINUTES,
     OVERLAY,
@@ -31,13 +31,13 @@ from fkp.files import is_stray, remove_strays, replace_text
 from fkp.locks import locked
 
 TABLE_FORMATS = ("csv", "jsonl", "parquet")
-"""Name of the main table, without its suffix."""
+"""Formats of the main table, and suffixes of its name."""
 
 FOLDERS = (OVERLAYS, CROPS, YOLO, PARTS, COPIES, REVIEW)
 FILES = (
     *(f"keypoints.{name}" for name in TABLE_FORMATS),
     *(schema.file for schema in SCHEMAS.values() if schema.file not in FOLDERS),
-    PAGE, RUN, JOURNAL, OVERLAY, RAW, EVENTS, MINUTES, HIDDEN, FACE_TABLE,
+    PAGE, RUN, JOURNAL, OVERLAY, RAW, EVENTS, MINUTES, HIDDEN_TABLE, FACE_TABLE,
 )  # fmt: skip
 """All files that a run may leave in its folder."""
 

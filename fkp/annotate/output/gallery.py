@@ -35,9 +35,9 @@ PAGE = "index.html"
 class Card:
     """What the page shows for one face, or for an input without one.
 
-    image: as the page calls it; overlay: its drawn copy, below the folder of these. box: (4,) xywh
-    in pixels of the picture, None for the whole of it; longest: its long side. values: of measures
-    and quality.
+    image: its name on the page. overlay: its drawn copy, relative to the folder of overlays. box:
+    (4,) xywh in pixels of the picture, None for the whole picture. longest: its long side. values:
+    of measures and quality.
     """
 
     order: int
@@ -146,7 +146,7 @@ def _of(
 
 
 def _thumbnails(cards: Sequence[Card], overlays: Path, jobs: int) -> Iterator[str | None]:
-    """The thumbnail of each card, made by so many processes."""
+    """The thumbnail of each card, made in `jobs` processes."""
     tasks = ((overlays / card.overlay, card) for card in cards)
     return each(jobs, _thumbnail, tasks, batch=16)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def names_one_of(expression: str, names: Iterable[str]) -> bool:
-    """Whether an expression is about any of these columns."""
+    """Whether an expression names any of these columns."""
     return bool(set(re.findall(r"\w+", expression)) & set(names))
 
 
@@ -22,8 +22,8 @@ def names_one_of(expression: str, names: Iterable[str]) -> bool:
 class Keep:
     """Keeps the faces for which an expression of `pandas.DataFrame.query` is true.
 
-    columns: what it may be about. Raises UsageError where it says nothing about each face. A
-    comparison with a value that is not known is false.
+    columns: those it may name. Raises UsageError if it is not true or false for each face. A
+    comparison with a missing value is false.
     """
 
     expression: str
@@ -35,7 +35,7 @@ class Keep:
         self._true(table([], self.columns))
 
     def __call__(self, paths: Sequence[str], results: Sequence[Result]) -> list[Result]:
-        """The results with the faces that are kept; a note says how many are not."""
+        """The results with only the faces to keep; a note counts those discarded."""
         from fkp.annotate.output.frames import table
 
         true = self._true(table(zip(paths, results, strict=True), self.columns))
@@ -60,7 +60,7 @@ class Keep:
             known = ", ".join(name for name in rows.columns if not name.endswith(("_x", "_y")))
             raise UsageError(
                 f"keep: {self.expression!r} cannot be evaluated: {error}; expected a comparison "
-                f"of columns, such as 'abs(yaw) < 30 and score > 0.8'; they are {known}"
+                f"of columns, such as 'abs(yaw) < 30 and score > 0.8'; the columns are {known}"
             ) from error
         if not isinstance(found, pd.Series) or not pd.api.types.is_bool_dtype(found.dtype):
             raise UsageError(
@@ -71,7 +71,7 @@ class Keep:
 
 
 def _only(result: Annotated, rows: list[int]) -> Annotated:
-    """The result with some of its faces."""
+    """The result with these faces only."""
     gone = len(result.faces) - len(rows)
     note = f"{gone} face{'' if gone == 1 else 's'} discarded by keep"
     return replace(

@@ -22,10 +22,10 @@ class Output:
     """What is written about the faces found.
 
     scheme: their points. format: of the main table, one of TABLE_FORMATS. also: names of SCHEMAS to
-    write besides. each: a confidence for each point. gallery: whether there is a page with the
-    pictures. measured: the measures of each face, as this camera shows it. paths:
-    whether full paths may stand in `run.json` and in pages; otherwise only names. quality: of the
-    picture of each face. camera: for the pose in other tools' tables.
+    write as well. each: add a confidence for each point. gallery: write a page with the pictures.
+    measured: the camera with which to add measures, None for no measures. paths: whether `run.json`
+    and pages may contain absolute paths. quality: add the quality of each face's picture. camera:
+    for the pose in other tools' tables.
     """
 
     scheme: Scheme
@@ -74,7 +74,7 @@ class Output:
 
     @property
     def schemas(self) -> tuple[Schema, ...]:
-        """What is written besides the main table."""
+        """The other tools' files to write."""
         return chosen(self.also)
 
     @property

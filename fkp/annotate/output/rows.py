@@ -27,10 +27,9 @@ Kind = Literal["text", "whole", "number"]
 class Row:
     """One face of an input, or an input without one.
 
-    moment: of a frame of a clip. face: with the number that the row has; None where there is none.
-    size: width and height of the picture in pixels; None where it could not be read. measures:
-    (M,) as `MEASURES` names them, None where nothing is measured; quality: the same for `QUALITY`.
-    reason: why, or a note.
+    moment: of a frame of a clip. face: None for an input without a face. size: width and height of
+    the picture in pixels, None if it could not be read. measures: (M,), see `MEASURES`, and
+    quality: (Q,), see `QUALITY`; None if not measured. reason: why it is unreadable, or a note.
     """
 
     image: str
@@ -44,11 +43,11 @@ class Row:
 
 
 def rows_of(
-    image: str, result: Result, measured: Camera | None = None, judged: bool = False
+    image: str, result: Result, measured: Camera | None = None, rated: bool = False
 ) -> list[Row]:
     """A row per face of an input, or one that says why there is none.
 
-    measured: the camera, where each has measures; judged: whether each has its quality.
+    measured: the camera, where each has measures; rated: whether each has its quality.
     """
     if isinstance(result, Failure):
         return [Row(image, result.status, result.moment, reason=result.reason)]
@@ -58,9 +57,9 @@ def rows_of(
     none = [None] * len(faces)
     values = none if measured is None else measure(faces.points, *size, measured)
     arrays = faces.boxes, faces.points, faces.confidence, faces.quality
-    judged_as = quality(*arrays, size, measured) if judged else none
+    ratings = quality(*arrays, size, measured) if rated else none
     numbered = faces.numbered([result.number(i) for i in range(len(faces))])
-    cells = zip(numbered, values, judged_as, strict=True)
+    cells = zip(numbered, values, ratings, strict=True)
     return [
         Row(image, result.status_of(i), result.moment, face, size, own, result.note, seen)
         for i, (face, own, seen) in enumerate(cells)
@@ -182,7 +181,7 @@ class Columns:
         return known(np.concatenate([np.asarray(part, np.float64) for part in parts]))
 
     def read(self, cells: Sequence[str]) -> Row:
-        """The row whose cells stand in a text table."""
+        """The row from its cells in a text table."""
         after = 3 + len(self.extra)
         image, frame, timestamp, time, number, status = cells[:6]
         last = cells[-after:]

@@ -21,14 +21,13 @@ Write = Callable[[Path, Scheme, Iterable[Record]], None]
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Another tool's form of the results.
+    """Another tool's format of the results.
 
-    file: what is written into the result folder. rows: makes its lines, where it has one table;
-    write: makes it from all records, where it has not. points: the only ones it can hold, None for
-    any; converts: results have these points unless others were asked for.
-    posed: whether it has the pose of the head. each: whether it needs a confidence for each point.
-    clips: whether frames of a clip have a place
-    in it. check: raises FkpError where two inputs, by their relative names, would share an entry.
+    file: its name in the result folder. rows: makes the lines of a single table; otherwise write
+    makes the file from all records. points: the only ones that it can hold, None for any; converts:
+    whether results are converted to these points by default. posed: whether it has the pose of the
+    head. each: whether it needs a confidence for each point. clips: whether it can hold frames of a
+    clip. check: raises FkpError if two inputs, by their relative names, would share an entry.
     """
 
     name: str
@@ -43,7 +42,7 @@ class Schema:
     check: Callable[[Iterable[str]], None] = lambda names: None
 
     def check_points(self, scheme: Scheme) -> None:
-        """Raise FkpError where it cannot hold these points."""
+        """Raise FkpError if it cannot hold these points."""
         if self.points is not None and scheme.names != self.points.names:
             raise FkpError(
                 f"{self.name} holds the {len(self.points)} points of {self.points.name}, not these "
@@ -89,7 +88,7 @@ SCHEMAS = {
 
 
 def chosen(names: Sequence[str]) -> tuple[Schema, ...]:
-    """The schemas of these names, each once; raises UsageError for another name."""
+    """The schemas with these names, each once; raises UsageError for an unknown name."""
     for name in names:
         if name not in SCHEMAS:
             raise UsageError(f"{name}: expected one of {', '.join(SCHEMAS)}")

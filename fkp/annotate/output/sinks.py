@@ -13,8 +13,8 @@ from fkp.errors import FkpError
 class LinesFile:
     """Writes a text file whole or not at all.
 
-    Until the end the lines stand in `NAME.part`, which an interrupted run leaves; the first `keep`
-    bytes of that are kept and continued.
+    Until the end, the lines are in `NAME.part`. Unlike the temporary files of `files.replacing`, it
+    outlives an interrupted run, which resumes after its first `keep` bytes.
     """
 
     def __init__(self, path: Path, header: str, keep: int = 0) -> None:

@@ -76,7 +76,7 @@ class FullRows(ABC):
 
     @abstractmethod
     def read(self, path: Path) -> Iterator[Record]:
-        """The inputs of a file of these rows, in order."""
+        """Read the inputs in a file of such rows, in order."""
 
 
 class CsvRows(FullRows):
@@ -94,7 +94,7 @@ class CsvRows(FullRows):
         return csv_line([column.name for column in self.columns.all()])
 
     def line(self, row: Row) -> str:
-        """A line with empty cells where nothing is known."""
+        """A line with empty cells for unknown values."""
         pairs = zip(self._templates, self.columns.cells(row), strict=True)
         return csv_line(["" if cell is None else template % cell for template, cell in pairs])
 
@@ -103,7 +103,7 @@ class CsvRows(FullRows):
         return [column.template for column in self.columns.all()]
 
     def read(self, path: Path) -> Iterator[Record]:
-        """The inputs of a file of these rows, in order."""
+        """Read the inputs in a file of such rows, in order."""
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             reader = csv.reader(file)
             next(reader)
@@ -115,13 +115,13 @@ class JsonRows(FullRows):
     """A JSON object per line: `points` maps names to [x, y], `confidence` is their mean.
 
     With `each`, `confidences` maps names to the confidence of each point; with `measured`,
-    `measures` maps names to values, and with `quality` `quality` does. What is not known is null.
+    `measures` maps names to values, and with `quality`, `quality` does. Unknown values are null.
     """
 
     suffix = "jsonl"
 
     def header(self) -> str:
-        """Empty: each line names its values itself."""
+        """Empty, since each line names its values."""
         return ""
 
     def line(self, row: Row) -> str:
@@ -165,7 +165,7 @@ class JsonRows(FullRows):
         return values
 
     def read(self, path: Path) -> Iterator[Record]:
-        """The inputs of a file of these rows, in order."""
+        """Read the inputs in a file of such rows, in order."""
         with path.open(encoding="utf-8") as file:
             rows = (self._row(parse_json(line)) for line in file)
             yield from _records(rows, self.columns.scheme)

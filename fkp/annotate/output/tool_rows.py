@@ -13,15 +13,15 @@ from fkp.vision.images import read_image, to_gray
 
 
 class OpenFaceRows:
-    """The columns of OpenFace 2 that fkp has, by its names and in its order (Baltrusaitis et al.,
-    FG 2018): frame, face_id, timestamp, confidence, success, pose_Tx to pose_Rz, x_0 to y_67, X_0
-    to Z_67; followed by the picture. Those of gaze, action units and OpenFace's shape model are
-    not there.
+    """The columns of OpenFace 2 that fkp has, with its names and order (Baltrusaitis et al., FG
+    2018): frame, face_id, timestamp, confidence, success, pose_Tx to pose_Rz, x_0 to y_67, X_0 to
+    Z_67; then image, status and reason. The columns of gaze, action units and OpenFace's shape
+    model are left out.
 
-    frame counts the inputs, or the frames of a clip, from 1. As in OpenFace, a frame without a face
-    has zeros; a face that was only filled in has a success of 0. The pose is that of the mean head,
-    its place that of the mean of the 68 points; X, Y and Z are the points at the mean head's depth.
-    They are empty where the points fit no head.
+    frame counts the inputs, or the frames of a clip, from 1. As in OpenFace, a row without a face
+    has zeros; an interpolated face has a success of 0. The pose is that of the mean head, its
+    position that of the mean of the 68 points; X, Y and Z are the points at the mean head's depths.
+    They are empty if the points fit no head.
     """
 
     suffix = "csv"
@@ -51,7 +51,7 @@ class OpenFaceRows:
         return "".join(lines)
 
     def _found(self, face: Face, seen: bool, size: tuple[int, int]) -> list[str]:
-        """The cells from confidence on of a face in a picture of this width and height."""
+        """The cells from confidence to Z_67 of a face in a picture of this width and height."""
         matrix = self.camera.matrix(*size)
         fit = fit_head(face.points, matrix)
         pose, solid = [""] * 6, [""] * 204

@@ -1,4 +1,4 @@
-"""Groups of subjects that look alike, of which no two were seen in one picture."""
+"""Groups of subjects that look alike; two subjects in one picture are never grouped."""
 
 from collections.abc import Sequence
 
@@ -9,34 +9,35 @@ from fkp.annotate.people.subjects import Subject
 from fkp.errors import DataError
 from fkp.vision.appearance import Appearance, likeness
 
-ALIKE = 0.4
-"""Mean likeness of two groups from which they are one person."""
+LIKENESS = 0.4
+"""Minimum mean likeness of two groups to count as one person."""
 
 MOST = 15_000
-"""Faces that are compared, each with each: about a gigabyte."""
+"""Maximum number of faces: all pairs are compared, which takes about a gigabyte."""
 
 NEVER = 1e9
-"""The distance of two faces in one picture; no mean with it is near."""
+"""The distance of two faces in one picture, so large that no group can hold both."""
 
 SAME = 2.0
-"""The greatest likeness."""
+"""The maximum likeness."""
 
 
 def grouped(
-    subjects: Sequence[Subject], seen: Sequence[Appearance], least: float = ALIKE
+    subjects: Sequence[Subject], seen: Sequence[Appearance], least: float = LIKENESS
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """The group of each subject (N,), from 0, the largest first; and how well it fits (N,).
+    """The group of each subject (N,), numbered from 0, largest first, and its fit (N,).
 
-    Average linkage. fit: the mean likeness to the others of the group, minus that to the nearest
-    other group; NaN where there is nothing to compare with. Raises DataError for too many.
+    Uses average linkage. fit: the mean likeness to the others in the group, minus that to the
+    nearest other group; NaN if there is nothing to compare with. Raises DataError for more than
+    MOST subjects.
     """
-    # Only here: the default of `alike` is asked for by every command.
+    # Imported here, since every command imports this module for the default likeness.
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
     count = len(subjects)
     if count > MOST:
-        raise DataError(f"{count} faces are more than the {MOST} that can be compared")
+        raise DataError(f"expected at most {MOST} faces to compare, got {count}")
     if count < 2:
         return np.zeros(count, np.int64), np.full(count, np.nan)
     alike = likeness(seen, seen).astype(np.float64)
@@ -52,7 +53,7 @@ def grouped(
 
 
 def _pairs(subjects: Sequence[Subject]) -> list[tuple[int, int]]:
-    """The pairs that are in one picture."""
+    """The pairs of subjects in one picture."""
     groups: dict[tuple[int, str], list[int]] = {}
     for i, subject in enumerate(subjects):
         groups.setdefault((subject.run, subject.image), []).append(i)
@@ -66,7 +67,7 @@ def _pairs(subjects: Sequence[Subject]) -> list[tuple[int, int]]:
 
 
 def _ranked(found: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """Groups numbered from 0 by falling size, then by their first member."""
+    """Groups numbered from 0 by decreasing size, then by their first member."""
     names, first, counts = np.unique(found, return_index=True, return_counts=True)
     order = np.lexsort((first, -counts))
     rank = {int(names[group]): place for place, group in enumerate(order)}
@@ -83,5 +84,5 @@ def _fits(
     rows = np.arange(len(found))
     others = np.where(member, -np.inf, sums / sizes).max(1)
     inside = (sums[rows, own] - alike[rows, rows]) / np.maximum(sizes[own] - 1, 1)
-    fit = np.where(sizes[own] > 1, inside, ALIKE) - others
+    fit = np.where(sizes[own] > 1, inside, LIKENESS) - others
     return np.where(np.isfinite(fit), fit, np.nan)

@@ -21,7 +21,7 @@ Seen = Appearance | str
 def look_at(
     runs: Sequence[Results], subjects: Sequence[Subject], jobs: int, progress: Progress
 ) -> list[Seen]:
-    """The appearances of subjects, each picture and clip read once."""
+    """The appearances of subjects; reads each picture and clip once."""
     groups: dict[tuple[int, str], list[int]] = {}
     for i, subject in enumerate(subjects):
         groups.setdefault((subject.run, subject.image), []).append(i)
@@ -29,7 +29,7 @@ def look_at(
         (runs[run], image, [subjects[i] for i in members])
         for (run, image), members in groups.items()
     ]
-    seen: list[Seen] = ["not looked at"] * len(subjects)
+    seen: list[Seen] = [""] * len(subjects)
     done = 0
     looked = each(jobs, _looked_at, tasks, batch=4)
     for members, found in zip(groups.values(), looked, strict=True):
@@ -48,7 +48,7 @@ def _in_picture(results: Results, image: str, subjects: Sequence[Subject]) -> li
     settle()
     try:
         encoded = Encoded.read(results.path(image))
-        # A face has about three times the distance of its eyes, and its crop SIDE pixels.
+        # A face is about three eye distances wide, and its crop SIDE pixels.
         whole = max(encoded.header.width, encoded.header.height)
         near = min((_extent(subject) for subject in subjects), default=1.0)
         factor = encoded.reduction(max(1, round(whole * min(1.0, 3 * SIDE / near))))
@@ -58,7 +58,7 @@ def _in_picture(results: Results, image: str, subjects: Sequence[Subject]) -> li
     found: list[Seen] = []
     for subject in subjects:
         if not subject.views:
-            found.append("its points are not known")
+            found.append("its points are missing")
             continue
         anchors = (subject.views[0].anchors + 0.5) / factor - 0.5
         try:
@@ -69,7 +69,7 @@ def _in_picture(results: Results, image: str, subjects: Sequence[Subject]) -> li
 
 
 def _extent(subject: Subject) -> float:
-    """The extent of a face's anchor points, pixels, and at least 1."""
+    """The extent of a face's anchor points in pixels, at least 1."""
     if not subject.views:
         return np.inf
     return max(1.0, float(np.nanmax(np.ptp(subject.views[0].anchors, axis=0))))

@@ -1,4 +1,4 @@
-"""`index.html` of people: each person with all faces, the doubtful ones first."""
+"""`index.html` of people: the faces of each person, doubtful ones first."""
 
 import base64
 import html
@@ -13,7 +13,7 @@ from fkp.annotate.people.sheets import Entry, persons_of
 from fkp.files import replace_text
 
 SHOWN = 60
-"""Faces of a person on the page, those that fit worst."""
+"""Maximum number of faces per person on the page: those with the lowest fit."""
 
 POOR = 0.1
 """Fit below which a face is marked."""
@@ -22,19 +22,19 @@ POOR = 0.1
 def write_page(
     path: Path, entries: Sequence[Entry], groups: Sequence[str], thumbnails: Mapping[int, bytes]
 ) -> None:
-    """Write the page. groups: what each entry's person is called in the sheet; thumbnails: JPEGs by
-    the number of the entry.
+    """Write the page. groups: each entry's group in the sheet. thumbnails: JPEGs by the number of
+    the entry.
     """
     parts = []
     for person in persons_of(entries):
         own = [i for i, entry in enumerate(entries) if entry.person == person]
         own.sort(key=lambda i: (np.nan_to_num(entries[i].fit, nan=np.inf), i))
         called = ", ".join(dict.fromkeys(groups[i] for i in own))
-        told = html.escape(person if called == person else f"{person} ({called})")
-        more = f", the {SHOWN} most doubtful of them" if len(own) > SHOWN else ""
+        title = html.escape(person if called == person else f"{person} ({called})")
+        more = f", the {SHOWN} most doubtful ones" if len(own) > SHOWN else ""
         shown = "".join(_figure(entries[i], thumbnails.get(i)) for i in own[:SHOWN])
         count = f"{len(own)} face{'' if len(own) == 1 else 's'}{more}"
-        parts.append(f"<h2>{told} <small>{count}</small></h2><div>{shown}</div>")
+        parts.append(f"<h2>{title} <small>{count}</small></h2><div>{shown}</div>")
     unseen = [entry for entry in entries if not entry.person]
     if unseen:
         lines = "".join(f"<li>{html.escape(f'{one.image}: {one.reason}')}</li>" for one in unseen)

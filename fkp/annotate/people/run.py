@@ -1,4 +1,4 @@
-"""A run of people: group the faces of results, or take in the edited sheets."""
+"""A run of people: group the faces of results, or apply edits to the sheets."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -33,9 +33,11 @@ TABLE = "keypoints.csv"
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """The outcome. persons, faces: how many; unseen: faces whose pictures could not be looked at,
-    with the reasons. edited: whether the sheets were there and were taken in.
+class PeopleReport:
+    """The outcome of a run.
+
+    persons, faces: their numbers. unseen: pictures of faces that could not be read, with reasons.
+    edited: whether the sheets existed, so that edits were applied.
     """
 
     folder: Path
@@ -51,7 +53,7 @@ class People:
 
     @property
     def exit_code(self) -> int:
-        """0 where all faces have a person, 3 where some have none."""
+        """0 if all faces have a person, 3 if some have none."""
         return 3 if self.unseen else 0
 
 
@@ -63,11 +65,11 @@ def group_people(
     jobs: int,
     progress: Progress,
     say: Callable[[str], None],
-) -> People:
+) -> PeopleReport:
     """Group the faces of finished runs, and write sheets, page and a table with `person`.
 
-    least: mean likeness of two groups from which they are one person. Where the sheets are there,
-    they are taken as they were edited, unless they may be overwritten. Raises FkpError.
+    least: minimum mean likeness of two groups to count as one person. If the sheets exist, their
+    edits are applied, unless they may be overwritten. Raises FkpError.
     """
     runs = [Results.of(folder) for folder in folders]
     columns = _common(runs)
@@ -78,14 +80,14 @@ def group_people(
     places = [Path(os.path.relpath(folder, out)).as_posix() for folder in folders]
     with locked(out):
         edited = not overwrite and ((out / FACES).exists() or (out / PEOPLE).exists())
-        told = _edited(out, subjects, places) if edited else None
+        sheets = _edited(out, subjects, places) if edited else None
         seen = look_at(runs, subjects, jobs, progress)
-        if told is None:
+        if sheets is None:
             entries = _entries(subjects, seen, places, least)
             names: dict[str, str] = {}
         else:
-            entries, names = told
-            say(f"{out}: the sheets there are taken as they are")
+            entries, names = sheets
+            say(f"applied the edits in {out / PEOPLE} and {FACES}; overwrite to group again")
         write_sheets(out, entries, names)
         final = named(entries, names)
         who = {entry.key: entry.person for entry in final}
@@ -93,7 +95,7 @@ def group_people(
         thumbnails = {i: o.thumbnail for i, o in enumerate(seen) if isinstance(o, Appearance)}
         write_page(out / PAGE, final, [entry.person for entry in entries], thumbnails)
     unseen = [(entry.image, entry.reason) for entry in final if not entry.person]
-    return People(out, len(persons_of(final)), len(final), unseen, edited)
+    return PeopleReport(out, len(persons_of(final)), len(final), unseen, edited)
 
 
 def _common(runs: Sequence[Results]) -> Columns:
@@ -103,7 +105,7 @@ def _common(runs: Sequence[Results]) -> Columns:
         own = run.output.rows.columns
         if [c.name for c in own.all()] != [c.name for c in first.all()]:
             raise UsageError(
-                f"{run.folder}: its table has other columns than that of {runs[0].folder}; "
+                f"{run.folder}: the columns of its table differ from those of {runs[0].folder}; "
                 "annotate both with the same options"
             )
     return first
@@ -138,8 +140,8 @@ def _edited(
     if len(found) != len(entries) or set(found) != set(keys):
         missing, more = len(set(keys) - set(found)), len(set(found) - set(keys))
         raise FkpError(
-            f"{out / FACES}: is not of these results: {missing} of their faces are not in it, and "
-            f"{more} of its rows are not there or there twice; overwrite to group them again"
+            f"{out / FACES}: does not match these results: {missing} of their faces are missing, "
+            f"and {more} rows are unknown or duplicates; overwrite to group again"
         )
     return [found[key] for key in keys], names
 

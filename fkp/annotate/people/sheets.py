@@ -1,4 +1,4 @@
-"""The sheets that a person edits: who the groups are, and which face is in which."""
+"""The sheets that a person edits: the names of the groups, and the group of each face."""
 
 import csv
 import io
@@ -20,9 +20,9 @@ FACES_COLUMNS = ("results", "image", "face", "person", "fit", "reason")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A face with its group. person: empty where it has no appearance, for which `reason` says why.
+    """A face with its group.
 
-    fit: how well it fits in there, NaN where that is not known.
+    person: empty if the face's picture could not be read; `reason` says why. fit: see `grouped`.
     """
 
     results: str
@@ -34,12 +34,12 @@ class Entry:
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """What tells it from all others."""
+        """Identifies the face."""
         return self.results, self.image, self.face
 
 
 def write_sheets(out: Path, entries: Sequence[Entry], names: Mapping[str, str]) -> None:
-    """Write both sheets. names: of persons, as a user gave them."""
+    """Write both sheets. names: of persons, given by the user."""
     people = csv_line(PEOPLE_COLUMNS)
     for person in persons_of(entries):
         own = [entry for entry in entries if entry.person == person]
@@ -55,7 +55,7 @@ def write_sheets(out: Path, entries: Sequence[Entry], names: Mapping[str, str]) 
 
 
 def persons_of(entries: Sequence[Entry]) -> list[str]:
-    """The persons in order of their numbers of faces, the most first."""
+    """The persons by decreasing number of faces."""
     counts: dict[str, int] = {}
     for entry in entries:
         if entry.person:
@@ -64,15 +64,15 @@ def persons_of(entries: Sequence[Entry]) -> list[str]:
 
 
 def read_sheets(out: Path) -> tuple[list[Entry], dict[str, str]]:
-    """The sheets as they were edited: entries, and the names of persons.
+    """Read the sheets: entries, and the names of persons.
 
-    Raises LabelError with file and row where one is damaged.
+    Raises LabelError with file and row if one is damaged.
     """
     names: dict[str, str] = {}
     for row, cells in _rows(out / PEOPLE, PEOPLE_COLUMNS[:2]):
         person = cells["person"].strip()
         if person in names:
-            raise LabelError(f"{out / PEOPLE} row {row}: person {person} is there twice")
+            raise LabelError(f"{out / PEOPLE} row {row}: duplicate person {person}")
         names[person] = cells["name"].strip()
     entries = []
     for row, cells in _rows(out / FACES, FACES_COLUMNS[:4]):
@@ -89,16 +89,16 @@ def read_sheets(out: Path) -> tuple[list[Entry], dict[str, str]]:
 
 
 def named(entries: Sequence[Entry], names: Mapping[str, str]) -> list[Entry]:
-    """The entries with the names of their persons; persons of one name become one."""
+    """The entries with the names of their persons; persons with the same name become one."""
     return [replace(one, person=names.get(one.person) or one.person) for one in entries]
 
 
 def _rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a sheet with their numbers, as a spreadsheet may have saved it."""
+    """The numbered rows of a sheet, also as saved by spreadsheets."""
     try:
         text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
     except FileNotFoundError as error:
-        raise LabelError(f"{path}: is not there; overwrite to group the faces again") from error
+        raise LabelError(f"{path}: no such file; overwrite to group the faces again") from error
     first = next(iter(text.splitlines()), "")
     separator = max(",;\t", key=first.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)

@@ -1,4 +1,4 @@
-"""The faces of finished runs: one subject for each face of a picture, and for each of a clip."""
+"""The faces of finished runs: one subject per face of a picture, or per face of a clip."""
 
 import os
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ from fkp.errors import DataError, FkpError
 from fkp.vision.sources import Opening
 
 VIEWS = 5
-"""Frames of a clip that a face is looked at in, at most."""
+"""Maximum number of frames of a clip in which a face's appearance is measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """A face in one picture, or frame: its anchor points (5, 2) in pixels."""
+    """A face in one picture or frame. anchors: (5, 2) pixels."""
 
     anchors: npt.NDArray[np.float64]
     width: int
@@ -35,10 +35,9 @@ class View:
 
 @dataclass(slots=True, eq=False)
 class Subject:
-    """A face of a picture, or one of a clip through all its frames.
+    """A face of a picture, or of a clip through all its frames.
 
-    run: the number of its folder among those given. number: as in the column `face`. frames: in
-    which it is, of a clip.
+    run: index of its folder. number: as in the column `face`. frames: those of a clip that show it.
     """
 
     run: int
@@ -49,11 +48,11 @@ class Subject:
 
     @property
     def key(self) -> tuple[int, str, int]:
-        """What tells it from all others."""
+        """Identifies the face."""
         return self.run, self.image, self.number
 
     def beside(self, other: "Subject") -> bool:
-        """Whether both are in one picture, and so two persons."""
+        """Whether both are in one picture, so that they are two persons."""
         if self.run != other.run or self.image != other.image:
             return False
         return not self.frames or bool(self.frames & other.frames)
@@ -61,7 +60,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The folder of a finished run. facts: of its `run.json`."""
+    """The folder of a finished run. facts: its `run.json`."""
 
     folder: Path
     facts: dict[str, Any]
@@ -69,7 +68,7 @@ class Results:
 
     @classmethod
     def of(cls, folder: Path) -> "Results":
-        """Read what a folder holds; raises FkpError."""
+        """Read a folder; raises FkpError."""
         if not is_finished(folder):
             raise FkpError(f"{folder}: holds no finished run of annotate or video")
         facts = read_run(folder)
@@ -81,13 +80,13 @@ class Results:
             ) from error
         if not output.table(folder).exists():
             raise FkpError(
-                f"{folder}: has no {output.table(folder).name}; write it as csv or jsonl"
+                f"{folder}: has no {output.table(folder).name}; annotate again as csv or jsonl"
             )
         return cls(folder, facts, output)
 
     @property
     def is_clip(self) -> bool:
-        """Whether it is of a clip."""
+        """Whether it is the run of a clip."""
         return "clip_bytes" in self.facts["identity"]
 
     @property
@@ -97,21 +96,21 @@ class Results:
         return Opening(own["stream"], own["deinterlace"], own["fps"])
 
     def path(self, image: str) -> str:
-        """Where a picture is: beside the folder that the run was started in."""
+        """The path of a picture, which is relative to the folder that the run was started in."""
         return os.path.join(str(self.facts.get("folder", "")), image)
 
     def records(self) -> Iterator[Record]:
-        """The inputs in the table."""
+        """The inputs in its table."""
         return self.output.records(self.folder)
 
 
 def subjects_of(run: int, results: Results) -> list[Subject]:
-    """The faces of a run. Raises DataError where the points say nothing about a face's place."""
+    """The faces of a run. Raises DataError if the points do not give a face's position."""
     scheme = results.output.scheme
     if sum(bool(group) for group in scheme.anchors) < 2:
         raise DataError(
-            f"{results.folder}: people needs two of eyes, nose tip and mouth corners; "
-            f"{scheme.name} has no names for them"
+            f"{results.folder}: expected at least two of eyes, nose tip and mouth corners among "
+            f"the points of {scheme.name}"
         )
     found: dict[tuple[int, str, int], Subject] = {}
     for image, result in results.records():
@@ -131,7 +130,7 @@ def subjects_of(run: int, results: Results) -> list[Subject]:
 
 
 def _see(subject: Subject, view: View) -> None:
-    """Remember a view, where it is among the best; of equal ones the first."""
+    """Keep a view if it is among the VIEWS best."""
     subject.views.append(view)
     if len(subject.views) > VIEWS:
         worst = min(subject.views, key=lambda one: (one.confidence, -(one.frame or 0)))

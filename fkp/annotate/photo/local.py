@@ -1,5 +1,5 @@
-"""On one machine: workers read, find, cut and draw, and run the network where it is light enough
-for each to have its own; otherwise the parent runs it.
+"""The engine of one machine: workers read, find, cut and draw; they also run the network if it is
+light enough for each to have its own, otherwise the parent runs it.
 
 While the network processes one chunk of inputs, the workers read the next one and draw the previous
 one. Nothing else is kept, so memory depends only on the chunk size.
@@ -37,7 +37,7 @@ class Local:
     def run(
         self, inputs: Inputs, done: int, progress: Callable[[int, int], None]
     ) -> Generator[Chunk]:
-        """The inputs behind the first `done`, chunk by chunk."""
+        """The inputs after the first `done`, chunk by chunk."""
         settle()
         bar = _Progress(done, len(inputs.paths), progress)
         chunks = chunked(inputs.paths, done)

@@ -1,9 +1,9 @@
-"""Blinks and longer closures of an eye, by its own usual opening, noise and depth of closing.
+"""Blinks and longer closures of an eye, relative to its own opening, noise and depth of closing.
 
-Nothing here is an absolute opening, since how wide an open eye is, and how narrow a closed one
-seems, differs with the person, the pose, the picture and the network. The drop of an eye's opening
-at a moment is 1 - opening / baseline, where the baseline is the opening around that moment. An eye
-closes where the drop stands out of its own noise, and is not far shallower than its deepest.
+No threshold is an absolute opening, since the openings of open and of closed eyes depend on the
+person, the pose, the picture and the network. The drop of an eye at a moment is 1 - opening /
+baseline, where the baseline is its opening around that moment. A drop is a closure if it stands out
+from the eye's own noise and is not much shallower than its deepest drops.
 """
 
 from dataclasses import dataclass
@@ -12,34 +12,34 @@ import numpy as np
 import numpy.typing as npt
 
 LEAST = 10
-"""Frames of a face that it takes to know how far its eyes are usually open."""
+"""Minimum number of frames for a baseline."""
 
 APART = 0.5
-"""Seconds out of sight that end a closure."""
+"""Time out of sight that ends a closure, in seconds."""
 
 AROUND, NEAR = 15.0, 3.0
-"""Seconds before and after a moment from which the baseline is taken: of all frames, to tell in
-which of them the eye is open, and of these.
-"""
+"""Seconds before and after a moment from which the baseline is computed: first from all frames, to
+tell in which ones the eye is open, then from these."""
 
 USUAL = 70
-"""Percentile of the openings around that is the baseline: eyes are open for most of the time."""
+"""Percentile of the openings that is the first baseline: eyes are open most of the time."""
 
 NOISIER = 5.0
-"""How many standard deviations of the noise a drop is deep, at least."""
+"""Minimum depth of a drop, in standard deviations of the noise."""
 
 SHALLOWEST = 0.06
-"""The least drop, whatever the noise."""
+"""Minimum depth of a drop, whatever the noise."""
 
 OF_DEEPEST = 0.4
-"""Least share of the deepest drops of the same eye that a drop has: lids follow the gaze, too."""
+"""Minimum depth of a drop relative to the deepest ones of the same eye, since lids follow the gaze.
+"""
 
 RISE, FALL = 0.25, 0.75
-"""Shares of a drop's depth between which lids move evenly: their times tell when it began and when
-the eye was shut."""
+"""Shares of a drop's depth between which lids move at constant speed; their times are extrapolated
+to when the lid began and ended its movement."""
 
 LONG = 0.5
-"""Seconds from which a closure is no blink."""
+"""Minimum length of a closure that is not a blink, in seconds."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -69,15 +69,15 @@ class Closure:
 
     @property
     def is_long(self) -> bool:
-        """Whether it is no blink, by the time at half its depth and more."""
+        """Whether it is not a blink, by the time spent below half its depth."""
         return (self.reopening + self.end - self.full - self.onset) / 2 >= LONG
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lids:
-    """An eye over time: times, drop, baseline (T,), and threshold, the least drop of a closure.
+    """An eye over time: times, drop, baseline (T,), and threshold, the minimum drop of a closure.
 
-    deepest: the drop of its closures, NaN without any.
+    deepest: typical drop of its deep closures, NaN without closures.
     """
 
     times: FloatArray
@@ -88,9 +88,9 @@ class Lids:
 
 
 def lids(times: FloatArray, openings: FloatArray) -> Lids | None:
-    """How far an eye is closed, from its openings (T,) at times (T,) in order; none is NaN.
+    """The drop of an eye, from its openings (T,) at increasing times (T,), both without NaN.
 
-    None where there are fewer than LEAST, or the eye has no opening.
+    None for fewer than LEAST frames, or if the eye is never open.
     """
     if len(times) < LEAST or not np.median(openings) > 0:
         return None
@@ -107,7 +107,7 @@ def lids(times: FloatArray, openings: FloatArray) -> Lids | None:
 
 
 def find_closures(eye: Lids) -> list[Closure]:
-    """The closures of one eye in order of time."""
+    """The closures of an eye in order of time."""
     found: list[Closure] = []
     for a, b in _runs(eye.times, eye.drop, eye.threshold):
         depth = float(eye.drop[a : b + 1].max())
@@ -127,7 +127,9 @@ def _noise(drop: FloatArray) -> float:
 
 
 def _baseline(times: FloatArray, openings: FloatArray, around: float, usual: int) -> FloatArray:
-    """(T,): a percentile of the known openings around each moment, taken anew every second."""
+    """(T,): a percentile of the known openings around each moment, computed once per second and
+    interpolated.
+    """
     seen = np.isfinite(openings)
     own, when = openings[seen], times[seen]
     stops = np.arange(times[0], times[-1] + 1.0, 1.0)
@@ -143,7 +145,7 @@ def _baseline(times: FloatArray, openings: FloatArray, around: float, usual: int
 
 
 def _runs(times: FloatArray, drop: FloatArray, least: float) -> list[tuple[int, int]]:
-    """First and last index of each run of frames with such a drop; gaps end a run."""
+    """First and last index of each run of frames with at least this drop; gaps end a run."""
     down = np.concatenate([[False], drop >= least, [False]])
     torn = np.concatenate([[True], np.diff(times) > APART, [True]])
     begins = np.flatnonzero(down[1:-1] & (~down[:-2] | torn[:-1]))
@@ -152,7 +154,7 @@ def _runs(times: FloatArray, drop: FloatArray, least: float) -> list[tuple[int, 
 
 
 def _timed(eye: Lids, first: int, last: int, depth: float) -> Closure:
-    """With its four times: the lid is taken to move evenly while it moves."""
+    """The closure with its four times, assuming that the lid moves at constant speed."""
     peak = first + int(eye.drop[first : last + 1].argmax())
     falls = _crossings(eye, peak, -1, depth)
     rises = _crossings(eye, peak, 1, depth)
@@ -167,8 +169,8 @@ def _timed(eye: Lids, first: int, last: int, depth: float) -> Closure:
 
 
 def _crossings(eye: Lids, peak: int, way: int, depth: float) -> tuple[float, float]:
-    """When the drop is RISE and FALL of its depth, nearest to the peak on one side of it; where the
-    face is out of sight there, the last moment that it was seen.
+    """The times nearest to the peak, on one side of it, at which the drop is RISE and FALL of its
+    depth; the last moment before a gap if the face is out of sight there.
     """
     moments = []
     for share in (FALL, RISE):
@@ -178,7 +180,7 @@ def _crossings(eye: Lids, peak: int, way: int, depth: float) -> tuple[float, flo
                 break
             i += way
         inner, outer = i - way, i
-        if eye.drop[i] >= share * depth:  # it never came up
+        if eye.drop[i] >= share * depth:  # the lid never came up
             moments.append(float(eye.times[i]))
             continue
         part = (eye.drop[inner] - share * depth) / (eye.drop[inner] - eye.drop[outer])
@@ -187,6 +189,6 @@ def _crossings(eye: Lids, peak: int, way: int, depth: float) -> tuple[float, flo
 
 
 def _extended(outer: float, inner: float) -> tuple[float, float]:
-    """When the movement began and ended, of which these are the times at RISE and FALL."""
+    """When a movement began and ended, extrapolated from its times at RISE and FALL."""
     more = (inner - outer) * RISE / (FALL - RISE)
     return outer - more, inner + more

@@ -1,4 +1,4 @@
-"""What eyes and mouths do in a clip: blinks, closures, yawns and speech, and how often."""
+"""Events in a clip: blinks, closures, yawns and speech, and how often they happen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,19 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fkp.annotate.names import EVENTS
-from fkp.annotate.names import MINUTES as RATES
+from fkp.annotate.names import EVENTS, MINUTES
 from fkp.annotate.video.blinks import Closure, Lids, find_closures, lids
 from fkp.annotate.video.mouths import Span, find_speech, find_yawns
 from fkp.annotate.video.traces import Trace
 from fkp.files import replacing
 
-COLUMNS = (
+EVENT_COLUMNS = (
     "face", "event", "eye", "onset", "closing", "full", "reopening", "end", "duration", "depth",
     "baseline", "valid", "confidence", "yaw", "pitch",
 )  # fmt: skip
 
-MINUTES = (
+MINUTE_COLUMNS = (
     "face", "minute", "start", "seconds", "valid", "blinks", "closures", "perclos", "yawns",
     "speech",
 )  # fmt: skip
@@ -28,14 +27,14 @@ MINUTES = (
 EYES = ("right", "left")
 
 MARGIN = 0.3
-"""Seconds before and after an event whose frames count for its validity."""
+"""Frames this many seconds before and after an event count towards its validity."""
 
 ENOUGH = 0.5
-"""Share of frames around an event, or of a minute, that must be valid."""
+"""Minimum share of valid frames around an event, or in a minute."""
 
 SHUT = 0.8
-"""Share of the deepest drop from which an eye counts as shut: P80 of PERCLOS (Wierwille et al.,
-DOT HS 808 247, 1994)."""
+"""An eye whose drop is at least this share of its deepest counts as shut: P80 of PERCLOS (Wierwille
+et al., DOT HS 808 247, 1994)."""
 
 FloatArray = npt.NDArray[np.float64]
 Row = dict[str, object]
@@ -43,10 +42,10 @@ Row = dict[str, object]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Face:
-    """One face: its trace, which of its frames are valid, and what happens in these.
+    """One face: its trace, its valid frames, and the events in them.
 
-    good: indices of the valid frames in the trace; times: theirs. eyes: by their name; closures: as
-    well; yawns, speech: spans of the valid frames.
+    good: indices of the valid frames in the trace; times: of these. eyes, closures: by the name of
+    the eye. yawns, speech: spans of the valid frames.
     """
 
     trace: Trace
@@ -70,20 +69,20 @@ class _Face:
 
 
 def events_of(traces: Sequence[Trace]) -> pd.DataFrame:
-    """COLUMNS, a row per event of each face, by face and onset. Times are seconds.
+    """EVENT_COLUMNS, a row per event of each face, by face and onset. Times are in seconds.
 
-    What a frame shows counts where pose and confidence let it be trusted, see `Trace.valid`; an
-    event with fewer than ENOUGH of such frames around is left out.
+    Frames count only if pose and confidence make them reliable, see `Trace.valid`; an event with a
+    smaller share of such frames than ENOUGH is left out.
     """
     rows = [row for trace in traces for row in _events(_Face.of(trace))]
-    table = _typed(rows, COLUMNS, ("face",), ("event", "eye"))
+    table = _typed(rows, EVENT_COLUMNS, ("face",), ("event", "eye"))
     return table.sort_values(["face", "onset", "event", "eye"], ignore_index=True)
 
 
 def minutes_of(traces: Sequence[Trace]) -> pd.DataFrame:
-    """MINUTES, a row per face and minute of the clip in which it is in sight."""
+    """MINUTE_COLUMNS, a row per face and minute of the clip in which the face is visible."""
     rows = [row for trace in traces for row in _minutes(_Face.of(trace))]
-    return _typed(rows, MINUTES, ("face", "minute", "blinks", "closures", "yawns"), ())
+    return _typed(rows, MINUTE_COLUMNS, ("face", "minute", "blinks", "closures", "yawns"), ())
 
 
 def _typed(
@@ -95,7 +94,7 @@ def _typed(
 
 def write_events(folder: Path, events: pd.DataFrame, minutes: pd.DataFrame) -> None:
     """Write events.csv and minutes.csv, each whole or not at all."""
-    for name, table in ((EVENTS, events), (RATES, minutes)):
+    for name, table in ((EVENTS, events), (MINUTES, minutes)):
         with replacing(folder / name) as part:
             table.to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
 
@@ -122,13 +121,13 @@ def _events(face: _Face) -> list[Row]:
 
 
 def _around(face: _Face, kind: str, eye: str, onset: float, end: float) -> Row:
-    """What every event has."""
+    """The cells that all kinds of events have."""
     trace = face.trace
     near = (trace.times >= onset - MARGIN) & (trace.times <= end + MARGIN)
     step = trace.step
     expected = (min(end + MARGIN, trace.times[-1]) - max(onset - MARGIN, trace.times[0])) / step + 1
     valid = min(1.0, float((near & trace.valid).sum() / max(expected, 1)))
-    row: Row = dict.fromkeys(COLUMNS)
+    row: Row = dict.fromkeys(EVENT_COLUMNS)
     row |= {
         "face": trace.number, "event": kind, "eye": eye or None, "onset": onset, "end": end,
         "duration": end - onset, "valid": valid,
@@ -154,7 +153,7 @@ def _minutes(face: _Face) -> list[Row]:
             continue
         inside = (face.times >= start) & (face.times < end)
         valid = float(inside.sum() / there.sum())
-        row: Row = dict.fromkeys(MINUTES)
+        row: Row = dict.fromkeys(MINUTE_COLUMNS)
         row |= {
             "face": trace.number, "minute": minute, "start": start,
             "seconds": float(there.sum() * trace.step), "valid": valid,
@@ -174,7 +173,7 @@ def _minutes(face: _Face) -> list[Row]:
 
 
 def _shut(face: _Face) -> npt.NDArray[np.bool_]:
-    """(V,) of the valid frames: whether all eyes are shut."""
+    """(V,): whether all eyes are shut in each valid frame."""
     shut = np.ones(len(face.times), bool)
     for eye in face.eyes.values():
         deep = eye.deepest if np.isfinite(eye.deepest) else np.inf
@@ -183,7 +182,7 @@ def _shut(face: _Face) -> npt.NDArray[np.bool_]:
 
 
 def _together(events: Sequence[Row]) -> int:
-    """How many there are, where those of both eyes that overlap are one."""
+    """The number of events, counting overlapping ones of both eyes once."""
     count, until = 0, -np.inf
     for event in sorted(events, key=lambda event: _number(event["onset"])):
         count += _number(event["onset"]) >= until

@@ -1,6 +1,5 @@
 """The files made from the finished table of a clip: the overlay with its sound, and the page."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from fkp.annotate.output.gallery import PAGE
 from fkp.annotate.output.rows import Record
 from fkp.annotate.video.film import Film
 from fkp.annotate.video.page import write_page
+from fkp.files import replacing
 from fkp.vision.joining import Sound, has_sound, join
 from fkp.vision.sources import is_sequence, is_stream
 
@@ -25,11 +25,11 @@ def finish_clip(
     clip: str, film: Film | None, to_end: bool, folder: Path, records: Records,
     events: pd.DataFrame | None = None,
 ) -> list[str]:  # fmt: skip
-    """Write `overlay.mp4`, where frames were drawn, and `index.html`; returns notes on both.
+    """Write `overlay.mp4`, if frames were drawn, and `index.html`; returns notes on both.
 
-    to_end: whether the frames reach the end of the clip. records: reads the finished table.
-    events: of the faces, to be marked on the page. A file that cannot be made is a note and does
-    not end the run; only the OSError of a folder that cannot be written is raised.
+    to_end: whether the frames reach the end of the clip. records: reads the finished table. events:
+    to mark on the page. A file that cannot be made is a note and does not end the run; only the
+    OSError of a folder that cannot be written is raised.
     """
     notes: list[str] = []
     overlay = None
@@ -57,11 +57,10 @@ def _overlay(
     sound, notes = None, []
     if not is_stream(clip) and not is_sequence(clip) and has_sound(clip):
         sound, reason = sound_of(clip, records(), to_end)
-        notes += [f"{OVERLAY} is without sound: {reason}"] if reason else []
-    part = folder / f"{OVERLAY}.part"
-    notes += join(film.parts(), part, sound)
-    os.replace(part, folder / OVERLAY)
-    return notes
+        notes += [f"no sound: {reason}"] if reason else []
+    with replacing(folder / OVERLAY) as part:
+        notes += join(film.parts(), part, sound)
+    return [f"{OVERLAY}: {note}" for note in notes]
 
 
 def sound_of(clip: str, records: Iterator[Record], to_end: bool) -> tuple[Sound | None, str]:

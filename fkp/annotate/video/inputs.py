@@ -67,7 +67,7 @@ def skipped_endings(given: Sequence[str], exclude: Path | None, fps: float | Non
 
 
 def absent(path: str) -> str | None:
-    """Why there is no clip of this name; None if there is one, or if only opening it can tell."""
+    """Why a clip does not exist; None if it does, or if only opening it can tell."""
     if is_stream(path):
         camera = Path(f"/dev/video{path}")
         if path.isdigit() and sys.platform.startswith("linux") and not camera.exists():

@@ -1,42 +1,43 @@
-"""Yawns and speech, by how far a mouth is open compared with its own rest and noise."""
+"""Yawns and speech, from a mouth's opening relative to its own rest and noise."""
 
 import numpy as np
 import numpy.typing as npt
 
 REST = 20
-"""Percentile of the mouth's opening that is its rest."""
+"""Percentile of the mouth's opening that counts as rest."""
 
 WIDE = 0.4
-"""How much further than at rest a mouth is open in a yawn: of its width."""
+"""Minimum increase of the opening in a yawn, relative to the width of the mouth."""
 
 YAWN = 1.5
-"""Least seconds of a yawn."""
+"""Minimum length of a yawn in seconds."""
 
 WINDOW = 1.0
-"""Seconds in which speech is told from the movements of the lips."""
+"""Length in seconds of the window in which movements of the lips are analysed."""
 
 NOISIER = 3.0
-"""How many times their quietest movement lips move in speech."""
+"""Minimum movement of the lips in speech, relative to their quietest movement."""
 
 LEAST_MOVEMENT = 0.015
-"""The least standard deviation of the opening in speech."""
+"""Minimum standard deviation of the opening in speech."""
 
 TURNS = 4
-"""How often in WINDOW the opening crosses its mean in speech: a smile or a yawn does it less."""
+"""Minimum number of times that the opening crosses its mean within WINDOW in speech; in a smile or
+a yawn it does so less often."""
 
 SPEECH = 0.5
-"""Least seconds of speech, and most seconds of a pause that does not end it."""
+"""Minimum length of speech, and maximum length of a pause in it, in seconds."""
 
 APART = 0.5
-"""Seconds out of sight that end what was going on."""
+"""Time out of sight that ends an event, in seconds."""
 
 FloatArray = npt.NDArray[np.float64]
 Span = tuple[int, int]
-"""First and last index of what was found."""
+"""First and last frame index of an event."""
 
 
 def find_yawns(times: FloatArray, openings: FloatArray) -> list[Span]:
-    """Where a mouth with these openings (T,), none NaN, at times (T,) is wide open for long."""
+    """The spans in which a mouth with openings (T,), without NaN, at times (T,) stays wide open."""
     if len(times) == 0:
         return []
     wide = openings - np.percentile(openings, REST) >= WIDE
@@ -44,9 +45,9 @@ def find_yawns(times: FloatArray, openings: FloatArray) -> list[Span]:
 
 
 def find_speech(times: FloatArray, openings: FloatArray, yawns: list[Span]) -> list[Span]:
-    """Where the lips move to and fro, outside of yawns.
+    """The spans in which the lips move repeatedly, outside yawns.
 
-    It is what speech looks like: silent words and chewing look so, too.
+    Silent words and chewing look like speech.
     """
     movement, turns = _movement(times, openings)
     known = np.isfinite(movement)
@@ -61,7 +62,7 @@ def find_speech(times: FloatArray, openings: FloatArray, yawns: list[Span]) -> l
 
 
 def spans(times: FloatArray, there: npt.NDArray[np.bool_], pause: float) -> list[Span]:
-    """Runs of frames in which something is there; pauses up to so many seconds do not end one."""
+    """Runs of true frames; shorter pauses than `pause` seconds do not end a run."""
     found: list[Span] = []
     for i in np.flatnonzero(there).tolist():
         if found and times[i] - times[found[-1][1]] <= max(pause, _step(times) * 1.5):
@@ -76,8 +77,8 @@ def _step(times: FloatArray) -> float:
 
 
 def _movement(times: FloatArray, openings: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(T,) standard deviation around each moment without the trend, and how often the opening
-    changes clearly from one side of its mean to the other there; NaN where too little was seen.
+    """Detrended standard deviation (T,) of the opening in the window around each frame, and how
+    often (T,) it clearly crosses its mean there; NaN if too few frames are known.
     """
     movement, turns = np.full((2, len(times)), np.nan)
     least = max(5, round(0.6 * WINDOW / _step(times))) if len(times) > 1 else 5

@@ -20,7 +20,7 @@ MOST = 2000
 
 @dataclass(slots=True)
 class _Curve:
-    """A face: its times, and the mean confidence of its points at each (-1: filled in)."""
+    """A face: its times, and the mean confidence of its points at each (-1: interpolated)."""
 
     times: list[float] = field(default_factory=list)
     confidence: list[float] = field(default_factory=list)
@@ -32,10 +32,10 @@ def write_page(
     records: Iterable[Record],
     events: pd.DataFrame | None = None,
 ) -> None:
-    """Write the page. overlay: the name of the video next to it, None without one. events: of the
-    faces, as `events_of` gives them, None where they were not asked for.
+    """Write the page. overlay: the name of the video next to it, None without one. events: see
+    `events_of`, None if they are not wanted.
     """
-    lives: dict[int, _Curve] = {}
+    curves: dict[int, _Curve] = {}
     times: list[float] = []
     problems: list[tuple[float, str]] = []
     clip = ""
@@ -48,10 +48,10 @@ def write_page(
             problems.append((result.moment.time, result.reason))
             continue
         for i in range(len(result.faces)):
-            life = lives.setdefault(result.number(i), _Curve())
+            curve = curves.setdefault(result.number(i), _Curve())
             mean = float(result.faces.confidence[i].mean())
-            life.times.append(round(result.moment.time, 3))
-            life.confidence.append(round(mean, 3) if np.isfinite(mean) else -1)
+            curve.times.append(round(result.moment.time, 3))
+            curve.confidence.append(round(mean, 3) if np.isfinite(mean) else -1)
     data = {
         "name": clip,
         "overlay": overlay,
@@ -61,7 +61,7 @@ def write_page(
         "problems": problems[:MOST],
         "step": float(np.median(np.diff(times))) if len(times) > 1 else 1.0,
         "colours": page_colours(),
-        "faces": [_row(number, life) for number, life in sorted(lives.items())],
+        "faces": [_row(number, curve) for number, curve in sorted(curves.items())],
         "events": None if events is None else _events(events),
     }
     page = files("fkp.annotate.video").joinpath("clip.html").read_text(encoding="utf-8")
@@ -71,7 +71,7 @@ def write_page(
 
 
 def _events(events: pd.DataFrame) -> list[list[object]]:
-    """Face, event, eye, onset, end and depth of each, the first MOST of them in order of time."""
+    """Face, event, eye, onset, end and depth of the first MOST events in order of time."""
     shown = events.sort_values("onset").head(MOST)[
         ["face", "event", "eye", "onset", "end", "depth"]
     ]
@@ -79,16 +79,16 @@ def _events(events: pd.DataFrame) -> list[list[object]]:
     return [list(row) for row in rows.itertuples(index=False)]
 
 
-def _row(number: int, life: _Curve) -> dict[str, object]:
-    known = [v for v in life.confidence if v >= 0]
-    every = -(-len(life.times) // MOST)
+def _row(number: int, curve: _Curve) -> dict[str, object]:
+    known = [v for v in curve.confidence if v >= 0]
+    every = -(-len(curve.times) // MOST)
     return {
         "number": number,
-        "frames": len(life.times),
-        "first": life.times[0],
-        "last": life.times[-1],
+        "frames": len(curve.times),
+        "first": curve.times[0],
+        "last": curve.times[-1],
         "mean": round(sum(known) / len(known), 3) if known else None,
         "every": every,
-        "times": life.times[::every],
-        "confidence": life.confidence[::every],
+        "times": curve.times[::every],
+        "confidence": curve.confidence[::every],
     }

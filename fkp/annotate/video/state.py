@@ -14,6 +14,7 @@ import numpy as np
 from fkp.annotate.outcome import Annotated, Failure, Moment
 from fkp.annotate.video.steady import Steady
 from fkp.errors import FkpError, parse_json
+from fkp.files import replacing
 from fkp.keypoints import Faces, Scheme
 from fkp.vision.tracking import Spot, Track
 
@@ -37,12 +38,10 @@ class State:
     def save(self, folder: Path, done: int) -> None:
         """Save as the state after `done` frames with results; the previous one is kept."""
         own = {f.name: _frozen(getattr(self, f.name)) for f in dataclasses.fields(self)}
-        part = folder / ".state.part"
-        with part.open("w", encoding="utf-8") as file:
+        with replacing(_path(folder, done)) as part, part.open("w", encoding="utf-8") as file:
             json.dump(own, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, _path(folder, done))
         for old in sorted(folder.glob("state-*.json"))[:-2]:
             old.unlink()
 

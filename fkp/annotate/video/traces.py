@@ -1,4 +1,4 @@
-"""What is measured on each face of a clip, over time, and where it can be trusted."""
+"""The measures of each face of a clip over time, and in which frames they are reliable."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from fkp.vision.head import Camera
 from fkp.vision.measures import MEASURES, measure
 
 YAW, PITCH = 30.0, 20.0
-"""Degrees by which a head may be turned from how this face is usually held. Beyond them the far eye
-is hidden, or lids look lowered that are not."""
+"""Maximum rotation from how this face is usually held, in degrees: beyond it, the far eye is hidden
+or the lids seem lowered."""
 
 FARTHEST = 45.0
-"""Degrees of yaw from the camera beyond which half of the face is a guess."""
+"""Maximum yaw relative to the camera, in degrees: beyond it, half of the face is a guess."""
 
 CONFIDENT = 0.5
-"""Mean confidence of the points from which they count."""
+"""Minimum mean confidence of the points."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,8 +28,8 @@ FloatArray = npt.NDArray[np.float64]
 class Trace:
     """A face through a clip, in order of time.
 
-    times: (T,) seconds. openings: (T, 3) right eye, left eye, mouth, as `find_openings` gives them.
-    yaw, pitch: (T,) degrees. confidence: (T,). seen: (T,) bool, False where the face was filled in.
+    times: (T,) seconds. openings: (T, 3) right eye, left eye, mouth, see `find_openings`. yaw,
+    pitch: (T,) degrees. confidence: (T,). seen: (T,) bool, False if the face was interpolated.
     """
 
     number: int
@@ -42,23 +42,23 @@ class Trace:
 
     @property
     def valid(self) -> npt.NDArray[np.bool_]:
-        """(T,): whether the openings can be trusted, by pose and confidence."""
+        """(T,): whether the openings are reliable, by pose and confidence."""
         turned = np.abs(self.yaw - np.nanmedian(self.yaw)) if np.isfinite(self.yaw).any() else 0
         tilted = (
             np.abs(self.pitch - np.nanmedian(self.pitch)) if np.isfinite(self.pitch).any() else 0
         )
         posed = (turned <= YAW) & (tilted <= PITCH) & (np.abs(self.yaw) <= FARTHEST)
-        sure = ~(self.confidence < CONFIDENT)  # a network that gives none is believed
-        return np.asarray(self.seen & posed & sure & np.isfinite(self.openings).all(1))
+        confident = ~(self.confidence < CONFIDENT)  # NaN, from a network that gives none, passes
+        return np.asarray(self.seen & posed & confident & np.isfinite(self.openings).all(1))
 
     @property
     def step(self) -> float:
-        """Seconds from frame to frame, as a rule; NaN of a single frame."""
+        """Median seconds between frames; NaN for a single frame."""
         return float(np.median(np.diff(self.times))) if len(self.times) > 1 else float("nan")
 
 
 def traces(records: Iterable[Record], camera: Camera) -> list[Trace]:
-    """The faces of a clip by their numbers. camera: what the head's pose is measured with."""
+    """The faces of a clip by their numbers. camera: for the head's pose."""
     rows: dict[int, list[tuple[float, ...]]] = {}
     for _, result in records:
         if not isinstance(result, Annotated) or result.moment is None:

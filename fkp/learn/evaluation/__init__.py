@@ -1,1 +1,1 @@
-"""Evaluation: predictions compared with labels, in figures, tables and plots."""
+"""Evaluation: predictions compared with labels, in metrics, tables and plots."""

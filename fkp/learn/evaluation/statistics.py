@@ -1,4 +1,4 @@
-"""The uncertainty of an evaluation's figures: intervals, differences, calibration.
+"""The uncertainty of an evaluation's metrics: intervals, differences, calibration.
 
 Pictures of one person are alike, so persons are resampled, not faces.
 """

@@ -1,4 +1,4 @@
-"""The figures of an evaluation as JSON, CSV, Markdown and LaTeX."""
+"""The metrics of an evaluation as JSON, CSV, Markdown and LaTeX."""
 
 import json
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from fkp.learn.evaluation.metrics import THRESHOLDS, Scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Figures:
-    """An evaluation and the figures derived from it.
+class EvaluationMetrics:
+    """An evaluation and the metrics derived from it.
 
     nme, failure: with 95 % intervals over persons; failure is the share of faces over 10 %.
     by: for each requested column, the scores by value.
@@ -32,14 +32,14 @@ class Figures:
     calibration: statistics.Calibration | None
 
 
-def figures(name: str, result: Evaluation, by: Sequence[str] = ()) -> Figures:
-    """All figures of an evaluation; by: columns to group by, and `source` if there are several."""
+def metrics_of(name: str, result: Evaluation, by: Sequence[str] = ()) -> EvaluationMetrics:
+    """All metrics of an evaluation; by: columns to group by, and `source` if there are several."""
     errors, persons = result.scores.nme_of_face, result.samples.person
     columns = dict.fromkeys([*by, *(["source"] if len(set(result.samples.source)) > 1 else [])])
     failed = np.where(np.isnan(errors), np.nan, errors > 0.1)
     everyone = np.ones(len(errors), bool)
     distances = np.linalg.norm(result.predicted - result.labels, axis=2)
-    return Figures(
+    return EvaluationMetrics(
         name=name,
         result=result,
         nme=statistics.interval(np.where(np.isinf(errors), np.nan, errors), persons),
@@ -50,7 +50,7 @@ def figures(name: str, result: Evaluation, by: Sequence[str] = ()) -> Figures:
     )
 
 
-def as_json(found: Figures) -> dict[str, Any]:
+def as_json(found: EvaluationMetrics) -> dict[str, Any]:
     """Plain values; None for what is unknown."""
     result, s = found.result, found.result.scores
     points = zip(
@@ -113,7 +113,7 @@ def write_errors(path: Path, result: Evaluation) -> None:
 HEAD = ("", "faces", "NME, %", "95 %", "over 8 %", "over 10 %", "AUC 8 %", "RMSE, px")
 
 
-def rows(found: Sequence[Figures]) -> list[list[str]]:
+def rows(found: Sequence[EvaluationMetrics]) -> list[list[str]]:
     """The cells of a table: a row per model, followed by the rows of its groups."""
     table = []
     for one in found:
@@ -138,13 +138,13 @@ def _row(name: str, s: Scores, span: str) -> list[str]:
     ]  # fmt: skip
 
 
-def markdown(found: Sequence[Figures]) -> str:
+def markdown(found: Sequence[EvaluationMetrics]) -> str:
     """The table in Markdown."""
     lines = [HEAD, ("---", *["---:"] * (len(HEAD) - 1)), *rows(found)]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
-def latex(found: Sequence[Figures]) -> str:
+def latex(found: Sequence[EvaluationMetrics]) -> str:
     """The table in LaTeX, for booktabs."""
 
     def escaped(cells: Sequence[str]) -> str:

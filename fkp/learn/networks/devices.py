@@ -18,7 +18,7 @@ GPU_FILES = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/kfd", "/dev/
 
 
 def may_have_gpu() -> bool:
-    """Whether PyTorch may find a GPU on this machine; False only where it cannot."""
+    """Whether PyTorch may find a GPU on this machine; False only if it cannot."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         return False
     if sys.platform == "darwin":

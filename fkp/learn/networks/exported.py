@@ -92,7 +92,7 @@ class OnnxNetwork:
 
 
 def load_onnx(path: Path) -> OnnxNetwork:
-    """The network of a file, once in each process; raises ModelError where it is none.
+    """The network in a file, loaded once per process; raises ModelError if it is not a network.
 
     One that does not come with fkp is first tried out in a process of its own.
     """

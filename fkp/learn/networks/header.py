@@ -35,7 +35,7 @@ class Header:
 
     @classmethod
     def parse(cls, text: str) -> "Header":
-        """The header of a file; raises one of UNFIT where it is not plausible."""
+        """The header of a file; raises one of UNFIT if it is not plausible."""
         meta = json.loads(text)
         if meta["format"] != FORMAT:
             raise ValueError(f"format {meta['format']}; this fkp reads format {FORMAT}")

@@ -138,19 +138,19 @@ def test_a_killed_run_resumes_to_the_same_bytes(
 
 
 def test_one_per_week_and_a_timelapse(photos: Path, aligned: Path, tmp_path: Path) -> None:
-    out, film = tmp_path / "out", tmp_path / "weeks.mp4"
+    out, video = tmp_path / "out", tmp_path / "weeks.mp4"
     shutil.copytree(aligned, out)
-    words = ("align", photos, "-o", out, "--resume", "--one-per", "week", "--timelapse", film)
+    words = ("align", photos, "-o", out, "--resume", "--one-per", "week", "--timelapse", video)
     more = ("--hold", "0.2", "--fade", "0.1", "--size", "128", "--jobs", "1")
     code, said = fkp_here(*words, *more, cwd=tmp_path)
     assert code == 3
     assert "2 faces aligned" in said
     group = [row for row in rows(out) if "group" in row["image"]]
     assert any(row["reason"].startswith("no date") for row in group)
-    with Clip(film) as clip:
+    with Clip(video) as clip:
         frames = list(clip.frames())
     assert len(frames) == 6 + 3 + 6
-    with av.open(str(film)) as opened:
+    with av.open(str(video)) as opened:
         stream = opened.streams.video[0]
         assert (stream.width, stream.height) == (128, 128)
     first, middle, last = (frames[i].bgr().astype(float) for i in (2, 7, 13))
@@ -171,21 +171,21 @@ def beginning(path: Path, frames: int) -> Path:
 
 
 def test_a_clip_stays_in_its_place(tmp_path: Path) -> None:
-    """The eyes of the aligned film move far less than those of the clip."""
+    """The eyes of the aligned video move far less than those of the clip."""
     clip = beginning(tmp_path / "talk.mp4", 30)
     words = ("align", clip, "-o", tmp_path / "out", "--template", "eyes", "--size", "256")
     code, said = fkp_here(*words, "--faces", "first", cwd=tmp_path)
     assert code == 0
     (name,) = {one["file"] for one in told(tmp_path / "out")}
     frames = [one["frame"] for one in told(tmp_path / "out")]
-    film = tmp_path / "out" / name
+    video = tmp_path / "out" / name
     network = fkp.load()
     eyes = [
         IBUG68.anchor_points(frame.faces.points[0])[:2]
-        for frame in network.video(film, every=6, smooth=0)
+        for frame in network.video(video, every=6, smooth=0)
         if len(frame.faces)
     ]
-    with Clip(film) as opened:
+    with Clip(video) as opened:
         assert len(list(opened.frames())) == frames[-1] - frames[0] + 1
     assert len(eyes) >= 4
     assert np.ptp(np.array(eyes), axis=0).max() < 0.04 * 256
@@ -193,7 +193,7 @@ def test_a_clip_stays_in_its_place(tmp_path: Path) -> None:
 
 
 def test_what_does_not_go_together(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be aligned together"):
+    with pytest.raises(UsageError, match="cannot be aligned in one run"):
         fkp.align([photos, tmp_path / "a.mp4"], tmp_path / "out")
     with pytest.raises(UsageError, match="are for photos"):
         fkp.align(tmp_path / "a.mp4", tmp_path / "out", one_per="day")
@@ -204,6 +204,6 @@ def test_a_timelapse_of_one_picture(photos: Path, tmp_path: Path) -> None:
     (outcome,) = fkp.align(
         photos / "astronaut.jpg", tmp_path / "out", jobs=1, size=64, timelapse=film, hold=0.1
     )
-    assert outcome.film == film
+    assert outcome.timelapse == film
     with Clip(film) as clip:
         assert len(list(clip.frames())) == 3

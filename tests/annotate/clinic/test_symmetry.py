@@ -122,7 +122,7 @@ def test_a_table_per_visit_and_a_page_per_person(tmp_path: Path) -> None:
         "in/anna/june/broken.jpg": "unreadable: empty file (0 bytes)",
         "in/bea/one/frown.jpg": "no face",
     }
-    assert report.notes == ("anna, visit june: no picture at rest (rest*): changes are empty",)
+    assert report.notes == ("anna, visit june: no picture at rest (rest*), so changes are empty",)
     may = pd.read_csv(tmp_path / "out" / "anna" / "may.csv")
     assert list(may.columns) == list(COLUMNS)
     assert set(may["unit"]) == {"mm"}
@@ -156,7 +156,7 @@ def test_a_list_names_pictures_and_scales(tmp_path: Path) -> None:
         "june/smile.jpg,A?1,smile,,,\n"
     )
     code, said = fkp_here(
-        "symmetry", folder, "--list", listed, "--rest", "neutral", "-o", "out", cwd=tmp_path
+        "symmetry", folder, "--visits", listed, "--rest", "neutral", "-o", "out", cwd=tmp_path
     )
     assert code == 0
     assert "3 pictures of 2 persons in 2 visits" in said
@@ -171,9 +171,12 @@ def test_a_list_names_pictures_and_scales(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("image,person\na,b\n", "no expression"),
-        ("image,person,expression\nnone.jpg,A,rest\n", "row 2, column image: no picture"),
-        ("image,person,expression\nsmile.jpg,A,rest\n", "2 pictures of the results end in"),
+        ("image,person\na,b\n", "expression is missing"),
+        (
+            "image,person,expression\nnone.jpg,A,rest\n",
+            'row 2, column image: .* "none.jpg", got none',
+        ),
+        ("image,person,expression\nsmile.jpg,A,rest\n", 'ends in "smile.jpg", got 2'),
         ("image,person,expression\nmay/rest.jpg,,rest\n", "row 2, column person: expected a name"),
         ("image,person,expression,ipd_mm\nmay/rest.jpg,A,rest,-3\n", "above 0, got '-3'"),
         ("image,person,expression\n", "has no rows"),
@@ -183,7 +186,7 @@ def test_a_list_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, said:
     folder = results(tmp_path / "results", FOUND)
     (tmp_path / "list.csv").write_text(text)
     with pytest.raises(DataError, match=said):
-        fkp.symmetry(folder, tmp_path / "out", listed=tmp_path / "list.csv")
+        fkp.symmetry(folder, tmp_path / "out", visits=tmp_path / "list.csv")
 
 
 def test_results_that_cannot_be_used_are_an_error(tmp_path: Path) -> None:

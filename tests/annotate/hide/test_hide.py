@@ -95,8 +95,8 @@ def images(path: Path) -> list[np.ndarray]:
 
 def table(out: Path, name: str) -> pd.DataFrame:
     rows = pd.read_csv(out / name, keep_default_na=False)
-    rows["input"] = rows["input"].map(lambda path: Path(path).name)
-    return rows.set_index("input")
+    rows["image"] = rows["image"].map(lambda path: Path(path).name)
+    return rows.set_index("image")
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -136,11 +136,12 @@ def test_a_photo_stays_as_it_is_but_for_the_face(given: Path, out: Path) -> None
     mask = changed(before, after)
     assert 0.05 < mask.mean() < 0.4
     best = faces.sort_values("score").iloc[-1]
-    x, y, width, height = (float(best[name]) for name in ("x", "y", "width", "height"))
+    x, y, width, height = (float(best[name]) for name in ("box_x", "box_y", "box_w", "box_h"))
     away = np.ones(mask.shape, bool)
     for _, row in faces.iterrows():
-        left, top = float(row.x) - 0.4 * float(row.width), float(row.y) - 0.4 * float(row.height)
-        right, bottom = left + 1.8 * float(row.width), top + 1.8 * float(row.height)
+        w, h = float(row.box_w), float(row.box_h)
+        left, top = float(row.box_x) - 0.4 * w, float(row.box_y) - 0.4 * h
+        right, bottom = left + 1.8 * w, top + 1.8 * h
         away[max(0, int(top)) : int(bottom) + 1, max(0, int(left)) : int(right) + 1] = False
     assert mask[away].mean() < 0.001
     assert np.abs(before.astype(int) - after)[away].mean() < 1.5
@@ -209,7 +210,7 @@ def test_a_second_run_takes_corrections_and_finds_nothing_anew(
         "film.mp4,hide,,4,5,150,120,30,30",
     ]
     (tmp_path / "c.csv").write_text(
-        "input,action,face,first,last,x,y,width,height\n" + "\n".join(rows)
+        "image,action,face,first,last,box_x,box_y,box_w,box_h\n" + "\n".join(rows)
     )
     monkeypatch.setattr(finding, "to_folder", None)  # is not called
     with pytest.raises(FkpError, match="overwrite"):
@@ -219,13 +220,11 @@ def test_a_second_run_takes_corrections_and_finds_nothing_anew(
     nobody = cv2.imread(str(folder / "copies/inner/nobody.png"))
     assert nobody is not None
     cleared = table(folder, "hidden_faces.csv").loc[["face.jpg"]]
-    assert list(cleared[cleared.face == best.face].state) == ["clear"]
+    assert list(cleared[cleared.face == best.face].status) == ["clear"]
     before, after = (cv2.imread(str(f / "face.jpg")) for f in (given, folder / "copies"))
     assert before is not None
     assert after is not None
-    x, y = (
-        round(float(best[a]) + float(best[s]) / 2) for a, s in (("x", "width"), ("y", "height"))
-    )
+    x, y = (round(float(best[f"box_{a}"]) + float(best[f"box_{s}"]) / 2) for a, s in ("xw", "yh"))
     assert (
         np.abs(
             before[y - 9 : y + 9, x - 9 : x + 9].astype(int) - after[y - 9 : y + 9, x - 9 : x + 9]
@@ -285,8 +284,8 @@ def test_known_faces_stay_clear(given: Path, tmp_path: Path) -> None:
     one = fkp.hide(found, tmp_path / "one", jobs=1, keep=tmp_path / "me.png")
     assert one.clear == 1
     row = table(tmp_path / "one", "hidden_faces.csv").sort_values("score").iloc[-1]
-    assert (row.state, float(row.likeness) > 0.6) == ("clear", True)
-    assert row.check.startswith("left clear")
+    assert (row.status, float(row.likeness) > 0.6) == ("clear", True)
+    assert row.reason.startswith("left clear")
     shutil.copytree(tmp_path / "one" / "found", tmp_path / "two" / "found")
     two = fkp.hide(found, tmp_path / "two", jobs=1, keep=[int(row.face)])
     assert two.clear == 1
@@ -313,9 +312,9 @@ def test_wrong_arguments_are_told(given: Path, tmp_path: Path) -> None:
 def test_the_page_shows_what_to_check(out: Path) -> None:
     page = (out / "index.html").read_text()
     cards = json.loads(page.partition("const CARDS = ")[2].partition(";\n")[0])
-    said = {(Path(card["input"]).name, card["check"]) for card in cards}
+    said = {(Path(card["image"]).name, card["reason"]) for card in cards}
     assert ("nobody.png", "no face was found") in said
-    assert any(name == "broken.jpg" and "unreadable" in check for name, check in said)
+    assert any(name == "broken.jpg" and "unreadable" in reason for name, reason in said)
     for card in cards:
         assert not card["picture"] or (out / card["picture"]).is_file()
 

@@ -8,7 +8,7 @@ import numpy as np
 from fkp.annotate.hide.config import HideConfig
 from fkp.annotate.hide.corrections import Correction
 from fkp.annotate.hide.plan import CLEAR, HIDDEN, IGNORED, Plan
-from fkp.annotate.hide.tracks import Film, Tracer
+from fkp.annotate.hide.tracks import Footage, Tracer
 from fkp.annotate.outcome import Annotated, Moment
 from fkp.annotate.output.rows import Record
 from fkp.annotate.video.reading import Shot
@@ -67,21 +67,21 @@ def records(count: int, scores: dict[int, float]) -> list[Record]:
     return found
 
 
-def traced(count: int, scores: dict[int, float], cuts: Sequence[int] = ()) -> Film:
-    film = Film.of(records(count, scores))
-    Tracer(film, list(film.paths.values())).trace(shots(count, cuts))
-    return film
+def traced(count: int, scores: dict[int, float], cuts: Sequence[int] = ()) -> Footage:
+    footage = Footage.of(records(count, scores))
+    Tracer(footage, list(footage.tracks.values())).trace(shots(count, cuts))
+    return footage
 
 
-def sources(film: Film) -> list[str]:
-    spots = film.paths[4].spots
-    return [spots[i].source.value if i in spots else "" for i in range(len(film.times))]
+def sources(footage: Footage) -> list[str]:
+    spots = footage.tracks[4].spots
+    return [spots[i].source.value if i in spots else "" for i in range(len(footage.times))]
 
 
-def misses(film: Film) -> float:
+def misses(footage: Footage) -> float:
     """How far the face is outside the covered boxes at most, of its side."""
     worst = 0.0
-    for i, spot in film.paths[4].spots.items():
+    for i, spot in footage.tracks[4].spots.items():
         corner = np.array(place(i))
         out = np.maximum(spot.box[:2] - corner, corner + SIDE - spot.box[:2] - spot.box[2:])
         worst = max(worst, float(out.max()) / SIDE)
@@ -89,75 +89,78 @@ def misses(film: Film) -> float:
 
 
 def test_a_short_gap_is_interpolated() -> None:
-    film = traced(30, {i: 0.9 for i in range(30) if not 10 <= i < 20})
-    assert sources(film) == ["seen"] * 10 + ["between"] * 10 + ["seen"] * 10
-    assert misses(film) < 0.02
+    footage = traced(30, {i: 0.9 for i in range(30) if not 10 <= i < 20})
+    assert sources(footage) == ["seen"] * 10 + ["between"] * 10 + ["seen"] * 10
+    assert misses(footage) < 0.02
 
 
 def test_a_face_is_followed_backwards_and_forwards() -> None:
-    film = traced(60, dict.fromkeys(range(25, 35), 0.9))
-    assert sources(film) == ["followed"] * 25 + ["seen"] * 10 + ["followed"] * 25
-    assert misses(film) < 0.1
+    footage = traced(60, dict.fromkeys(range(25, 35), 0.9))
+    assert sources(footage) == ["followed"] * 25 + ["seen"] * 10 + ["followed"] * 25
+    assert misses(footage) < 0.1
 
 
 def test_a_long_gap_is_followed_from_both_ends() -> None:
-    film = traced(70, dict.fromkeys((*range(10), *range(60, 70)), 0.9))
-    assert set(sources(film)[10:60]) == {"followed"}
-    assert misses(film) < 0.1
+    footage = traced(70, dict.fromkeys((*range(10), *range(60, 70)), 0.9))
+    assert set(sources(footage)[10:60]) == {"followed"}
+    assert misses(footage) < 0.1
 
 
 def test_nothing_is_covered_across_a_cut() -> None:
-    film = traced(40, dict.fromkeys(range(18, 22), 0.9), cuts=[15, 25])
+    footage = traced(40, dict.fromkeys(range(18, 22), 0.9), cuts=[15, 25])
     assert (
-        sources(film) == [""] * 15 + ["followed"] * 3 + ["seen"] * 4 + ["followed"] * 3 + [""] * 15
+        sources(footage)
+        == [""] * 15 + ["followed"] * 3 + ["seen"] * 4 + ["followed"] * 3 + [""] * 15
     )
 
 
 def test_where_it_was_stays_covered_when_it_is_gone() -> None:
     """Without texture there is nothing to follow: only the place is held."""
-    film = Film.of(records(30, dict.fromkeys(range(10, 20), 0.9)))
+    footage = Footage.of(records(30, dict.fromkeys(range(10, 20), 0.9)))
     plain = np.full((HEIGHT, WIDTH), 100, np.uint8)
     blank = list(shots(30))
     for shot in blank:
         shot.gray = plain
-    Tracer(film, list(film.paths.values())).trace(blank)
-    assert sources(film) == [""] * 5 + ["held"] * 5 + ["seen"] * 10 + ["held"] * 5 + [""] * 5
-    assert misses(film) < 0.02  # the box grows with the way that it would have gone
+    Tracer(footage, list(footage.tracks.values())).trace(blank)
+    assert sources(footage) == [""] * 5 + ["held"] * 5 + ["seen"] * 10 + ["held"] * 5 + [""] * 5
+    assert misses(footage) < 0.02  # the box grows with the way that it would have gone
 
 
 def test_a_track_needs_one_good_frame() -> None:
     """Hysteresis: from a start score on it is hidden in all its frames, otherwise in none."""
-    config = HideConfig(start=0.4)
+    config = HideConfig(start_score=0.4)
     low = dict.fromkeys(range(10), 0.25)
-    for scores, state in ((low, IGNORED), ({**low, 5: 0.45}, HIDDEN)):
-        plan = Plan(Film.of(records(10, scores)), config, config.start)
-        verdict = plan.verdict(plan.film.paths[4])
-        assert verdict.state == state
-        assert verdict.check
-        assert len(plan.outlines(0, {4: verdict})) == (state == HIDDEN)
+    for scores, status in ((low, IGNORED), ({**low, 5: 0.45}, HIDDEN)):
+        plan = Plan(Footage.of(records(10, scores)), config, config.start_score)
+        verdict = plan.verdict(plan.footage.tracks[4])
+        assert verdict.status == status
+        assert verdict.reason
+        assert len(plan.outlines(0, {4: verdict})) == (status == HIDDEN)
 
 
 def test_corrections_go_first() -> None:
-    film = Film.of(records(10, dict.fromkeys(range(10), 0.9)))
+    footage = Footage.of(records(10, dict.fromkeys(range(10), 0.9)))
     rows = [
         Correction("clear", face=4, first=2, last=3),
         Correction("clear", box=(0, 0, WIDTH, HEIGHT), first=5, last=5),
         Correction("hide", box=(100, 10, 20, 30), last=1),
     ]
-    plan = Plan(film, HideConfig(method="fill"), 0.4, rows)
-    verdicts = {4: plan.verdict(film.paths[4])}
-    assert verdicts[4].state == HIDDEN
+    plan = Plan(footage, HideConfig(method="fill"), 0.4, rows)
+    verdicts = {4: plan.verdict(footage.tracks[4])}
+    assert verdicts[4].status == HIDDEN
     counts = [len(plan.outlines(i, verdicts)) for i in range(10)]
     assert counts == [2, 2, 0, 0, 1, 0, 1, 1, 1, 1]
     assert covered(plan.outlines(0, verdicts), WIDTH, HEIGHT)[25, 110]
-    whole = Plan(film, HideConfig(), 0.4, [Correction("clear", face=4)])
-    assert whole.verdict(film.paths[4]).state == CLEAR
-    forced = Plan(Film.of(records(10, {3: 0.2})), HideConfig(), 0.4, [Correction("hide", face=4)])
-    assert forced.verdict(forced.film.paths[4]).state == HIDDEN
+    whole = Plan(footage, HideConfig(), 0.4, [Correction("clear", face=4)])
+    assert whole.verdict(footage.tracks[4]).status == CLEAR
+    forced = Plan(
+        Footage.of(records(10, {3: 0.2})), HideConfig(), 0.4, [Correction("hide", face=4)]
+    )
+    assert forced.verdict(forced.footage.tracks[4]).status == HIDDEN
 
 
 def test_only_a_clear_likeness_keeps_a_face() -> None:
-    film = Film.of(records(3, dict.fromkeys(range(3), 0.9)))
-    for likeness, state, doubt in ((0.7, CLEAR, True), (0.5, HIDDEN, True), (0.1, HIDDEN, False)):
-        verdict = Plan(film, HideConfig(), 0.4, (), {4: likeness}).verdict(film.paths[4])
-        assert (verdict.state, bool(verdict.check)) == (state, doubt)
+    footage = Footage.of(records(3, dict.fromkeys(range(3), 0.9)))
+    for likeness, status, doubt in ((0.7, CLEAR, True), (0.5, HIDDEN, True), (0.1, HIDDEN, False)):
+        verdict = Plan(footage, HideConfig(), 0.4, (), {4: likeness}).verdict(footage.tracks[4])
+        assert (verdict.status, bool(verdict.reason)) == (status, doubt)

@@ -60,7 +60,7 @@ def test_edited_sheets_are_taken_back(results: Path, tmp_path: Path) -> None:
     pd.DataFrame(faces).to_csv(out / "faces.csv", index=False)
     code, said = fkp_here("people", results, "-o", out, "--jobs", "1", cwd=tmp_path)
     assert code == 0
-    assert "the sheets there are taken as they are" in said
+    assert "applied the edits in" in said
     table = pd.read_csv(out / "keypoints.csv")
     assert set(table.person.dropna()) == {"Ann", people[1]["person"], "guest"}
     assert "Ann (p1)" in (out / "index.html").read_text()
@@ -79,7 +79,7 @@ def test_sheets_of_other_results_are_refused(results: Path, tmp_path: Path) -> N
     fkp.people(results, out, jobs=1)
     lines = (out / "faces.csv").read_text().splitlines()
     (out / "faces.csv").write_text("\n".join(lines[:-1]) + "\n")
-    with pytest.raises(FkpError, match="1 of their faces are not in it"):
+    with pytest.raises(FkpError, match="1 of their faces are missing"):
         fkp.people(results, out, jobs=1)
     (out / "faces.csv").write_text(lines[0] + "\n" + lines[1].replace(",0,", ",x,", 1) + "\n")
     with pytest.raises(LabelError, match=r"faces\.csv row 2, columns face and fit"):

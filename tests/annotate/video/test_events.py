@@ -13,7 +13,7 @@ import pytest
 
 import fkp
 from fkp.annotate.video.blinks import Closure, find_closures, lids
-from fkp.annotate.video.events import COLUMNS, MINUTES, events_of, minutes_of
+from fkp.annotate.video.events import EVENT_COLUMNS, MINUTE_COLUMNS, events_of, minutes_of
 from fkp.annotate.video.traces import Trace
 from fkp.errors import FkpError, UsageError
 from fkp.keypoints import FKP4, IBUG68, Faces, Scheme
@@ -118,8 +118,8 @@ def blinking(*onsets: float, full: float = 0.1) -> Callable[[Array], Array]:
 def test_each_eye_has_its_rows_and_a_minute_counts_both_as_one() -> None:
     face = trace(20, blinking(4, 9, 14))
     table, rates = events_of([face]), minutes_of([face])
-    assert list(table.columns) == list(COLUMNS)
-    assert list(rates.columns) == list(MINUTES)
+    assert list(table.columns) == list(EVENT_COLUMNS)
+    assert list(rates.columns) == list(MINUTE_COLUMNS)
     assert set(table["event"]) == {"blink"}
     assert set(table["face"]) == {3}
     assert sorted(table["eye"]) == ["left"] * 3 + ["right"] * 3
@@ -205,7 +205,7 @@ def test_frames_in_python() -> None:
     assert table["onset"].to_numpy() == pytest.approx(14 / RATE, abs=1.5 / RATE)
     assert table["yaw"].to_numpy() == pytest.approx(0, abs=8)
     assert fkp.minutes(frames(IBUG68))["blinks"].tolist() == [1]
-    assert fkp.events([]).columns.tolist() == list(COLUMNS)
+    assert fkp.events([]).columns.tolist() == list(EVENT_COLUMNS)
     assert fkp.minutes([]).empty
     with pytest.raises(FkpError, match="68 points of ibug68, not these 4"):
         fkp.events(frames(FKP4))
@@ -215,7 +215,7 @@ def test_the_command_writes_both_tables_and_marks_the_page(samples: Path, tmp_pa
     command = ("video", samples / "clip.mp4", "--max-frames", "40", "--no-overlays", "--events")
     code, _ = fkp_here(*command, "--fov", "60", "-o", "out", cwd=tmp_path)
     assert code == 0
-    assert list(pd.read_csv(tmp_path / "out" / "events.csv").columns) == list(COLUMNS)
+    assert list(pd.read_csv(tmp_path / "out" / "events.csv").columns) == list(EVENT_COLUMNS)
     rates = pd.read_csv(tmp_path / "out" / "minutes.csv")
     assert rates["face"].tolist() == [0]
     assert '"events": [' in (tmp_path / "out" / "index.html").read_text()

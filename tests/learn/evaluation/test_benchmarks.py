@@ -305,7 +305,7 @@ def test_the_command_and_its_files(tmp_path: Path, samples: Path) -> None:
     assert table["definition"].str.len().min() > 40
     (found,) = json.loads((tmp_path / "t.json").read_text())["tables"]
     assert found["rows"][0]["AP, detector"] == 100
-    assert set(found["figures"]) == {"AP, detector", "AP, with network"}
+    assert set(found["metrics"]) == {"AP, detector", "AP, with network"}
     (score,) = fkp.benchmark("wider", tmp_path / "wider", detector=YuNetDetector())
     assert score.rows[0].values["AP, detector"] == 100
     with pytest.raises(UsageError, match="expected one of 300w, wflw"):

@@ -96,7 +96,7 @@ def test_groups_and_norms(trained: tuple[Model, Samples]) -> None:
     assert list(result.by("labels")) == ["4 points"]
     with pytest.raises(DataError, match="by nonsense: no such column; available: labels"):
         result.by("nonsense")
-    one = tables.figures("m", result, ["light"])
+    one = tables.metrics_of("m", result, ["light"])
     assert set(one.nme_by_norm) == {"pupil", "box"}
     assert one.nme.low < result.scores.nme < one.nme.high
     values = tables.as_json(one)

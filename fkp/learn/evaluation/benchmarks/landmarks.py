@@ -15,7 +15,7 @@ from fkp.learn.evaluation.benchmarks.pose import (
     measured_angles,
     rotation_errors,
 )
-from fkp.learn.evaluation.benchmarks.report import Figure, ScoreTable, SubsetScores
+from fkp.learn.evaluation.benchmarks.report import Metric, ScoreTable, SubsetScores
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -79,7 +79,7 @@ def landmark_table(
         faces.title,
         faces.protocol.source,
         detector or IN_BOXES,
-        tuple(_figures(faces, angles is not None)),
+        tuple(_metrics(faces, angles is not None)),
         tuple(rows),
         (DEFINED_BY_DETECTOR if detector else DEFINED_IN_BOXES, *notes),
     )
@@ -158,40 +158,40 @@ def _mean_of_bins(bins: list[SubsetScores]) -> SubsetScores:
     return SubsetScores("mean of yaw bins", sum(row.faces for row in bins), missed, {name: mean})
 
 
-def _figures(faces: FaceSet, with_pose: bool) -> Iterator[Figure]:
+def _metrics(faces: FaceSet, with_pose: bool) -> Iterator[Metric]:
     """The columns, with their definitions."""
     protocol = faces.protocol
     for norm in protocol.norms:
-        yield Figure(
+        yield Metric(
             NORM_NAMES[norm], "%",
             "the mean distance of a face's points from their labels over the "
             f"{metrics.NORM_TEXT[norm]}, then the mean over faces",
         )  # fmt: skip
     own = NORM_NAMES[protocol.norms[0]]
     if faces.covered is not None:
-        yield Figure("NME, uncovered", "%", f"{own} over points that nothing covers")
+        yield Metric("NME, uncovered", "%", f"{own} over points that nothing covers")
     for limit in protocol.limits:
         share = f"{100 * limit:g}"
-        yield Figure(f"FR {share}", "%", f"share of the faces whose {own} is over {share} %")
-        yield Figure(
+        yield Metric(f"FR {share}", "%", f"share of the faces whose {own} is over {share} %")
+        yield Metric(
             f"AUC {share}", "",
             f"area under the cumulative distribution of the faces' {own} from 0 to {share} %, "
             "divided by that width; the exact integral of the steps",
         )  # fmt: skip
     if with_pose:
         for name in ANGLES:
-            yield Figure(
+            yield Metric(
                 f"{name} error", "degrees",
                 f"mean absolute error of {name} as Pose_Para counts it (R = Rx Ry Rz), over faces "
                 f"whose three true angles are all within {WIDEST:g} degrees; fkp's pose is that "
                 "of --measures, from the points",
             )  # fmt: skip
-        yield Figure("mean error", "degrees", "mean of the three errors")
-        yield Figure(
+        yield Metric("mean error", "degrees", "mean of the three errors")
+        yield Metric(
             "rotation error", "degrees",
             "mean angle of the rotation between true and found pose, on the same faces",
         )  # fmt: skip
-        yield Figure("poses", "faces", "how many faces the pose errors are over")
+        yield Metric("poses", "faces", "how many faces the pose errors are over")
 
 
 def _missing(faces: FaceSet) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The tables of a benchmark, with the definition of each figure: on screen, as CSV, as JSON."""
+"""The tables of a benchmark, with the definition of each metric: as text, CSV and JSON."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Metric:
     """A column of a table. unit: `%`, `degrees`, `faces`, or "" for a share of 1."""
 
     name: str
@@ -29,10 +29,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class SubsetScores:
-    """The figures of a subset.
+    """The values of a subset.
 
-    missed: faces that the detector did not find; None without a detector. values: by the names of
-    the figures.
+    missed: number of faces that the detector did not find, None without a detector. values: by the
+    names of the metrics.
     """
 
     subset: str
@@ -51,29 +51,29 @@ class ScoreTable:
     title: str
     source: str
     faces_from: str
-    figures: tuple[Figure, ...]
+    metrics: tuple[Metric, ...]
     rows: tuple[SubsetScores, ...]
     notes: tuple[str, ...]
 
     @property
     def heads(self) -> list[str]:
-        """The names of the columns of `cells`."""
+        """The headings of `cells`."""
         missed = ["missed"] if self.rows[0].missed is not None else []
-        return ["subset", "faces", *missed, *(figure.head for figure in self.figures)]
+        return ["subset", "faces", *missed, *(metric.head for metric in self.metrics)]
 
     def cells(self) -> list[list[str]]:
         """A row per subset."""
         return [
             [
                 row.subset, str(row.faces), *([str(row.missed)] if row.missed is not None else []),
-                *(figure.text(row.values.get(figure.name, math.nan)) for figure in self.figures),
+                *(metric.text(row.values.get(metric.name, math.nan)) for metric in self.metrics),
             ]
             for row in self.rows
         ]  # fmt: skip
 
 
 def as_json(benchmark: str, model: str, tables: Sequence[ScoreTable]) -> dict[str, Any]:
-    """Plain values; None for what is unknown."""
+    """Plain values, None if unknown."""
     return {
         "benchmark": benchmark,
         "model": model,
@@ -82,14 +82,14 @@ def as_json(benchmark: str, model: str, tables: Sequence[ScoreTable]) -> dict[st
                 "title": table.title,
                 "source": table.source,
                 "faces_from": table.faces_from,
-                "figures": {
-                    figure.name: {"unit": figure.unit, "definition": figure.definition}
-                    for figure in table.figures
+                "metrics": {
+                    metric.name: {"unit": metric.unit, "definition": metric.definition}
+                    for metric in table.metrics
                 },
                 "rows": [
                     {
                         "subset": row.subset, "faces": row.faces, "missed": row.missed,
-                        **{f.name: _plain(row.values.get(f.name, math.nan)) for f in table.figures},
+                        **{f.name: _plain(row.values.get(f.name, math.nan)) for f in table.metrics},
                     }
                     for row in table.rows
                 ],
@@ -101,7 +101,7 @@ def as_json(benchmark: str, model: str, tables: Sequence[ScoreTable]) -> dict[st
 
 
 def as_frame(benchmark: str, model: str, tables: Sequence[ScoreTable]) -> pd.DataFrame:
-    """A row per figure, with its unit and its definition."""
+    """A row per metric, with its unit and its definition."""
     return pd.DataFrame(
         [
             {
@@ -112,14 +112,14 @@ def as_frame(benchmark: str, model: str, tables: Sequence[ScoreTable]) -> pd.Dat
                 "subset": row.subset,
                 "faces": row.faces,
                 "missed": row.missed,
-                "figure": figure.name,
-                "value": _plain(row.values.get(figure.name, math.nan)),
-                "unit": figure.unit,
-                "definition": figure.definition,
+                "metric": metric.name,
+                "value": _plain(row.values.get(metric.name, math.nan)),
+                "unit": metric.unit,
+                "definition": metric.definition,
             }
             for table in tables
             for row in table.rows
-            for figure in table.figures
+            for metric in table.metrics
         ]
     )
 

@@ -15,7 +15,7 @@ from fkp.errors import DataError
 from fkp.labels.cut import Progress
 from fkp.learn.evaluation.benchmarks.faces import CHUNK, Picture, load
 from fkp.learn.evaluation.benchmarks.files import find, needed, read_mat
-from fkp.learn.evaluation.benchmarks.report import Figure, ScoreTable, SubsetScores
+from fkp.learn.evaluation.benchmarks.report import Metric, ScoreTable, SubsetScores
 from fkp.learn.networks.checkpoint import Model
 from fkp.vision.crop import CropTransform
 from fkp.vision.detect import Detections, FaceDetector
@@ -109,21 +109,21 @@ def wider_table(
     for found, image in _detected(detector, scenes.pictures, progress):
         alone.append(found)
         joined.append(_with_network(model, found, image))
-    figures = [
-        Figure(
+    metrics = [
+        Metric(
             "AP, detector", "%",
             "area under the precision-recall curve, by the official evaluation: 1,000 score "
             "thresholds, a match from an intersection over union of 0.5 on, faces of other "
             "settings ignored; with the detector's scores",
         ),
-        Figure(
+        Metric(
             "AP, with network", "%",
             "the same with the scores of fkp annotate: the geometric mean of the detector's score "
             "and the network's face probability",
         ),
     ]  # fmt: skip
     if np.isnan(np.concatenate([*joined, np.zeros(1)])).any():
-        del figures[1]
+        del metrics[1]
     given = {
         "AP, detector": [found.scores.astype(np.float64) for found in alone],
         "AP, with network": joined,
@@ -132,8 +132,8 @@ def wider_table(
     rows = []
     for setting, counted in scenes.counted.items():
         values = {
-            figure.name: 100 * average_precision(boxes, given[figure.name], scenes.boxes, counted)
-            for figure in figures
+            metric.name: 100 * average_precision(boxes, given[metric.name], scenes.boxes, counted)
+            for metric in metrics
         }
         rows.append(SubsetScores(setting, int(sum(part.sum() for part in counted)), None, values))
     notes = [f"the detector saw each picture once, with a long side of {detector.det_size} px"]
@@ -143,7 +143,7 @@ def wider_table(
             "are not comparable with papers"
         )
     source = "Yang et al., CVPR 2016: validation part, official evaluation"
-    return ScoreTable(TITLE, source, detector.name, tuple(figures), tuple(rows), tuple(notes))
+    return ScoreTable(TITLE, source, detector.name, tuple(metrics), tuple(rows), tuple(notes))
 
 
 def _detected(

@@ -1,4 +1,4 @@
-"""A film of aligned pictures: each is shown for a while, and becomes the next one."""
+"""A timelapse of aligned pictures: each is held for a while, then fades into the next one."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -17,13 +17,13 @@ RATE = 30
 """Frames per second."""
 
 
-def write_film(
+def write_timelapse(
     path: Path, pictures: Sequence[Path], size_wh: tuple[int, int], hold: float, fade: float
 ) -> list[str]:
-    """Write an MP4 of pictures in this order; notes on those that cannot be read.
+    """Write an MP4 of pictures in this order; returns notes on those that cannot be read.
 
-    size_wh: of the film; smaller pictures are enlarged to it, so that faces stay in place. hold,
-    fade: seconds. Raises ImageError where no picture can be read.
+    size_wh: of the video; smaller pictures are enlarged to it, so that faces stay in place. hold,
+    fade: seconds. Raises ImageError if no picture can be read.
     """
     notes: list[str] = []
     with replacing(path) as whole, replacing(path.with_name(f"{path.name}.frames.mp4")) as part:
@@ -45,13 +45,13 @@ def _read(pictures: Sequence[Path], size_wh: tuple[int, int], notes: list[str]) 
         try:
             image = read_image(path)
         except ImageError as error:
-            notes.append(f"{path.name} is not in the film: {error}")
+            notes.append(f"{path.name} is not in the timelapse: {error}")
             continue
         yield fitted(image, size_wh)
 
 
 def _frames(pictures: Iterator[Image], hold: int, fade: int) -> Iterator[Image]:
-    """The frames: of each picture `hold`, at least one, and `fade` between two."""
+    """`hold` frames of each picture, at least one, and `fade` frames between two pictures."""
     last: Image | None = None
     for picture in pictures:
         if last is not None:
