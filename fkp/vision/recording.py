@@ -17,7 +17,7 @@ from fkp.vision.images import Image
 THREADS = 1
 """Encoder threads; with more threads and a maximum rate, the output of x264 is not reproducible."""
 
-QUALITY = 22
+QUALITY = 21
 """Constant rate factor of x264, below the maximum rate."""
 
 LARGER = 1.25
