@@ -4,6 +4,7 @@ import itertools
 import os
 import platform
 import re
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,6 +37,15 @@ def replacing(path: Path) -> Iterator[Path]:
         with suppress(OSError):  # of a disk that fails; it is the first error that is told
             part.unlink(missing_ok=True)
         raise
+
+
+def is_special(path: Path) -> bool:
+    """Whether this is a pipe or a device: to open it might wait forever, to read it never end."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # whoever opens it tells why
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -5,9 +5,12 @@ import signal
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from fkp.errors import FkpError
 
 Made = TypeVar("Made")
 
@@ -18,6 +21,43 @@ SIGNALS = frozenset(
 
 LOOK = 0.5
 """Seconds between two looks of a worker for the process that started it."""
+
+PATIENCE = 3
+"""How often in a row a worker may be killed before any task is done."""
+
+
+def each(
+    jobs: int, do: Callable[..., Made], tasks: Iterable[tuple[Any, ...]], batch: int = 1
+) -> Iterator[Made]:
+    """As `work`, but in this process for one job; tasks of a killed worker are repeated.
+
+    If the caller is interrupted, the workers end. Raises FkpError if workers are killed again and
+    again.
+    """
+    if jobs == 1:
+        yield from (do(*task) for task in tasks)
+        return
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    waiting, patience = deque(tasks), PATIENCE
+    try:
+        while waiting:
+            start_tracker()  # it may have been killed as well
+            try:
+                for made in work(jobs, do, list(waiting), batch):
+                    waiting.popleft()
+                    patience = PATIENCE
+                    yield made
+            except TerminatedWorkerError as error:
+                patience -= 1
+                if patience == 0:
+                    raise FkpError(
+                        "worker processes are killed again and again, possibly for lack of memory; "
+                        "use fewer jobs"
+                    ) from error
+    except BaseException:
+        kill_workers()
+        raise
 
 
 def work(

@@ -125,7 +125,9 @@ def train_points(config: WeightsConfig, samples: Samples, scenes: Sequence[Scene
     head = Head.fit(labels[samples.rows("train")][::4])
     settings = recipe(
         "integral", epochs=config.epochs, device=config.device, threads=config.threads,
-        augmentation=Augmentation(rotation=30, scale=0.22, shift=0.09, wide=0.15, bent=0.35, cover=0.4),
+        augmentation=Augmentation(
+            rotation=30, scale=0.22, shift=0.09, wide=0.15, bent=0.35, cover=0.4
+        ),
         precision="bf16", visible_weight=0.015,
     )  # fmt: skip
     origin = Origin(

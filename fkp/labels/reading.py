@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fkp.errors import LabelError, Setting
+from fkp.files import is_special
 from fkp.keypoints import MTFL5, Scheme
 from fkp.labels.cells import is_missing, listed, shortened, to_numbers
 from fkp.labels.check import misfit
@@ -37,6 +38,8 @@ def read_source(path: Path, options: ReadOptions, format: str | None = None) -> 
     """
     try:
         source = Source(_table_of_run(path))
+        if is_special(path):
+            raise LabelError(f"{path}: not a regular file; write the labels into one first")
         if not source.is_folder:
             if not source.head.strip():
                 raise LabelError(f"{path}: the file is empty; expected labelled rows")

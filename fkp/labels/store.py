@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fkp.errors import DataError, FkpError, parse_json
-from fkp.files import replacing
+from fkp.files import is_special, replacing
 from fkp.keypoints import Scheme
 from fkp.labels.arrays import load_array
 from fkp.labels.columns import PointColumns, find_points
@@ -134,6 +134,8 @@ class Samples:
 
 def is_prepared(path: Path) -> bool:
     """Whether a file is a `data.csv` written by `prepare`."""
+    if is_special(path):
+        return False
     try:
         with path.open("rb") as file:
             head = file.readline().decode("utf-8", "replace")

@@ -1,6 +1,7 @@
 """Copies of picture files: same size, format and quality, without metadata."""
 
 import importlib
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -122,16 +123,13 @@ class Original:
                 options["exif"] = self.exif
             from PIL import Image
 
+            encoded = io.BytesIO()  # Pillow hides why a write to a disk failed
             try:
                 image = Image.fromarray(self.pixels, self.mode)
-                with part.open("wb") as file:
-                    image.save(file, format=self.form, **options)
-            except (ValueError, KeyError, RuntimeError, SystemError) as error:
+                image.save(encoded, format=self.form, **options)
+            except (ValueError, KeyError, RuntimeError, SystemError, OSError) as error:
                 raise ImageError(f"cannot be written as {self.form}: {error}") from error
-            except OSError as error:
-                if error.errno is not None:
-                    raise
-                raise ImageError(f"cannot be written as {self.form}: {error}") from error
+            part.write_bytes(encoded.getvalue())
 
     def _deep_bytes(self) -> bytes:
         try:

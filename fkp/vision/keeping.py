@@ -1,5 +1,6 @@
 """The metadata of a photo that aligned pictures keep: its date and colour profile."""
 
+import io
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,7 +101,9 @@ def write_kept(path: Path, image: Image, kept: Kept, quality: int = 95) -> None:
         more["quality"] = quality
     picture = Pillow.fromarray(np.ascontiguousarray(image[..., ::-1]))
     with replacing(path) as part:
+        encoded = io.BytesIO()  # Pillow hides why a write to a disk failed
         try:
-            picture.save(part, form, **more)
-        except ValueError as error:
+            picture.save(encoded, form, **more)
+        except (ValueError, OSError) as error:
             raise ImageError(f"{path}: cannot be encoded: {error}") from error
+        part.write_bytes(encoded.getvalue())

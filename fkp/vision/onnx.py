@@ -8,6 +8,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from fkp.errors import ModelError
+from fkp.files import is_special
 from fkp.vision.onnx_parts import external_files
 
 REFUSALS: tuple[type[Exception], ...] = (
@@ -22,6 +23,8 @@ def open_session(model: Path) -> onnxruntime.InferenceSession:
     """The network in a file. Raises ModelError if it cannot be read or keeps weights elsewhere, and
     one of REFUSALS if it is not a network.
     """
+    if is_special(model):
+        raise ModelError(f"{model}: not a regular file")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4

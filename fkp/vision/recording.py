@@ -126,7 +126,10 @@ class Recording:
         self._stored = (stored_wh[0] + stored_wh[0] % 2, stored_wh[1] + stored_wh[1] % 2)
         self._even = self._stored if stored_wh == size_wh else None
         self._times = Times(time_base)
-        options = {"preset": "veryfast", "crf": str(quality), "bf": "0"}
+        # x264's macroblock tree uses memory that nobody has set: not the same bytes each time.
+        options = {
+            "preset": "veryfast", "crf": str(quality), "bf": "0", "x264-params": "mbtree=0"
+        }  # fmt: skip
         if most:
             rate = max(SLOWEST, round(LARGER * most))
             options |= {"maxrate": str(rate), "bufsize": str(rate // 2)}

@@ -162,11 +162,18 @@ class Case:
         return faults.run(self.again, place)
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 def _case(name: str, words: str, more: str, **about: Any) -> Case:
-    first = tuple(words.split())
-    return Case(name, first, (*first, *more.split()), **about)
+    first = _words(words)
+    return Case(name, first, first + _words(more), **about)
 
 
+FEW = ("prepare", "few/labels.csv", "few/faces.npy", "-o", "few.csv")
+SHORT = _words("train few.csv --arch lecture --epochs 1 --device cpu --runs few --name out")
+SEEN = _words("annotate clinic --det-size 160 --jobs 1 --out seen --overwrite")
 TRAIN = "train data.csv --arch lecture --epochs 2 --batch 16 --device cpu --runs results --name out"
 CASES = (
     _case(
@@ -194,6 +201,25 @@ CASES = (
         ),
     ),
     _case("prepare", "prepare labels.csv faces.npy -o results/out/data.csv", ""),
+    _case("convert", "convert few.csv --to coco -o results/out/labels.json", "", before=(FEW,)),
+    _case(
+        "export", "export few/out/best.safetensors -o results/out/few.onnx", "", before=(FEW, SHORT)
+    ),
+    _case("hide", "hide mixed --det-size 160 --jobs 1 --out results/out", "--resume"),
+    _case(
+        "align",
+        "align clinic --det-size 160 --jobs 1 --template eyes --size 64 --hold 0.1 --fade 0 "
+        "--timelapse results/out/film.mp4 --out results/out",
+        "--resume",
+    ),
+    _case("people", "people seen --jobs 1 --out results/out", "--overwrite", before=(SEEN,)),
+    _case("symmetry", "symmetry seen --out results/out", "--overwrite", before=(SEEN,)),
+    _case(
+        "train-detector",
+        "train-detector boxed/boxes.csv --iterations 1 --threads 1 --device cpu "
+        "--out results/out/faces.onnx",
+        "",
+    ),
     Case(
         "train",
         tuple(TRAIN.split()),

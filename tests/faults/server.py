@@ -4,15 +4,31 @@ A request is a line of JSON on stdin: the words of a command, the folder to be i
 what it prints. The answer is a line with its exit code.
 """
 
+import atexit
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import sys
+import threading
 
 HEAVY = (
     "cv2", "av", "torch", "torch.optim", "matplotlib.pyplot", "joblib", "scipy.stats", "pandas",
     "pyarrow.parquet", "safetensors.torch", "rich.progress", "PIL.Image")  # fmt: skip
-"""What is imported before, as far as it starts no threads, which a fork would leave behind."""
+"""What commands import besides the modules of fkp."""
+
+
+def load() -> None:
+    """Import what commands need."""
+    for name in HEAVY:
+        importlib.import_module(name)
+    import fkp
+
+    for module in pkgutil.walk_packages(fkp.__path__, "fkp."):
+        if not module.name.startswith(("fkp.bundled", "fkp.__main__")):
+            importlib.import_module(module.name)
+    gc.freeze()
 
 
 def child(words: list[str], folder: str, said: str) -> None:
@@ -28,7 +44,17 @@ def child(words: list[str], folder: str, said: str) -> None:
 
     run.PART = 16  # so that a short clip has several parts
     sys.argv = ["fkp", *words]
-    main()
+    code: object = 0
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code
+    # As Python ends, without tearing down all modules, which takes a second.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def serve() -> None:
@@ -43,6 +69,5 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    for name in HEAVY:
-        importlib.import_module(name)
+    load()
     serve()

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import struct
 import time
 import zipfile
@@ -215,3 +216,9 @@ def test_lines_are_counted_as_editors_do() -> None:
     cells = read_cells('sep=,\na,b\n\n"x\ny",1\nz,2\n', "t.csv")
     assert cells.rows.tolist() == [4, 6]
     assert cells.numbers([1], lambda rejected: None).tolist() == [[1], [2]]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "labels.csv")
+    with pytest.raises(LabelError, match="not a regular file"):
+        read_source(tmp_path / "labels.csv", ReadOptions())

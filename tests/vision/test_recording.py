@@ -48,6 +48,11 @@ def test_players_are_told_the_colours(tmp_path: Path, size: tuple[int, int], spa
     assert np.abs(frames(path)[0].bgr()[5, 5].astype(int) - (0, 0, 255)).max() < 8
 
 
+def test_what_is_not_reproducible_is_not_used(tmp_path: Path) -> None:
+    """x264 writes its settings into the file."""
+    assert b" mbtree=0 " in recorded(tmp_path / "a.mp4").read_bytes()
+
+
 def test_pixels_keep_their_shape(tmp_path: Path) -> None:
     path = recorded(tmp_path / "a.mp4", (854, 480), (720, 480))
     with av.open(str(path)) as film:

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import joblib
-
 from fkp.annotate.align.candidates import Candidate
 from fkp.annotate.align.settings import AlignConfig
 from fkp.annotate.inputs import relative_to
 from fkp.annotate.names import FACES
 from fkp.annotate.photo.drawing import UNNAMEABLE
 from fkp.annotate.pipeline import Progress
+from fkp.annotate.processes import each
 from fkp.errors import ImageError
 from fkp.vision.images import Encoded, Image, fitting_name, overlay_name
 from fkp.vision.keeping import Kept, kept_of, write_kept
@@ -53,19 +52,19 @@ def write_pictures(
     groups: dict[str, list[int]] = {}
     for i in todo:
         groups.setdefault(candidates[i].image, []).append(i)
-    pool = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=4)
     here = os.getcwd()
     tasks = (
-        joblib.delayed(_write)(
+        (
             os.path.join(here, image),
-            [(candidates[i].warp, str(out / candidates[i].file)) for i in members],
+            [(candidates[i].warp, str((out / candidates[i].file).absolute())) for i in members],
             config.border,
         )
         for image, members in groups.items()
     )
+    written = each(jobs, _write, tasks, batch=4)
     result = list(candidates)
     done = 0
-    for members, problems in zip(groups.values(), pool(tasks), strict=True):
+    for members, problems in zip(groups.values(), written, strict=True):
         for i, problem in zip(members, problems, strict=True):
             if problem:
                 result[i] = replace(candidates[i], status="unreadable", reason=problem, file="")

@@ -15,6 +15,7 @@ from fkp.annotate.output.folder import is_finished, read_run
 from fkp.annotate.output.merge import output_of
 from fkp.errors import DataError, FkpError
 from fkp.files import replace_text, replacing
+from fkp.locks import locked
 from fkp.vision.head import Camera
 
 
@@ -54,10 +55,22 @@ def measure_visits(
     pictures = (
         by_folders(list(records), ipd) if visits is None else by_list(visits, list(records), ipd)
     )
-    if not overwrite and any(out.rglob("*.csv")):
-        raise FkpError(f"{out}: holds tables; overwrite them or choose another folder")
-    shots = shots_of(pictures, records, camera)
-    table = table_of(shots, rest)
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out):
+        if not overwrite and any(path.name[0] != "." for path in out.rglob("*.csv")):
+            raise FkpError(f"{out}: holds tables; overwrite them or choose another folder")
+        shots = shots_of(pictures, records, camera)
+        table = table_of(shots, rest)
+        pages, count = _written(out, shots, table, rest)
+    missing = tuple((s.picture.image, s.reason) for s in shots if s.face is None)
+    notes = tuple(_without_rest(table, shots, rest))
+    return SymmetryReport(out, len(pages), count, len(shots), missing, notes, tuple(pages))
+
+
+def _written(
+    out: Path, shots: list[Shot], table: pd.DataFrame, rest: str
+) -> tuple[list[Path], int]:
+    """Write tables and pages; returns the pages and the number of visits."""
     names = _files([shot.picture.person for shot in shots])
     pages, count = [], 0
     for person, own in table.groupby("person", sort=False):
@@ -71,9 +84,7 @@ def measure_visits(
         page = out / f"{names[str(person)]}.html"
         replace_text(page, page_of(str(person), own, _of(shots, str(person)), rest))
         pages.append(page)
-    missing = tuple((s.picture.image, s.reason) for s in shots if s.face is None)
-    notes = tuple(_without_rest(table, shots, rest))
-    return SymmetryReport(out, len(pages), count, len(shots), missing, notes, tuple(pages))
+    return pages, count
 
 
 def _records(results: Path) -> dict[str, Result]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from fkp.annotate.inputs import relative_to
 from fkp.annotate.outcome import Annotated, Failure
 from fkp.annotate.output.rows import Columns, Record, known, rows_of
-from fkp.annotate.processes import work
+from fkp.annotate.processes import each
 from fkp.errors import ImageError
 from fkp.files import replacing
 from fkp.vision.colours import page_colours
@@ -148,9 +148,7 @@ def _of(
 def _thumbnails(cards: Sequence[Card], overlays: Path, jobs: int) -> Iterator[str | None]:
     """The thumbnail of each card, made in `jobs` processes."""
     tasks = ((overlays / card.overlay, card) for card in cards)
-    if jobs == 1:
-        return (_thumbnail(*task) for task in tasks)
-    return work(jobs, _thumbnail, tasks, batch=16)
+    return each(jobs, _thumbnail, tasks, batch=16)
 
 
 def _thumbnail(overlay: Path, card: Card) -> str | None:

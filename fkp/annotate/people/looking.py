@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-import joblib
 import numpy as np
 
 from fkp.annotate.people.subjects import Results, Subject
 from fkp.annotate.pipeline import Progress
+from fkp.annotate.processes import each
 from fkp.errors import DataError, ImageError
 from fkp.vision.appearance import SIDE, Appearance, appearance, mean_appearance
 from fkp.vision.canvas import Canvas
@@ -25,21 +25,23 @@ def look_at(
     groups: dict[tuple[int, str], list[int]] = {}
     for i, subject in enumerate(subjects):
         groups.setdefault((subject.run, subject.image), []).append(i)
-    tasks = []
-    for (run, image), members in groups.items():
-        work = _in_clip if runs[run].is_clip else _in_picture
-        tasks.append(
-            joblib.delayed(work)(runs[run], image, [subjects[i] for i in members])
-        )  # fmt: skip
+    tasks = [
+        (runs[run], image, [subjects[i] for i in members])
+        for (run, image), members in groups.items()
+    ]
     seen: list[Seen] = [""] * len(subjects)
     done = 0
-    pool = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=4)
-    for members, found in zip(groups.values(), pool(tasks), strict=True):
+    looked = each(jobs, _looked_at, tasks, batch=4)
+    for members, found in zip(groups.values(), looked, strict=True):
         for i, one in zip(members, found, strict=True):
             seen[i] = one
         done += len(members)
         progress(done, len(subjects))
     return seen
+
+
+def _looked_at(results: Results, image: str, subjects: Sequence[Subject]) -> list[Seen]:
+    return (_in_clip if results.is_clip else _in_picture)(results, image, subjects)
 
 
 def _in_picture(results: Results, image: str, subjects: Sequence[Subject]) -> list[Seen]:

@@ -12,6 +12,9 @@ from fkp.errors import DataError, UsageError
 from fkp.vision.images import is_image_name
 from fkp.vision.sources import is_pattern, is_stream, is_video_name
 
+MOVING = (".webp", ".gif")
+"""Extensions of pictures that are mostly animated where they are given as clips."""
+
 
 def find_clips(given: Sequence[str], exclude: Path | None, fps: float | None) -> Inputs:
     """Find the clips among the given names; skips the folder `exclude`.
@@ -39,7 +42,7 @@ def find_clips(given: Sequence[str], exclude: Path | None, fps: float | None) ->
     if plain:
         try:
             found = find_inputs(plain, exclude, CLIPS)
-            paths, notes = paths + list(found.paths), found.notes
+            paths, notes = paths + list(found.paths), found.notes + _stills(found.paths)
         except DataError as error:
             if not paths and any(_has_pictures(item) for item in plain):
                 raise DataError(
@@ -79,6 +82,15 @@ def _has_pictures(folder: str) -> bool:
     return os.path.isdir(folder) and any(
         is_image_name(name) and not name.startswith(".") for name in os.listdir(folder)
     )
+
+
+def _stills(paths: Sequence[str]) -> tuple[str, ...]:
+    """A note on pictures without a frame rate, of which each is a clip."""
+    stills = [path for path in paths if is_image_name(path) and not path.lower().endswith(MOVING)]
+    if len(stills) < 2:
+        return ()
+    note = f"{len(stills)} pictures are taken as separate clips"
+    return (f"{note}; for a sequence of pictures, give the frame rate (fps)",)
 
 
 def _together(pictures: list[str]) -> list[str]:

@@ -53,7 +53,7 @@ class FaceNet(nn.Module):
 
     def __init__(
         self,
-        widths: tuple[int, ...] = (8, 16, 32, 80, 112),
+        widths: tuple[int, ...] = (8, 16, 32, 64, 96),
         depths: tuple[int, ...] = (2, 3, 4, 3),
         neck: int = 32,
     ) -> None:
@@ -69,10 +69,7 @@ class FaceNet(nn.Module):
         self.stages = nn.ModuleList(stages)
         self.lateral = nn.ModuleList(nn.Conv2d(w, neck, 1) for w in rest[1:])
         self.smooth = nn.ModuleList(_block(neck, neck) for _ in STRIDES)
-        # The points have a block of their own: one cell does not show how a face is turned.
-        self.turn = nn.ModuleList(_block(neck, neck, 5) for _ in STRIDES)
-        self.points = nn.ModuleList(nn.Conv2d(neck, CHANNELS[-1], 1) for _ in STRIDES)
-        heads = [nn.Conv2d(neck, sum(CHANNELS[:-1]), 1) for _ in STRIDES]
+        heads = [nn.Conv2d(neck, sum(CHANNELS), 1) for _ in STRIDES]
         self.heads = nn.ModuleList(heads)
         for head, bias in ((h, h.bias) for h in heads if h.bias is not None):
             nn.init.normal_(head.weight, std=0.01)
@@ -96,12 +93,9 @@ class FaceNet(nn.Module):
             # those of the first term.
             top = self.lateral[at](features[at + 1]) + functional.interpolate(top, scale_factor=2.0)
             levels.insert(0, top)
-        fine = [smooth(level) for smooth, level in zip(self.smooth, levels, strict=True)]
         return [
-            torch.cat([head(level), points(turn(level))], 1)
-            for head, points, turn, level in zip(
-                self.heads, self.points, self.turn, fine, strict=True
-            )
+            head(smooth(level))
+            for head, smooth, level in zip(self.heads, self.smooth, levels, strict=True)
         ]
 
 

@@ -1,5 +1,7 @@
 """Fine-tuning the bundled face detector on a few labelled pictures of another kind of face."""
 
+import glob
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,9 +90,11 @@ def fit_detector(
         canvas=CanvasSettings(peopled=1.0, crowd=0.03, swapped=0.0, portrait=0.25),
     )  # fmt: skip
     iterations = training.iterations or ITERATIONS
-    state = training.out.with_name(f".{training.out.name}.state")
+    config = replace(config, iterations=iterations)
+    training.out.parent.mkdir(parents=True, exist_ok=True)
+    state = _state_of(training.out, config, learnt)
     network = train_detector(
-        replace(config, iterations=iterations),
+        config,
         DetectorData(learnt, (_cut_out(learnt),), (1.0,), (False,), {}, {}, []),
         state,
         lambda done, loss, seconds: report(done, iterations, loss),
@@ -104,6 +108,21 @@ def fit_detector(
         for path in (WEIGHTS, training.out)
     )
     return DetectorReport(training.out, len(learnt), len(held), before, after)
+
+
+def _state_of(out: Path, config: DetectorConfig, scenes: list[Scene]) -> Path:
+    """The file from which this training is resumed if it was stopped; those of trainings with other
+    settings or pictures are removed.
+    """
+    digest = hashlib.sha256(repr(config).encode())
+    for scene in scenes:
+        for array in (scene.image, scene.boxes, scene.anchors):
+            digest.update(array.tobytes())
+    state = out.with_name(f".{out.name}.{digest.hexdigest()[:16]}.state")
+    for path in out.parent.glob(f".{glob.escape(out.name)}.*.state"):
+        if path != state:
+            path.unlink()
+    return state
 
 
 def _cut_out(scenes: list[Scene]) -> list[Scene]:

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import nn
 
 from fkp.errors import FkpError, ModelError
-from fkp.files import replacing
+from fkp.files import is_special, replacing
 from fkp.keypoints import Prediction, Scheme
 from fkp.learn.networks.architectures import build
 from fkp.learn.networks.base import Architecture, Features
@@ -179,6 +179,8 @@ def load_model(path: Path, device: str = "cpu", trainable: bool = False) -> Mode
     place = pick_device(device)
     if path.is_dir():
         raise ModelError(f"{path}: is a folder; expected a .safetensors checkpoint")
+    if is_special(path):
+        raise ModelError(f"{path}: not a regular file; expected a .safetensors checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}

@@ -259,7 +259,8 @@ def test_a_run_that_was_stopped_continues_to_the_same(
     told: list[str] = []
     fkp.hide(given, folder, jobs=1, resume=True, say=told.append)
     assert told == ["resuming after 2 inputs"]
-    assert contents(folder) == contents(out)
+    once, twice = contents(out), contents(folder)
+    assert [name for name in {*once, *twice} if once.get(name) != twice.get(name)] == []
     report = fkp.hide(given, folder, jobs=1, resume=True)
     assert report.finished_before
     assert report.exit_code == 3

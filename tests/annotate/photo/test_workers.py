@@ -14,6 +14,8 @@ import pytest
 
 from fkp.annotate.outcome import Failure
 from fkp.annotate.photo.workers import KILLED, Piece, Task, Workers
+from fkp.annotate.processes import each
+from fkp.errors import FkpError
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,27 @@ def test_what_always_kills_its_worker_is_a_failure_alone() -> None:
     assert reasons == [KILLED if i == 9 else str(i) for i in range(24)]
     assert told == 24
     assert killed >= 2
+
+
+def once(number: int, mark: Path) -> int:
+    """The number; kills its process at 5 if the mark is there."""
+    if number == 5 and mark.exists():
+        mark.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def always(number: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_tasks_of_a_killed_process_are_repeated(tmp_path: Path) -> None:
+    (tmp_path / "mark").touch()
+    tasks = [(i, tmp_path / "mark") for i in range(9)]
+    assert list(each(2, once, tasks)) == list(range(9))
+    assert not (tmp_path / "mark").exists()
+    with pytest.raises(FkpError, match="killed again and again"):
+        list(each(2, always, [(1,), (2,)]))
 
 
 def start(*arguments: str | Path) -> "subprocess.Popen[bytes]":

@@ -35,6 +35,10 @@ def test_clips_and_pictures_that_are_frames(tree: Path) -> None:
     assert find_clips(["frames/*.png"], None, 25).paths == ("frames/*.png",)
     assert find_clips(["frames/f1.png", "frames/f2.png"], None, 25).paths == ("frames/*.png",)
     assert find_clips(["frames"], None, 25).paths == ("frames",)
+    apart = find_clips(["frames/*.png"], None, None)
+    assert apart.paths == ("frames/f1.png", "frames/f2.png")
+    (note,) = apart.notes
+    assert note.startswith("2 pictures are taken as separate clips")
     assert find_clips(["more", "in"], None, 25).paths == (
         "more/one", "more/two", "in/a.mp4", "in/b/c.mkv",
     )  # fmt: skip

@@ -1,6 +1,8 @@
 """Training the bundled detector on with labelled pictures of one's own."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from fkp.errors import DataError, LabelError
 from fkp.labels.boxes import BOX_COLUMNS
+from fkp.learn.detector import own
 from fkp.learn.detector.network import FaceNet, load_detector
 from fkp.learn.detector.own import DetectorTraining, average_network, fit_detector
 from fkp.learn.detector.score import iou
@@ -32,6 +35,32 @@ def test_a_detector_is_trained_on_and_measured(tmp_path: Path) -> None:
     found = YuNetDetector(out).detect(read_image(tmp_path / "0.png"))
     assert found.boxes.shape[1] == 4
     assert sorted(p.name for p in tmp_path.glob(".*")) == []
+
+
+def test_a_training_that_was_stopped_resumes_only_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with another seed, which would go on from weights of other pictures."""
+    training = DetectorTraining(write_boxes(tmp_path), tmp_path / "own.onnx", iterations=1)
+    with monkeypatch.context() as broken:
+        broken.setattr(own, "export_onnx", None)
+        with pytest.raises(TypeError):
+            fit_detector(training)
+    (state,) = tmp_path.glob(".own.onnx.*.state")
+    other = replace(training, seed=1, out=tmp_path / "other.onnx")
+    fit_detector(other)
+    assert state.exists()
+    resumed: list[bool] = []
+
+    def train(*given: Any, start: FaceNet) -> FaceNet:
+        resumed.append(given[2].exists())
+        return start
+
+    monkeypatch.setattr(own, "train_detector", train)
+    for one in (training, replace(training, seed=1)):
+        state.write_bytes(b"there")
+        fit_detector(one)
+    assert resumed == [True, False]
 
 
 def test_weights_of_two_networks_are_mixed() -> None:

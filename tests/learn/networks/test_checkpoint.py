@@ -1,6 +1,7 @@
 """Checkpoints: what is in them, what is refused, and what their networks say."""
 
 import json
+import os
 import pickle
 import tracemalloc
 from pathlib import Path
@@ -137,6 +138,9 @@ def test_files_from_strangers_are_refused_before_they_take_memory(tmp_path: Path
         load_model(path)
     with pytest.raises(ModelError, match="is a folder"):
         load_model(tmp_path)
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    with pytest.raises(ModelError, match="not a regular file"):
+        load_model(tmp_path / "pipe.safetensors")
 
 
 def test_a_batch_that_does_not_fit_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
