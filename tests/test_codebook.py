@@ -31,7 +31,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     for name in ("group.jpg", "coffee.jpg"):
         shutil.copyfile(SAMPLES / name, work / name)
     (work / "broken.jpg").write_bytes(b"no picture")
-    all_columns = ("--confidence", "--measures", "--quality")
+    all_columns = ("--confidence", "--measures", "--quality", "--iris")
     also = [f"--also={name}" for name in ("openface", "pyfeat", "dlc")]
     photos = ("group.jpg", "coffee.jpg", "broken.jpg", "--jobs", "1", "--no-overlays")
     fkp_here("annotate", *photos, *all_columns, *also, "-o", "photos", cwd=work)

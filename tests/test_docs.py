@@ -88,6 +88,9 @@ def test_options_in_sentences_exist(document: str) -> None:
         "--record",
         "--nproc-per-node",
         "--deface",
+        "--photos",
+        "--seeds",
+        "--seconds",
     }  # of benchmarks and of torchrun
     for span in spans(read(document)):
         for word in re.findall(r"(?<![\w-])--[a-z][a-z-]*", span):

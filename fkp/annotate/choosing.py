@@ -10,6 +10,7 @@ from fkp.annotate.config import AnnotateConfig
 from fkp.annotate.outcome import Annotated, Failure, Result
 from fkp.annotate.photo.cutting import Cut
 from fkp.keypoints import Faces
+from fkp.vision.iris import FINER, find_irises
 from fkp.vision.quality import picture_quality
 
 
@@ -19,7 +20,7 @@ def chosen(
     results: Sequence[Result],
     config: AnnotateConfig,
 ) -> list[Result]:
-    """The results with the quality of their faces, in order, and filtered.
+    """The results with the quality and irises of their faces, in order, and filtered.
 
     cuts: the crops that the faces were predicted from.
     """
@@ -29,6 +30,8 @@ def chosen(
             faces = result.faces
             if config.quality:
                 faces = replace(faces, quality=_quality(cut, faces))
+            if config.iris:
+                faces = replace(faces, iris=_irises(cut, faces))
             ready.append(replace(result, faces=ordered(faces, config.order)))
         else:
             ready.append(result)
@@ -46,5 +49,21 @@ def ordered(faces: Faces, order: str) -> Faces:
 
 def _quality(cut: Cut, faces: Faces) -> npt.NDArray[np.float32]:
     """(F, 2): sharpness and exposure, from the crop that has the face's box."""
-    rows = [int(np.flatnonzero((cut.boxes == box).all(1))[0]) for box in faces.boxes]
-    return np.array([picture_quality(cut.crops[row]) for row in rows], np.float32)
+    return np.array([picture_quality(cut.crops[row]) for row in _rows(cut, faces)], np.float32)
+
+
+def _irises(cut: Cut, faces: Faces) -> npt.NDArray[np.float32]:
+    """(F, 2, 3), see `find_irises`, in the fine crops."""
+    assert cut.fine is not None
+    rows = _rows(cut, faces)
+    return find_irises(
+        cut.fine[rows],
+        [cut.transforms[row].enlarged(FINER) for row in rows],
+        faces.points,
+        (cut.width, cut.height),
+    )
+
+
+def _rows(cut: Cut, faces: Faces) -> list[int]:
+    """The rows of a cut that have the boxes of faces."""
+    return [int(np.flatnonzero((cut.boxes == box).all(1))[0]) for box in faces.boxes]

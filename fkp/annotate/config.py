@@ -8,6 +8,7 @@ from fkp.annotate.outcome import Result
 from fkp.annotate.photo.drawing import DrawConfig
 from fkp.keypoints import Scheme
 from fkp.vision.images import MAX_PIXELS
+from fkp.vision.iris import FINER
 
 MIN_SCORE = 0.5
 
@@ -37,7 +38,8 @@ class AnnotateConfig:
     max_faces: the highest-scoring faces kept of each picture; None keeps all.
     jobs: worker processes. batch: crops in a batch of the network.
     drawing: None draws nothing. max_pixels: larger pictures are unreadable.
-    quality: whether sharpness and exposure are measured. order: of the faces of a picture, one of
+    quality: whether sharpness and exposure are measured; iris: whether irises are found, which
+    needs the network's 68 points. order: of the faces of a picture, one of
     ORDERS. keep: discards some of the faces, None for none.
     """
 
@@ -49,8 +51,14 @@ class AnnotateConfig:
     drawing: DrawConfig | None = None
     max_pixels: int = MAX_PIXELS
     quality: bool = False
+    iris: bool = False
     order: str = "surest"
     keep: Filter | None = None
+
+    @property
+    def finer(self) -> int:
+        """How many times the side of the network's crops those need that more is looked at in."""
+        return FINER if self.iris else 1
 
     def identity(self) -> dict[str, object]:
         """The settings that determine the bytes of the results."""

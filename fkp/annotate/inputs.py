@@ -51,6 +51,9 @@ class Kind:
 
 PICTURES = Kind("pictures", is_image_name, row=True)
 CLIPS = Kind("clips", is_video_name, row=False)
+PHOTOS_AND_CLIPS = Kind(
+    "photos or clips", lambda name: is_image_name(name) or is_video_name(name), row=True
+)
 
 
 def find_inputs(given: Sequence[str], exclude: Path | None = None, kind: Kind = PICTURES) -> Inputs:
@@ -63,7 +66,7 @@ def find_inputs(given: Sequence[str], exclude: Path | None = None, kind: Kind = 
     search = Search(exclude)
     paths: list[str] = []
     skipped = 0
-    for item in _expanded(given):
+    for item in expanded(given):
         if not os.path.isdir(item):
             paths.append(item)
             continue
@@ -81,8 +84,10 @@ def find_inputs(given: Sequence[str], exclude: Path | None = None, kind: Kind = 
     return Inputs(tuple(paths), skipped, common_folder(paths), tuple(notes))
 
 
-def _expanded(given: Sequence[str]) -> Iterator[str]:
-    """The given files and folders, with globs expanded in place."""
+def expanded(given: Sequence[str]) -> Iterator[str]:
+    """The given files and folders, with globs expanded in place. Raises DataError for one that
+    matches nothing.
+    """
     for item in given:
         if os.path.lexists(item) or not glob.has_magic(item):
             yield item

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fkp.annotate.align.run import AlignReport, align_clip, align_photos
+from fkp.annotate.align.run import AlignReport, align_clip, align_photos, missing_clip
 from fkp.annotate.align.settings import AlignConfig
 from fkp.annotate.config import MIN_SCORE
-from fkp.annotate.inputs import find_inputs
+from fkp.annotate.inputs import PHOTOS_AND_CLIPS, expanded, find_inputs
 from fkp.annotate.pipeline import Progress
 from fkp.annotate.run import Say
-from fkp.annotate.video.work import ClipConfig
+from fkp.annotate.video.work import ClipConfig, clip_folders
 from fkp.api.choices import FacesOf, Period, Sort
 from fkp.api.clips import Clips, annotate_clips
 from fkp.api.making import Photos, Place, Wanted, annotate_photos
@@ -24,6 +24,9 @@ from fkp.vision.detectors import DetectorName
 from fkp.vision.images import MAX_PIXELS
 from fkp.vision.sources import Opening, is_video_name
 from fkp.vision.templates import framing_of
+
+CLIPS = "clips"
+"""The folder for those of a run that also has photos."""
 
 
 def align(
@@ -39,11 +42,12 @@ def align(
     max_pixels: int = MAX_PIXELS, overwrite: bool = False, resume: bool = False,
     jobs: int | None = None, progress: Progress | None = None, say: Say | None = None,
 ) -> list[AlignReport]:  # fmt: skip
-    """Align the faces in photos, or in clips: the whole run of `fkp align`; a report per folder.
+    """Align the faces in photos and clips: the whole run of `fkp align`; a report per folder.
 
-    inputs: as in `fkp.annotate`, or clips as in `fkp.video`. out: the folder for `faces/`,
+    inputs: files, folders and patterns of photos and clips. out: the folder for `faces/`,
     `transforms.json` (with the transforms back to the pictures), `choices.csv`, the page, and the
-    files that `fkp.annotate` writes; several clips get a folder each in it.
+    files that `fkp.annotate` writes. Several clips get a folder each in it, in `clips/` if there
+    are photos as well.
 
     template: `ffhq-512`, `ffhq-1024`, `arcface-112`, `eyes`, or a JSON file with `size` and
     `points`. margin: extra margin on each side, as a share of the template. aspect: width over
@@ -51,8 +55,8 @@ def align(
     enlarge faces that are smaller than in the template; otherwise their pictures are smaller.
 
     faces: `largest`, `first` or `each` of a picture; choices in `choices.csv` take precedence.
-    one_per: only the best picture per `day` or `week`. timelapse: an MP4 of all pictures, in the
-    order of the inputs or, with sort, of their dates; hold, fade: seconds per picture.
+    one_per: only the best photo per `day` or `week`. timelapse: an MP4 of all photos, in the order
+    of the inputs or, with sort, of their dates; hold, fade: seconds per photo.
 
     keep: as in `fkp.annotate`. smooth: as in `fkp.video`. resume: continue a run that was stopped,
     or align again with other settings or choices without searching for faces again. Arguments not
@@ -65,18 +69,31 @@ def align(
         model, scheme=scheme, device=device, detector=detector, detector_model=detector_model,
         det_size=det_size, min_score=min_score, min_face=min_face, max_faces=max_faces, batch=batch,
     )  # fmt: skip
-    wanted = Wanted(scheme, "csv", (), True, False, None, None, False, None, None, True, True, keep)
+    wanted = Wanted(
+        scheme, "csv", (), True, False, None, None, False, None, None, True, True, False, keep
+    )
     place = Place(Path(out), overwrite, resume, progress or silent, say or unheard)
-    given = listed(inputs)
-    clips = [name for name in given if is_video_name(name)]
+    pictures, clips = _apart(listed(inputs), Path(out))
+    if not pictures and (timelapse is not None or one_per is not None):
+        raise UsageError("timelapse and one_per are for photos, and there are only clips")
+    reports = []
+    if pictures:
+        photos = Photos(pictures, False, 256, max_pixels, jobs, (1, 1), "local", None)
+        reports.append(_photos(network, photos, wanted, place, config))
+        place = replace(place, out=Path(out) / CLIPS)
+    if clips:
+        reports += _clips(network, clips, smooth, wanted, place, config)
+    return reports
+
+
+def _apart(given: list[str], out: Path) -> tuple[list[str], list[str]]:
+    """The photos, as they were given, and the clips, each by its path."""
+    found = find_inputs(given, out, PHOTOS_AND_CLIPS).paths
+    clips = [path for path in found if is_video_name(path)]
     if not clips:
-        photos = Photos(given, False, 256, max_pixels, jobs, (1, 1), "local", None)
-        return [_photos(network, photos, wanted, place, config)]
-    if len(clips) < len(given):
-        raise UsageError("photos and clips cannot be aligned in one run; align them separately")
-    if timelapse is not None or one_per is not None:
-        raise UsageError("timelapse and one_per are for photos, not for clips")
-    return _clips(network, given, smooth, wanted, place, config)
+        return given, []
+    photos = [item for item in expanded(given) if not is_video_name(item)]
+    return (photos if len(clips) < len(found) else []), clips
 
 
 def _photos(
@@ -100,8 +117,10 @@ def _clips(
     found = clips.find(place)
     reports = annotate_clips(network, clips, wanted, place)
     results = []
-    for path, report in zip(found.paths, reports, strict=True):
+    folders = clip_folders(found, place.folder)
+    for path, folder, report in zip(found.paths, folders, reports, strict=True):
         if report.folder is None:
-            raise UsageError(f"{path}: {report.summary.failures[0][1]}")
-        results.append(align_clip(report.folder, output, os.path.abspath(path), Opening(), config))
+            results.append(missing_clip(folder, path, report.summary.failures[0][1]))
+        else:
+            results.append(align_clip(folder, output, os.path.abspath(path), Opening(), config))
     return results

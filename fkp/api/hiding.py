@@ -10,7 +10,7 @@ from fkp.annotate.hide.config import LOW, PADDING, START, HideConfig
 from fkp.annotate.hide.corrections import Corrections
 from fkp.annotate.hide.run import HideReport, HideWork
 from fkp.annotate.hide.run import hide as make
-from fkp.annotate.inputs import Inputs, Kind, find_inputs
+from fkp.annotate.inputs import PHOTOS_AND_CLIPS, Inputs, find_inputs
 from fkp.annotate.output.journal import fingerprint
 from fkp.annotate.pipeline import Progress
 from fkp.annotate.run import Say
@@ -20,19 +20,14 @@ from fkp.learn.networks.devices import single_thread
 from fkp.learn.networks.names import BUNDLED
 from fkp.vision.covering import METHODS, Method
 from fkp.vision.detect import ThoroughDetector
-from fkp.vision.images import MAX_PIXELS, is_image_name, read_image, to_gray
+from fkp.vision.images import MAX_PIXELS, read_image, to_gray
 from fkp.vision.likeness import Look, look_of
-from fkp.vision.sources import is_video_name
 
 CANDIDATE = 0.1
 """Minimum detector score of a box that the network looks at."""
 
 KNOWN = 0.5
 """Minimum score of a face in a picture of whom to leave clear."""
-
-PHOTOS_AND_CLIPS = Kind(
-    "photos or clips", lambda name: is_image_name(name) or is_video_name(name), row=True
-)
 
 
 def hide(

@@ -27,6 +27,7 @@ from fkp.keypoints import Scheme
 from fkp.learn.networks.devices import single_thread
 from fkp.learn.networks.names import BUNDLED, find_model
 from fkp.vision.head import Camera
+from fkp.vision.iris import IRIS
 from fkp.vision.measures import MEASURES
 from fkp.vision.quality import QUALITY
 
@@ -84,6 +85,7 @@ class Wanted:
     blur: str | None
     paths: bool
     quality: bool
+    iris: bool
     keep: str | None
     order: str = "surest"
 
@@ -106,7 +108,7 @@ class Wanted:
         rated = self.quality or self._about(QUALITY)
         return Output(
             scheme, self.format, also, self.confidence, gallery, measured, self.paths, rated,
-            camera,
+            self.iris or self._about(IRIS), camera,
         )  # fmt: skip
 
     def _about(self, columns: Sequence[str]) -> bool:
@@ -116,8 +118,8 @@ class Wanted:
     def config(self, config: AnnotateConfig, output: Output) -> AnnotateConfig:
         """Which faces are kept, in which order, and what is measured of their pictures."""
         return wanted_faces(
-            replace(config, scheme=output.scheme), output.quality, self.keep, self.order,
-            output.measured,
+            replace(config, scheme=output.scheme), output.quality, output.iris, self.keep,
+            self.order, output.measured,
         )  # fmt: skip
 
 

@@ -111,8 +111,9 @@ class Network:
         image: a file, or an array (H, W, 3) BGR or (H, W) gray, uint8. Raises ImageError.
         """
         cutter = FaceCutter(
-            self.detector, self.keypoints.layout, self.keypoints.size, self.config.max_pixels
-        )
+            self.detector, self.keypoints.layout, self.keypoints.size, self.config.max_pixels,
+            self.config.finer,
+        )  # fmt: skip
         if isinstance(image, str | Path):
             cut = cutter(str(image))
         else:
@@ -303,6 +304,7 @@ def load(
     max_faces: int | None = None,
     batch: int = 64,
     quality: bool = False,
+    iris: bool = False,
     keep: str | None = None,
     order: Order = "surest",
 ) -> Network:
@@ -323,10 +325,11 @@ def load(
     those with a box smaller than `min_face` pixels. max_faces: only the highest-scoring ones.
     batch: faces in a batch of the network.
 
-    quality: also measure sharpness and exposure, for `to_frame(..., quality=True)`. keep: discard
-    faces for which this expression is not true; it is one of `pandas.DataFrame.query` over the
-    columns of the table, including those of measures and quality. order: of the faces of a picture:
-    `surest` (by decreasing score), `left` (from the left) or `largest` (by decreasing size).
+    quality: also measure sharpness and exposure, for `to_frame(..., quality=True)`. iris: find
+    irises, `Faces.iris`; needs the 68 points. keep: discard faces for which this expression is not
+    true; it is one of `pandas.DataFrame.query` over the columns of the table, including those of
+    measures, quality and irises. order: of the faces of a picture: `surest` (by decreasing score),
+    `left` (from the left) or `largest` (by decreasing size).
     """
     if detector is None or isinstance(detector, str):
         file = None if detector_model is None else Path(detector_model)
@@ -337,7 +340,7 @@ def load(
     wanted = wanted_scheme((), scheme_of(scheme), loaded.scheme)
     config = AnnotateConfig(wanted, min_score, max_faces, batch=batch)
     camera = Camera() if wanted.names == IBUG68.names else None
-    config = wanted_faces(config, quality, keep, order, camera)
+    config = wanted_faces(config, quality, iris, keep, order, camera)
     return Network(loaded, find_model(str(model)), detector, config, device)
 
 

@@ -90,17 +90,19 @@ def to_frame(
     confidence: bool = False,
     measures: bool = False,
     quality: bool = False,
+    iris: bool = False,
 ) -> pd.DataFrame:
     """Photos or frames as a DataFrame with the columns of `keypoints.csv`, unrounded.
 
     A row per face, and one for each photo or frame without a face. confidence: add the confidence
     of each point. measures: add the openings of eyes and mouth, and the head's pose. quality: add
     the quality of the face's picture; sharpness and exposure need `fkp.load(quality=True)`.
+    iris: add the irises; they need `fkp.load(iris=True)`.
     """
     waiting = iter(items)
     first = next(waiting, None)
     scheme = FKP4 if first is None else first.faces.scheme
-    columns = Columns(scheme, confidence, Camera() if measures else None, quality)
+    columns = Columns(scheme, confidence, Camera() if measures else None, quality, iris)
     rest = chain([] if first is None else [first], waiting)
     return table((_record(item) for item in rest), columns)
 

@@ -35,7 +35,7 @@ def annotate(
     max_faces: int | None = None, max_pixels: int = MAX_PIXELS, batch: int = 64,
     format: TableFormat = "csv", also: Also | Sequence[Also] = (), confidence: bool = False,
     measures: bool = False, focal: float | None = None, fov: float | None = None,
-    quality: bool = False, keep: str | None = None, order: Order = "surest",
+    quality: bool = False, iris: bool = False, keep: str | None = None, order: Order = "surest",
     overlays: bool = True, overlay_size: int | None = 1600,
     blur: Blur | None = None, crops: bool = False, crop_size: int = 256, paths: bool = True,
     overwrite: bool = False, resume: bool = False, jobs: int | None = None,
@@ -52,10 +52,10 @@ def annotate(
     format: of the table. also: other tools' files to write as well; in a stream, instead.
     confidence: add a column for the confidence of each point; measures: add columns for the
     openings of eyes and mouth, and the head's pose; focal (pixels) or fov (degrees along the longer
-    side): of the camera, for these and openface. quality: add columns for the quality of each
-    face's picture. keep, order: see `fkp.load`. overlays: False draws nothing; overlay_size:
-    maximum long side in pixels, None for the picture's own. blur: makes eyes or faces
-    unrecognisable. crops: also write an upright crop of each face, `crop_size` pixels wide. paths:
+    side): of the camera, for these and openface. quality, iris: add columns for the quality of
+    each face's picture, and for its irises. keep, order: see `fkp.load`. overlays: False draws
+    nothing; overlay_size: maximum long side in pixels, None for the picture's own. blur: makes eyes
+    or faces unrecognisable. crops: also write an upright crop of each face, `crop_size` pixels wide. paths:
     False leaves absolute paths out of `run.json` and pages.
 
     overwrite: replace an earlier run; resume: continue one that was stopped, to the same bytes.
@@ -70,7 +70,7 @@ def annotate(
     )  # fmt: skip
     wanted = Wanted(
         scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
-        quality, keep, order,
+        quality, iris, keep, order,
     )  # fmt: skip
     photos = Photos(listed(inputs), crops, crop_size, max_pixels, jobs, shard, backend, scheduler)
     place = Place(out, overwrite, resume, progress or silent, say or unheard)
@@ -85,8 +85,8 @@ def video(
     max_faces: int | None = None, batch: int = 64, format: TableFormat = "csv",
     also: Also | Sequence[Also] = (), confidence: bool = False, measures: bool = False,
     focal: float | None = None, fov: float | None = None, quality: bool = False,
-    keep: str | None = None, overlays: bool = True, overlay_size: int | None = None,
-    blur: Blur | None = None,
+    iris: bool = False, keep: str | None = None, overlays: bool = True,
+    overlay_size: int | None = None, blur: Blur | None = None,
     every: int = 1, start: float | None = None, end: float | None = None,
     max_frames: int | None = None, smooth: float = 0.5, fill: int = 0, raw: bool = False,
     series: str | Path | None = None, events: bool = False, stream: int | None = None,
@@ -125,7 +125,7 @@ def video(
     )  # fmt: skip
     wanted = Wanted(
         scheme, format, also, confidence, measures, focal, fov, overlays, overlay_size, blur, paths,
-        quality, keep,
+        quality, iris, keep,
     )  # fmt: skip
     config = ClipConfig(
         excerpt_of(every, start, end, max_frames), Opening(stream, deinterlace, fps), smooth, fill,

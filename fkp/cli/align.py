@@ -133,10 +133,11 @@ def _aspect(
 )
 @console.talk_options
 def align_command(inputs: tuple[str, ...], out: Path, **given: Any) -> int:
-    """Cut out faces aligned to a template: from photos, or from clips.
+    """Cut out faces aligned to a template: from photos and clips.
 
     Writes faces/, choices.csv to choose faces in, transforms.json with the transforms between
     pictures and aligned faces, index.html for checking, and the files of fkp annotate or fkp video.
+    Several clips get a folder each, in clips/ if there are photos as well.
 
     \b
     fkp align photos/ --out aligned/
@@ -166,4 +167,5 @@ def _print(report: AlignReport) -> None:
         console.warn(note)
     if report.timelapse is not None:
         console.say(f"wrote {report.timelapse}")
-    console.say(f"see {report.page}; choose faces in {report.folder / 'choices.csv'}")
+    if report.page is not None:
+        console.say(f"see {report.page}; choose faces in {report.folder / 'choices.csv'}")

@@ -142,10 +142,15 @@ def _column_options(command: Command) -> Command:
             help="Add columns for sharpness, exposure, size, occlusion and angle of each face.",
         ),
         click.option(
+            "--iris",
+            is_flag=True,
+            help="Add columns for the centre and radius of each iris, empty where it is not seen.",
+        ),
+        click.option(
             "--keep",
             metavar="EXPRESSION",
             help='Discard faces for which this is not true: "abs(yaw) < 30 and sharpness > 0.4". '
-            "Columns of --measures and --quality that it names are added.",
+            "Columns of --measures, --quality and --iris that it names are added.",
         ),
     )
     for option in reversed(options):

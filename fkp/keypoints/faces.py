@@ -76,8 +76,8 @@ class Face:
     """One face, in original-image pixels.
 
     box: (4,) float32, x, y, width, height. points: (K, 2) float32; confidence: (K,) float32; NaN
-    as in `Faces`. number: who it is among the faces of a clip, None in a picture. quality: (2,) as
-    in `Faces`.
+    as in `Faces`. number: who it is among the faces of a clip, None in a picture. quality: (2,)
+    and iris: (2, 3) as in `Faces`.
     """
 
     scheme: Scheme
@@ -87,6 +87,7 @@ class Face:
     confidence: npt.NDArray[np.float32]
     number: int | None = None
     quality: npt.NDArray[np.float32] | None = None
+    iris: npt.NDArray[np.float32] | None = None
 
     def point(self, name: str) -> npt.NDArray[np.float32]:
         """The point (2,) of that name; DataError where the scheme has none."""
@@ -120,6 +121,8 @@ class Faces:
     numbers: (F,) int64, the faces' numbers in a clip; None in a picture.
     picture: the picture that shows them, if known: a file, or (H, W, 3) BGR.
     quality: (F, 2) float32, sharpness and exposure, see `fkp.vision.quality`; None if not measured.
+    iris: (F, 2, 3) float32, x, y and radius of the right and the left iris, NaN if not visible, see
+    `fkp.vision.iris`; None if not measured.
 
     `len(faces)` counts them, iterating yields each as a `Face`, `faces[0]` is the first, and a
     slice, a boolean mask (F,) or a list of indices selects some: `faces[faces.scores > 0.9]`.
@@ -133,6 +136,7 @@ class Faces:
     numbers: npt.NDArray[np.int64] | None = None
     picture: npt.NDArray[np.uint8] | str | Path | None = None
     quality: npt.NDArray[np.float32] | None = None
+    iris: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         f, k = len(self.boxes), len(self.scheme)
@@ -147,6 +151,8 @@ class Faces:
             raise ValueError(f"Faces.numbers: expected {(f,)}, got {self.numbers.shape}")
         if self.quality is not None and self.quality.shape != (f, 2):
             raise ValueError(f"Faces.quality: expected {(f, 2)}, got {self.quality.shape}")
+        if self.iris is not None and self.iris.shape != (f, 2, 3):
+            raise ValueError(f"Faces.iris: expected {(f, 2, 3)}, got {self.iris.shape}")
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -170,6 +176,7 @@ class Faces:
             return Face(
                 self.scheme, self.boxes[rows], float(self.scores[rows]), self.points[rows],
                 self.confidence[rows], number, None if self.quality is None else self.quality[rows],
+                None if self.iris is None else self.iris[rows],
             )  # fmt: skip
         if not isinstance(rows, slice):
             rows = np.asarray(rows, None if len(rows) else np.int64)
@@ -181,6 +188,7 @@ class Faces:
             confidence=self.confidence[rows],
             numbers=None if self.numbers is None else self.numbers[rows],
             quality=None if self.quality is None else self.quality[rows],
+            iris=None if self.iris is None else self.iris[rows],
         )
 
     def __repr__(self) -> str:
@@ -206,7 +214,11 @@ class Faces:
         boxes = self.boxes * np.float32(factor)
         boxes[:, :2] += np.float32((factor - 1) / 2)
         points = (self.points + np.float32(0.5)) * np.float32(factor) - np.float32(0.5)
-        return replace(self, boxes=boxes, points=points, picture=None)
+        iris = self.iris
+        if iris is not None:
+            iris = iris * np.float32(factor)
+            iris[..., :2] += np.float32((factor - 1) / 2)
+        return replace(self, boxes=boxes, points=points, picture=None, iris=iris)
 
     def draw(
         self, image: npt.NDArray[np.uint8] | str | Path | None = None, boxes: bool = True

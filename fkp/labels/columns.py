@@ -99,8 +99,8 @@ def find_points(header: Sequence[str], wanted: Sequence[str] = ()) -> PointColum
     """The point columns of a header; of several readings, the one with the most points.
 
     Recognised are `<name>_x, <name>_y` (also with a dot, a space, brackets, a capital, or the axis
-    first), `x0, y0` with or without a prefix, and bare numbers in pairs. Boxes, gaze and pose are
-    not points. wanted: patterns of the only columns to consider.
+    first), `x0, y0` with or without a prefix, and bare numbers in pairs. Boxes, circles, gaze
+    and pose are not points. wanted: patterns of the only columns to consider.
     """
     index = {name.strip(): i for i, name in enumerate(header) if name.strip()}
     if wanted:
@@ -136,11 +136,11 @@ def _by_name(index: dict[str, int], every: bool) -> list[PointColumns]:
 
 
 def _is_no_point(name: str, columns: AbstractSet[str]) -> bool:
-    """Whether `<name>_x, <name>_y` is a box or the like, judging by the other columns."""
+    """Whether `<name>_x, <name>_y` is a box, a circle or the like, judging by other columns."""
     return _says_no_point(name) or any(
-        {f"{name}{s}{a}".lower(), f"{name}{s}{b}".lower()} <= columns
+        {f"{name}{s}{other}".lower() for other in others} <= columns
         for s in ("_", ".", " ", "-", "")
-        for a, b in (("w", "h"), ("width", "height"))
+        for others in (("w", "h"), ("width", "height"), ("radius",))
     )
 
 

@@ -121,6 +121,11 @@ class CropTransform:
             self.size,
         )
 
+    def enlarged(self, factor: int) -> "CropTransform":
+        """The same crop with `factor` times the side."""
+        tx, ty = (factor * shift + (factor - 1) / 2 for shift in (self.tx, self.ty))
+        return CropTransform(self.a * factor, self.b * factor, tx, ty, self.size * factor)
+
     def after(self, first: "CropTransform") -> "CropTransform":
         """Both, `first` first: from its pictures' pixels to this crop's."""
         own, turn = complex(self.a, self.b), complex(first.a, first.b)

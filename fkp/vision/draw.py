@@ -31,7 +31,10 @@ class KeypointAnnotator:
         """A copy of a BGR picture (H, W, 3) with the faces drawn; missing points are left out."""
         image = image.copy()
         numbers = range(len(faces)) if faces.numbers is None else faces.numbers.tolist()
-        for number, box, points in zip(numbers, faces.boxes, faces.points, strict=True):
+        irises = [None] * len(faces) if faces.iris is None else faces.iris
+        for number, box, points, iris in zip(
+            numbers, faces.boxes, faces.points, irises, strict=True
+        ):
             face = float(np.hypot(box[2], box[3])) / 1.4
             colour = colour_of(number) if self.colour is None else self.colour
             if self.boxes:
@@ -43,6 +46,8 @@ class KeypointAnnotator:
                 )  # fmt: skip
                 draw_number(image, number, box, colour)
             draw_points(image, points, faces.scheme, colour, face / 110)
+            if iris is not None:
+                draw_irises(image, iris, colour, face / 220)
         return image
 
 
@@ -140,6 +145,14 @@ def draw_points(
     for point in points[known]:
         size = round(max(radius, 0.8) * 2**_SHIFT)
         cv2.circle(image, _fixed(point), size, colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+
+
+def draw_irises(image: Image, irises: FloatArray, colour: Colour, width: float) -> None:
+    """Draw the irises (2, 3) of a face into a BGR picture, in place; NaN ones are left out."""
+    for x, y, radius in irises[(np.abs(irises) < 1e5).all(-1)]:
+        size = round(float(radius) * 2**_SHIFT)
+        at = _fixed(np.array([x, y]))
+        cv2.circle(image, at, size, colour, max(1, round(width)), cv2.LINE_AA, _SHIFT)
 
 
 def tile(

@@ -55,5 +55,5 @@ def unit(look: npt.NDArray[np.floating]) -> Look:
 
 
 def alike(one: Look, other: Look) -> float:
-    """Likeness of two looks: 1 for the same, around 0 for different persons (97 % below 0.3)."""
+    """Likeness of two looks: 1 for the same, around 0 for different persons (95 % below 0.3)."""
     return (float(one @ other) - STRANGERS) / (1 - STRANGERS)

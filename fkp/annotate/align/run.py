@@ -45,9 +45,10 @@ class AlignReport:
     timelapse: Path | None = None
 
     @property
-    def page(self) -> Path:
-        """The page to look at."""
-        return self.folder / PAGE
+    def page(self) -> Path | None:
+        """The page to look at; None for a clip that does not exist."""
+        page = self.folder / PAGE
+        return page if page.exists() else None
 
     @property
     def exit_code(self) -> int:
@@ -118,6 +119,18 @@ def align_clip(
         write_choices(out / CHOICES, done)
         write_page(out / PAGE, done, None)
     return AlignReport(out, Counter(one.status for one in done), notes)
+
+
+def missing_clip(out: Path, clip: str, reason: str) -> AlignReport:
+    """The report for a clip that does not exist: a row in `choices.csv` that says so, unless an
+    earlier run left its choices there.
+    """
+    row = Candidate(clip, None, "unreadable", reason, is_clip=True)
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out):
+        if not (out / CHOICES).exists():
+            write_choices(out / CHOICES, [row])
+    return AlignReport(out, Counter([row.status]), [f"{clip}: {reason}"])
 
 
 def _in_order(candidates: Sequence[Candidate], config: AlignConfig) -> list[Candidate]:

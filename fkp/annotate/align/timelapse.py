@@ -53,13 +53,13 @@ def _read(pictures: Sequence[Path], size_wh: tuple[int, int], notes: list[str]) 
 def _frames(pictures: Iterator[Image], hold: int, fade: int) -> Iterator[Image]:
     """`hold` frames of each picture, at least one, and `fade` frames between two pictures."""
     last: Image | None = None
-    for picture in pictures:
+    for image in pictures:
         if last is not None:
             yield from [last] * max(hold, 0 if fade else 1)
             for i in range(fade):
                 share = (i + 1) / (fade + 1)
-                mixed = last.astype(np.float32) * (1 - share) + picture.astype(np.float32) * share
+                mixed = last.astype(np.float32) * (1 - share) + image.astype(np.float32) * share
                 yield np.asarray(np.rint(mixed), np.uint8)
-        last = picture
+        last = image
     if last is not None:
         yield from [last] * max(hold, 1)

@@ -15,8 +15,8 @@ from fkp.vision.likeness import Look, alike, look_of
 
 CLEARLY, PERHAPS = 0.6, 0.35
 """Minimum likeness of a face that is left clear, and of one that a person should check. Of pairs of
-news photographs of two persons, 1 in 8000 reaches CLEARLY and 1 in 20 PERHAPS; of pairs of one
-person on different occasions, 1 in 25 and 1 in 3."""
+news photographs of two persons, 1 in 25,000 reaches CLEARLY and 1 in 27 PERHAPS; of pairs of
+one person on different occasions, 1 in 45 and 1 in 4 (`tests/benchmarks/likeness.py`)."""
 
 SAMPLES = 16
 """Maximum number of frames in which a face of a clip is compared."""

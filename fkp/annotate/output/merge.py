@@ -101,6 +101,7 @@ def output_of(identity: dict[str, Any]) -> Output:
         measured=None if measures is None else Camera(**measures),
         paths=identity["paths"],
         quality=identity["quality"],
+        iris=identity["iris"],
         camera=Camera(**identity["camera"]),
     )
 

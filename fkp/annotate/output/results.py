@@ -24,8 +24,8 @@ class Output:
     scheme: their points. format: of the main table, one of TABLE_FORMATS. also: names of SCHEMAS to
     write as well. each: add a confidence for each point. gallery: write a page with the pictures.
     measured: the camera with which to add measures, None for no measures. paths: whether `run.json`
-    and pages may contain absolute paths. quality: add the quality of each face's picture. camera:
-    for the pose in other tools' tables.
+    and pages may contain absolute paths. quality: add the quality of each face's picture. iris:
+    add its irises. camera: for the pose in other tools' tables.
     """
 
     scheme: Scheme
@@ -36,6 +36,7 @@ class Output:
     measured: Camera | None = None
     paths: bool = True
     quality: bool = False
+    iris: bool = False
     camera: Camera = field(default_factory=Camera)
 
     def __post_init__(self) -> None:
@@ -69,6 +70,7 @@ class Output:
             "measures": None if self.measured is None else asdict(self.measured),
             "paths": self.paths,
             "quality": self.quality,
+            "iris": self.iris,
             "camera": asdict(self.camera),
         }
 
@@ -82,7 +84,7 @@ class Output:
         """The rows of the main table, in the format in which they are appended."""
         each = self.each or any(schema.each for schema in self.schemas)
         name = "csv" if self.format == "parquet" else self.format
-        return TABLES[name](self.scheme, each, self.measured, self.quality)
+        return TABLES[name](self.scheme, each, self.measured, self.quality, self.iris)
 
     @property
     def stream(self) -> Rows:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from fkp.annotate.outcome import Annotated, Failure, Moment, Result
 from fkp.keypoints import Face, Faces, FloatArray, Scheme
 from fkp.vision.head import Camera
+from fkp.vision.iris import IRIS
 from fkp.vision.measures import MEASURES, measure
 from fkp.vision.quality import QUALITY, SEEN, quality
 
@@ -83,6 +85,9 @@ def result_of(rows: Sequence[Row], scheme: Scheme) -> Result:
     seen = [face.quality for face in found if face.quality is not None]
     if seen:
         faces = replace(faces, quality=np.array(seen, np.float32))
+    irises = [face.iris for face in found if face.iris is not None]
+    if irises:
+        faces = replace(faces, iris=np.array(irises, np.float32))
     if first.moment is None:
         return Annotated(faces, *first.size, first.reason)
     numbers = tuple(face.number or 0 for face in found)
@@ -110,19 +115,25 @@ class Columns:
     """The columns of the main table.
 
     each: with a confidence for each point; measured: with the measures of each face, as
-    this camera shows it; quality: with the quality of its picture.
+    this camera shows it; quality: with the quality of its picture; iris: with its irises.
     """
 
     scheme: Scheme
     each: bool = False
     measured: Camera | None = None
     quality: bool = False
+    iris: bool = False
 
     @property
     def extra(self) -> tuple[str, ...]:
         """The names of measures and quality, as far as they are wanted."""
         measures = () if self.measured is None else MEASURES
         return (*measures, *(QUALITY if self.quality else ()))
+
+    @property
+    def of_irises(self) -> tuple[str, ...]:
+        """The names of the irises' columns, where they are wanted."""
+        return IRIS if self.iris else ()
 
     def all(self) -> list[Column]:
         """The columns in order."""
@@ -136,7 +147,7 @@ class Columns:
             Column("status", "text"),
             *self.of_face(),
             *(Column(name, "whole") for name in whole),
-            *(Column(name, "number", POINT) for name in self.extra),
+            *(Column(name, "number", POINT) for name in (*self.extra, *self.of_irises)),
             Column("reason", "text"),
         ]
 
@@ -159,6 +170,9 @@ class Columns:
         if extra and face is not None:
             extra = [v for part in (row.measures, row.quality) if part is not None
                      for v in known(part)]  # fmt: skip
+        irises: list[float | None] = [None] * len(self.of_irises)
+        if irises and face is not None and face.iris is not None:
+            irises = known(face.iris.reshape(-1))
         return [
             row.image,
             None if moment is None else moment.frame,
@@ -169,6 +183,7 @@ class Columns:
             *([None] * empty if face is None else self.face_cells(face)),
             *((None, None) if size is None else size),
             *extra,
+            *irises,
             row.reason or None,
         ]
 
@@ -182,7 +197,7 @@ class Columns:
 
     def read(self, cells: Sequence[str]) -> Row:
         """The row from its cells in a text table."""
-        after = 3 + len(self.extra)
+        after = 3 + len(self.extra) + len(self.of_irises)
         image, frame, timestamp, time, number, status = cells[:6]
         last = cells[-after:]
         moment = None
@@ -192,15 +207,23 @@ class Columns:
         face = self._face(cells[6:-after], int(number)) if number else None
         if face is not None and self.quality:
             seen = last[self.extra.index(QUALITY[0]) + 2 :][:SEEN]
-            face = replace(face, quality=np.array([float(v or "nan") for v in seen], np.float32))
+            face = replace(face, quality=_numbers(seen))
+        if face is not None and self.iris:
+            irises = last[-1 - len(IRIS) : -1]
+            face = replace(face, iris=_numbers(irises).reshape(2, 3))
         return Row(image, status, moment, face, size, None, last[-1])
 
     def _face(self, cells: Sequence[str], number: int) -> Face:
         k = len(self.scheme)
-        values = np.array([float(cell or "nan") for cell in cells], np.float32)
+        values = _numbers(cells)
         points = values[5 : 5 + 2 * k].reshape(k, 2)
         confidence = values[5 + 2 * k : -2] if self.each else np.repeat(values[-1:], k)
         return Face(self.scheme, values[1:5], float(values[0]), points, confidence, number)
+
+
+def _numbers(cells: Sequence[str]) -> npt.NDArray[np.float32]:
+    """The numbers in cells, NaN for empty ones."""
+    return np.array([float(cell or "nan") for cell in cells], np.float32)
 
 
 def known(values: FloatArray) -> list[float | None]:

@@ -29,6 +29,7 @@ from fkp.annotate.output.rows import (
 from fkp.errors import parse_json
 from fkp.keypoints import Face, FloatArray, Scheme
 from fkp.vision.head import Camera
+from fkp.vision.iris import IRIS
 from fkp.vision.measures import MEASURES
 from fkp.vision.quality import QUALITY, SEEN
 
@@ -58,8 +59,9 @@ class FullRows(ABC):
         each: bool = False,
         measured: Camera | None = None,
         quality: bool = False,
+        iris: bool = False,
     ) -> None:
-        self.columns = Columns(scheme, each, measured, quality)
+        self.columns = Columns(scheme, each, measured, quality, iris)
 
     @abstractmethod
     def header(self) -> str:
@@ -84,7 +86,7 @@ class CsvRows(FullRows):
 
     The points are followed by the confidence of each (with `each`), the rotation of the face, the
     mean confidence, the size of the picture, the measures (with `measured`), the quality (with
-    `quality`), and the reason why an input is unreadable, or a note.
+    `quality`), the irises (with `iris`), and the reason why an input is unreadable, or a note.
     """
 
     suffix = "csv"
@@ -115,7 +117,8 @@ class JsonRows(FullRows):
     """A JSON object per line: `points` maps names to [x, y], `confidence` is their mean.
 
     With `each`, `confidences` maps names to the confidence of each point; with `measured`,
-    `measures` maps names to values, and with `quality`, `quality` does. Unknown values are null.
+    `measures` maps names to values, and so do `quality` and `iris` with these. Unknown values are
+    null.
     """
 
     suffix = "jsonl"
@@ -144,6 +147,8 @@ class JsonRows(FullRows):
             values["measures"] = _named(MEASURES, row.measures)
         if row.quality is not None:
             values["quality"] = _named(QUALITY, row.quality)
+        if face is not None and face.iris is not None:
+            values["iris"] = _named(IRIS, face.iris.reshape(-1))
         if row.size is not None:
             values["size"] = list(row.size)
         if row.reason or row.size is None:
@@ -184,11 +189,14 @@ class JsonRows(FullRows):
             arrays = (values["box"], list(values["points"].values()), each)
             box, points, confidence = (np.array(v, np.float32) for v in arrays)
             score = float(np.array(values["score"], np.float32))
-            seen = None
+            seen = irises = None
             if self.columns.quality:
                 seen = np.array([values["quality"][name] for name in QUALITY[:SEEN]], np.float32)
+            if self.columns.iris:
+                irises = np.array([values["iris"][name] for name in IRIS], np.float32).reshape(2, 3)
             face = Face(
-                self.columns.scheme, box, score, points, confidence, int(values["face"]), seen
+                self.columns.scheme, box, score, points, confidence, int(values["face"]), seen,
+                irises,
             )  # fmt: skip
         wide = None if size is None else (int(size[0]), int(size[1]))
         reason = str(values.get("reason", ""))

@@ -9,8 +9,10 @@ from fkp.annotate.people.subjects import Subject
 from fkp.errors import DataError
 from fkp.vision.appearance import Appearance, likeness
 
-LIKENESS = 0.4
-"""Minimum mean likeness of two groups to count as one person."""
+LIKENESS = 0.6
+"""Minimum mean likeness of two groups to count as one person. Merging two groups takes one name in
+the sheet, splitting one a change per face, so that 98 % of the pairs in a group should be of one
+person (`tests/benchmarks/likeness.py`)."""
 
 MOST = 15_000
 """Maximum number of faces: all pairs are compared, which takes about a gigabyte."""

@@ -113,7 +113,7 @@ def _annotated(
 ) -> Chunk:
     """Run all stages on a chunk, in a worker."""
     network = load()
-    cutter = FaceCutter(detector, network.layout, network.size, config.max_pixels)
+    cutter = FaceCutter(detector, network.layout, network.size, config.max_pixels, config.finer)
     cuts = [cutter(place) for place in places]
     seconds = spent(cuts)
     found = chosen(paths, cuts, predict(cuts, network, config), config)

@@ -31,7 +31,8 @@ class Cut:
 
     transforms: from pixels of the full picture; boxes: (F, 4), scores: (F,) as in `Faces`. width,
     height, note: as in `Annotated`. smallest: the long side of the smallest faces searched for, in
-    pixels, 0 if unknown. seconds: spent per stage.
+    pixels, 0 if unknown. seconds: spent per stage. fine: the crops with `FaceCutter.finer` times
+    the side, None where that is 1.
     """
 
     crops: npt.NDArray[np.uint8]
@@ -43,6 +44,7 @@ class Cut:
     note: str = ""
     smallest: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
+    fine: npt.NDArray[np.uint8] | None = None
 
 
 def spent(cuts: Sequence[Cut | Failure]) -> dict[str, float]:
@@ -60,13 +62,15 @@ class FaceCutter:
 
     A large JPEG is decoded at a half, a quarter or an eighth, as far as the detector loses nothing;
     then at a larger scale only if a face is smaller than its crop. detector: None takes the whole
-    picture as one face crop.
+    picture as one face crop. finer: what is looked at in the faces needs crops with so many times
+    the side.
     """
 
     detector: FaceDetector | None
     layout: npt.NDArray[np.float64]  # (5, 2)
     size: int
     max_pixels: int = MAX_PIXELS
+    finer: int = 1
 
     def __call__(self, path: str) -> Cut | Failure:
         """The faces of one picture file, or why it could not be read."""
@@ -80,18 +84,18 @@ class FaceCutter:
             return Failure(str(error))
 
     def _whole(self, encoded: Encoded, watch: Watch) -> Cut:
-        factor = encoded.reduction(2 * self.size)
+        factor = encoded.reduction(2 * self.size * self.finer)
         image = encoded.decode(factor)
         watch.lap("decode")
         width, height = encoded.upright(image)
         transform = CropTransform.whole(width, height, self.size)
         boxes = np.array([[0, 0, width, height]], np.float32)
-        crop = transform.reduced(factor).cut_gray(image)
+        crops, fine = self._crops(image, [transform.reduced(factor)])
         watch.lap("crop")
         unknown = np.full(1, np.nan, np.float32)
         return Cut(
-            crop[None], [transform], boxes, unknown, width, height, encoded.note,
-            seconds=watch.seconds,
+            crops, [transform], boxes, unknown, width, height, encoded.note,
+            seconds=watch.seconds, fine=fine,
         )  # fmt: skip
 
     def _found(self, encoded: Encoded, watch: Watch) -> Cut:
@@ -105,17 +109,17 @@ class FaceCutter:
         transforms = [CropTransform.framed(a, self.layout, self.size) for a in found.anchors]
         scales = [t.scale for t, s in zip(transforms, found.scores, strict=True) if s >= WORTHWHILE]
         finer = factor
-        while finer > 1 and max(scales, default=0.0) * finer > SHARPEST:
+        while finer > 1 and max(scales, default=0.0) * self.finer * finer > SHARPEST:
             finer //= 2
         if finer < factor:
             image = encoded.decode(finer, gray=True)
             watch.lap("decode")
-        crops = self._crops(image, [t.reduced(finer) for t in transforms])
+        crops, fine = self._crops(image, [t.reduced(finer) for t in transforms])
         watch.lap("crop")
         note = "; ".join(filter(None, (encoded.note, found.note)))
         return Cut(
             crops, transforms, found.boxes, found.scores, *encoded.upright(image), note,
-            found.smallest, watch.seconds,
+            found.smallest, watch.seconds, fine,
         )  # fmt: skip
 
     def cut_image(self, image: Image) -> Cut:
@@ -129,10 +133,22 @@ class FaceCutter:
             found = search(self.detector, image)
             transforms = [CropTransform.framed(a, self.layout, self.size) for a in found.anchors]
             boxes, scores = found.boxes, found.scores
-        return Cut(self._crops(image, transforms), transforms, boxes, scores, width, height)
+        crops, fine = self._crops(image, transforms)
+        return Cut(crops, transforms, boxes, scores, width, height, fine=fine)
 
-    def _crops(self, image: Image, transforms: Sequence[CropTransform]) -> npt.NDArray[np.uint8]:
-        crops = np.empty((len(transforms), self.size, self.size), np.uint8)
-        for i, transform in enumerate(transforms):
-            crops[i] = transform.cut_gray(image)
-        return crops
+    def _crops(
+        self, image: Image, transforms: Sequence[CropTransform]
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
+        """The crops, and the fine ones where they are wanted."""
+        crops = _cut(image, transforms, self.size)
+        if self.finer == 1:
+            return crops, None
+        larger = [transform.enlarged(self.finer) for transform in transforms]
+        return crops, _cut(image, larger, self.size * self.finer)
+
+
+def _cut(image: Image, transforms: Sequence[CropTransform], size: int) -> npt.NDArray[np.uint8]:
+    crops = np.empty((len(transforms), size, size), np.uint8)
+    for i, transform in enumerate(transforms):
+        crops[i] = transform.cut_gray(image)
+    return crops

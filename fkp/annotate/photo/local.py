@@ -89,8 +89,9 @@ class Local:
 
     def _tasks(self, paths: Sequence[str], drawn: Chunk | None, inputs: Inputs) -> list[Task]:
         cutter = FaceCutter(
-            self.detector, self.network.layout, self.network.size, self.config.max_pixels
-        )
+            self.detector, self.network.layout, self.network.size, self.config.max_pixels,
+            self.config.finer,
+        )  # fmt: skip
         parts = [paths[i : i + TASK] for i in range(0, len(paths), TASK)]
         network = self.network
         tasks: list[Task] = [Cutting(cutter, part) for part in parts]

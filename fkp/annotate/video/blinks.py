@@ -24,10 +24,10 @@ tell in which ones the eye is open, then from these."""
 USUAL = 70
 """Percentile of the openings that is the first baseline: eyes are open most of the time."""
 
-NOISIER = 5.0
+NOISIER = 4.0
 """Minimum depth of a drop, in standard deviations of the noise."""
 
-SHALLOWEST = 0.06
+SHALLOWEST = 0.05
 """Minimum depth of a drop, whatever the noise."""
 
 OF_DEEPEST = 0.4
@@ -98,8 +98,8 @@ def lids(times: FloatArray, openings: FloatArray) -> Lids | None:
     up = np.abs(rough - np.median(rough)) <= 3 * _noise(rough)
     baseline = _baseline(times, np.where(up, openings, np.nan), NEAR, 50)
     drop = 1 - openings / baseline
-    noise = _noise(drop)
-    least = max(SHALLOWEST, NOISIER * noise)
+    # Of an eye that is up: somebody who blinks often has no noisier lids.
+    least = max(SHALLOWEST, NOISIER * _noise(drop[up]))
     peaks = [float(drop[a : b + 1].max()) for a, b in _runs(times, drop, least)]
     deepest = float(np.percentile(peaks, 75)) if peaks else float("nan")
     threshold = max(least, OF_DEEPEST * deepest) if peaks else least

@@ -16,6 +16,7 @@ from fkp.annotate.video.reading import Shot, Stretch
 from fkp.errors import DataError
 from fkp.keypoints import Faces, Prediction, Scheme
 from fkp.vision.crop import CropTransform
+from fkp.vision.iris import FINER, find_irises
 from fkp.vision.likeness import Look, alike, look_of
 from fkp.vision.quality import picture_quality
 from fkp.vision.tracking import (
@@ -323,6 +324,10 @@ class Follower:
         if self.config.quality:
             seen = [picture_quality(shot.crop(transform)) for transform in transforms]
             faces = replace(faces, quality=np.array(seen, np.float32))
+        if self.config.iris:
+            fine = [transform.enlarged(FINER) for transform in transforms]
+            crops = [shot.crop(transform) for transform in fine]
+            faces = replace(faces, iris=find_irises(crops, fine, faces.points, shot.size))
         numbers = tuple(s.track.number or 0 for s in frame)
         return Annotated(faces, width, height, "", moment, numbers, (False,) * len(frame))
 

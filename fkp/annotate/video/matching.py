@@ -16,7 +16,7 @@ BRIDGE = 0.5
 confirmed by the network."""
 
 GRADUAL = 0.5
-"""Minimum likeness of one face in consecutive frames; 99.97 % of pairs of different persons are
+"""Minimum likeness of one face in consecutive frames; 99.9 % of pairs of different persons are
 below it (YouTube Faces)."""
 
 

@@ -171,7 +171,16 @@ def _with(frame: Result, before: Annotated, after: Annotated, number: int) -> Re
         quality=None
         if own.quality is None
         else np.concatenate([own.quality, np.full((1, 2), np.nan, np.float32)]),
+        iris=None if before.faces.iris is None else _one_more(own.iris),
     )
     return replace(
         frame, faces=faces, numbers=(*frame.numbers, number), filled=(*frame.filled, True)
     )
+
+
+def _one_more(irises: npt.NDArray[np.float32] | None) -> npt.NDArray[np.float32]:
+    """The irises of the faces of a frame, None without faces, and those of a face of which they are
+    not known.
+    """
+    known = np.zeros((0, 2, 3), np.float32) if irises is None else irises
+    return np.concatenate([known, np.full((1, 2, 3), np.nan, np.float32)])

@@ -192,18 +192,38 @@ def test_a_clip_stays_in_its_place(tmp_path: Path) -> None:
     assert "1 faces aligned" in said
 
 
-def test_what_does_not_go_together(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be aligned in one run"):
-        fkp.align([photos, tmp_path / "a.mp4"], tmp_path / "out")
-    with pytest.raises(UsageError, match="are for photos"):
+def test_photos_and_clips_in_one_run(photos: Path, tmp_path: Path) -> None:
+    """Each kind has its results, and a clip that is not there has a row as well."""
+    folder, out = tmp_path / "both", tmp_path / "out"
+    folder.mkdir()
+    shutil.copyfile(photos / "speech.jpg", folder / "speech.jpg")
+    beginning(folder / "talk.mp4", 3)
+    words = ("align", folder, tmp_path / "gone.mp4", "-o", out, "--jobs", "1", "--size", "128")
+    code, said = fkp_here(*words, "--timelapse", tmp_path / "film.mp4", cwd=tmp_path)
+    assert code == 3
+    assert "gone.mp4: no such file" in said
+    assert [(row["status"], row["file"]) for row in rows(out)] == [("aligned", "faces/speech.jpg")]
+    (film,) = {one["file"] for one in told(out / "clips" / "both" / "talk")}
+    assert (out / "clips" / "both" / "talk" / film).is_file()
+    (row,) = rows(out / "clips" / "gone")
+    assert (row["status"], row["reason"]) == ("unreadable", "no such file or directory")
+    with Clip(tmp_path / "film.mp4") as clip:
+        assert next(clip.frames()).bgr().shape == (128, 128, 3)
+    code, said = fkp_here(*words, "--resume", cwd=tmp_path)  # nothing is looked for again
+    assert code == 3
+    assert len(rows(out)) == 1
+
+
+def test_choices_of_a_clip_that_is_away_are_kept(tmp_path: Path) -> None:
+    clip, out = beginning(tmp_path / "talk.mp4", 2), tmp_path / "out"
+    fkp.align(clip, out, size=64)
+    before = (out / "choices.csv").read_bytes()
+    clip.rename(tmp_path / "away.mp4")
+    (outcome,) = fkp.align(clip, out, size=64, resume=True)
+    assert (outcome.exit_code, outcome.statuses["unreadable"]) == (3, 1)
+    assert (out / "choices.csv").read_bytes() == before
+
+
+def test_a_timelapse_needs_photos(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there are only clips"):
         fkp.align(tmp_path / "a.mp4", tmp_path / "out", one_per="day")
-
-
-def test_a_timelapse_of_one_picture(photos: Path, tmp_path: Path) -> None:
-    film = tmp_path / "film.mp4"
-    (outcome,) = fkp.align(
-        photos / "astronaut.jpg", tmp_path / "out", jobs=1, size=64, timelapse=film, hold=0.1
-    )
-    assert outcome.timelapse == film
-    with Clip(film) as clip:
-        assert len(list(clip.frames())) == 3

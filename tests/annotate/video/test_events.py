@@ -207,7 +207,7 @@ def test_frames_in_python() -> None:
     assert fkp.minutes(frames(IBUG68))["blinks"].tolist() == [1]
     assert fkp.events([]).columns.tolist() == list(EVENT_COLUMNS)
     assert fkp.minutes([]).empty
-    with pytest.raises(FkpError, match="68 points of ibug68, not these 4"):
+    with pytest.raises(FkpError, match="68 points of ibug68, got 4"):
         fkp.events(frames(FKP4))
 
 
