@@ -55,6 +55,8 @@ def each(
                         "worker processes are killed again and again, possibly for lack of memory; "
                         "use fewer jobs"
                     ) from error
+    except GeneratorExit:  # whoever asked needs no more
+        raise
     except BaseException:
         kill_workers()
         raise
