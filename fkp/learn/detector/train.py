@@ -3,7 +3,7 @@
 import io
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,7 +156,7 @@ class _Batch:
 
     pictures: Image
     grid: npt.NDArray[np.float64]
-    targets: list[tuple[npt.NDArray[Any], ...]]
+    targets: Sequence[tuple[npt.NDArray[Any], ...]]
     backgrounds: list[int]
 
 
