@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The mean of all faces in photos, aligned by their eyes.
+"""The mean of all faces in the photos of a folder, aligned by their eyes.
 
 usage: python examples/mean_face.py PHOTOS OUT
 
@@ -16,7 +16,7 @@ import numpy as np
 import fkp
 
 photos, out = Path(sys.argv[1]), Path(sys.argv[2])
-(outcome,) = fkp.align(
+outcome, *_ = fkp.align(  # clips have outcomes of their own
     photos, out, template="eyes", size=256, faces="each", enlarge=True, resume=True
 )
 
