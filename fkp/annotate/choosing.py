@@ -28,10 +28,11 @@ def chosen(
     for cut, result in zip(cuts, results, strict=True):
         if isinstance(cut, Cut) and isinstance(result, Annotated) and len(result.faces):
             faces = result.faces
+            rows = _rows(cut, faces) if config.quality or config.iris else []
             if config.quality:
-                faces = replace(faces, quality=_quality(cut, faces))
+                faces = replace(faces, quality=_quality(cut, rows))
             if config.iris:
-                faces = replace(faces, iris=_irises(cut, faces))
+                faces = replace(faces, iris=_irises(cut, rows, faces))
             ready.append(replace(result, faces=ordered(faces, config.order)))
         else:
             ready.append(result)
@@ -47,15 +48,14 @@ def ordered(faces: Faces, order: str) -> Faces:
     return faces[np.argsort(key, kind="stable")]
 
 
-def _quality(cut: Cut, faces: Faces) -> npt.NDArray[np.float32]:
-    """(F, 2): sharpness and exposure, from the crop that has the face's box."""
-    return np.array([picture_quality(cut.crops[row]) for row in _rows(cut, faces)], np.float32)
+def _quality(cut: Cut, rows: list[int]) -> npt.NDArray[np.float32]:
+    """(F, 2): sharpness and exposure, from the crops of these rows."""
+    return np.array([picture_quality(cut.crops[row]) for row in rows], np.float32)
 
 
-def _irises(cut: Cut, faces: Faces) -> npt.NDArray[np.float32]:
-    """(F, 2, 3), see `find_irises`, in the fine crops."""
+def _irises(cut: Cut, rows: list[int], faces: Faces) -> npt.NDArray[np.float32]:
+    """(F, 2, 3), see `find_irises`, in the fine crops of these rows."""
     assert cut.fine is not None
-    rows = _rows(cut, faces)
     return find_irises(
         cut.fine[rows],
         [cut.transforms[row].enlarged(FINER) for row in rows],

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,9 @@ from fkp.vision.crop import CropTransform
 from fkp.vision.eyes import CLOSED_OPENING
 from fkp.vision.images import Image
 from fkp.vision.measures import find_openings
-from fkp.vision.onnx import CropsOnnx
+
+if TYPE_CHECKING:  # the tables, which only name the columns, need no ONNX Runtime
+    from fkp.vision.onnx import CropsOnnx
 
 IRIS = tuple(f"{side}_iris_{what}" for side in ("right", "left") for what in ("x", "y", "radius"))
 
@@ -42,8 +45,10 @@ reported."""
 
 
 @lru_cache(maxsize=1)
-def iris_network() -> CropsOnnx:
+def iris_network() -> "CropsOnnx":
     """The bundled network, once per process."""
+    from fkp.vision.onnx import CropsOnnx
+
     return CropsOnnx(WEIGHTS)
 
 

@@ -15,6 +15,7 @@ from fkp.learn.detector.scenes import (
     cropped,
     main_face,
     moved,
+    part_of,
     similarity,
     similarity_between,
     turn_of,
@@ -229,16 +230,10 @@ class CanvasMaker:
 
 def cut(canvas: Scene, shape: Sequence[int], settings: CanvasSettings, rng: Random) -> Scene:
     """A part of a canvas of this height and width, at a random place."""
-    (height, width), (high, wide) = shape, canvas.image.shape[:2]
-    top, left = (int(rng.integers(room + 1)) for room in (high - height, wide - width))
-    shift = np.array([left, top], np.float64)
-    part = Scene(
-        canvas.image[top : top + height, left : left + width],
-        canvas.boxes - np.array([*shift, 0, 0]),
-        canvas.anchors - shift,
-        canvas.known,
-    )
-    return visible(part, settings)
+    room = np.subtract(canvas.image.shape[:2], shape)
+    top, left = (int(rng.integers(rest + 1)) for rest in room)
+    low = np.array([left, top])
+    return visible(part_of(canvas, low, low + np.array(shape)[::-1]), settings)
 
 
 def visible(scene: Scene, settings: CanvasSettings) -> Scene:

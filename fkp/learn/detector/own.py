@@ -16,7 +16,7 @@ from fkp.labels.split import split_persons
 from fkp.learn.detector.data import DetectorData
 from fkp.learn.detector.network import FaceNet, export_onnx, load_detector
 from fkp.learn.detector.photograph import CanvasSettings
-from fkp.learn.detector.scenes import Scene
+from fkp.learn.detector.scenes import Scene, part_of
 from fkp.learn.detector.score import DetectorScores, score_detector
 from fkp.learn.detector.tables import read_pictures
 from fkp.learn.detector.train import DetectorConfig, train_detector
@@ -136,14 +136,9 @@ def _cut_out(scenes: list[Scene]) -> list[Scene]:
             high = np.clip(np.ceil(box[:2] + box[2:] + margin), low + 1, limit).astype(int)
             centres = scene.boxes[:, :2] + scene.boxes[:, 2:] / 2
             inside = ((centres > low) & (centres < high)).all(1)
-            shift = low.astype(np.float64)
+            part = part_of(scene, low, high)
             portraits.append(
-                Scene(
-                    scene.image[low[1] : high[1], low[0] : high[0]],
-                    scene.boxes[inside] - np.array([*shift, 0, 0]),
-                    scene.anchors[inside] - shift,
-                    scene.known[inside],
-                )
+                Scene(part.image, part.boxes[inside], part.anchors[inside], part.known[inside])
             )
     return [p for p in portraits if len(p.boxes)]
 

@@ -46,11 +46,20 @@ def cropped(scene: Scene, rng: Random) -> Scene:
     gap = np.array([width - x - w, height - y - h])
     high = np.array([width, height]) - gap * rng.uniform(0, 1, 2)
     high -= np.array([w, h]) * rng.uniform(0, 0.1, 2)
-    left, top = np.clip(low.astype(int), 0, None)
-    right, bottom = np.minimum(np.ceil(high).astype(int), (width, height))
-    shift = np.array([left, top], np.float64)
+    return part_of(
+        scene,
+        np.clip(low.astype(int), 0, None),
+        np.minimum(np.ceil(high).astype(int), (width, height)),
+    )
+
+
+def part_of(scene: Scene, low: npt.NDArray[np.int64], high: npt.NDArray[np.int64]) -> Scene:
+    """The part of a picture from pixel `low` to before `high` (x, y), with all faces, those outside
+    as well.
+    """
+    shift = low.astype(np.float64)
     return Scene(
-        scene.image[top:bottom, left:right],
+        scene.image[low[1] : high[1], low[0] : high[0]],
         scene.boxes - np.array([*shift, 0, 0]),
         scene.anchors - shift,
         scene.known,
